@@ -1,0 +1,35 @@
+"""See the motion in a blurred photo, and take it out: spatially varying motion blur in JAX.
+
+Every public name below is loaded from the file that defines it when it is first used, so
+`import deblur_jax` loads jax and numpy only.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+import jax as _jax  # noqa: F401  what everything here works on
+import numpy as _np  # noqa: F401
+
+from deblur_jax.version import __version__
+
+
+if TYPE_CHECKING:
+    from deblur_jax.ops.linear import adjoint as adjoint
+    from deblur_jax.ops.linear import inner as inner
+
+_HOMES = {
+    "adjoint": "deblur_jax.ops.linear",
+    "inner": "deblur_jax.ops.linear",
+}
+
+__all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'deblur_jax' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Photographs by index; batches in NumPy. No array here touches a device."""

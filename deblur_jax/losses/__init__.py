@@ -1,0 +1,1 @@
+"""Objectives: arrays to a scalar."""

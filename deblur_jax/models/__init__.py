@@ -1,0 +1,1 @@
+"""Networks: batches of images to arrays, one file a paper."""

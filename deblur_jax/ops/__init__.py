@@ -1,0 +1,1 @@
+"""Image formation and sampling: one unbatched image in, one out."""

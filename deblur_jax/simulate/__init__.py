@@ -1,0 +1,1 @@
+"""Motion and scenes, born on the device from a key."""

@@ -1,0 +1,1 @@
+"""Deconvolution as fixed-length scans."""
