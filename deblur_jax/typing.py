@@ -13,7 +13,7 @@ A flow holds (u to the right, v down) in pixels.
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import jax
 import numpy as np
@@ -51,7 +51,7 @@ def typechecked(function: Function) -> Function:
     arrays = {
         name: parameter.annotation
         for name, parameter in signature.parameters.items()
-        if hasattr(parameter.annotation, "dim_str")
+        if _axes(parameter.annotation)
     }
 
     @functools.wraps(function)
@@ -62,6 +62,16 @@ def typechecked(function: Function) -> Function:
     return checked  # pyright: ignore[reportReturnType]
 
 
+def _kinds(annotation: Any) -> tuple[Any, ...]:
+    """Returns the alternatives of an annotation: Float[JAX or NumPy, ...] is a union of two."""
+    return get_args(annotation) or (annotation,)
+
+
+def _axes(annotation: Any) -> list[str]:
+    """Returns the axis letters of a shape annotation; none for anything else."""
+    return getattr(_kinds(annotation)[0], "dim_str", "").split()
+
+
 @jaxtyped(typechecker=None)
 def _check_arrays(function: str, annotations: dict[str, Any], arguments: dict[str, Any]) -> None:
     sizes: dict[str, tuple[int, str]] = {}  # axis letter -> its size, and the argument it is from
@@ -69,8 +79,8 @@ def _check_arrays(function: str, annotations: dict[str, Any], arguments: dict[st
         if name not in arguments:
             continue
         value = arguments[name]
-        letters = annotation.dim_str.split()
-        if not isinstance(value, annotation):
+        letters = _axes(annotation)
+        if not any(isinstance(value, kind) for kind in _kinds(annotation)):
             raise TypeError(f"{function}: {name} must be {_expected(letters, sizes)}, {_got(value)}")
         if value.size == 0:
             raise ValueError(f"{function}: {name} must not be empty, {_got(value)}")
