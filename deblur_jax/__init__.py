@@ -16,9 +16,11 @@ from deblur_jax.version import __version__
 if TYPE_CHECKING:
     from deblur_jax.ops.linear import adjoint as adjoint
     from deblur_jax.ops.linear import inner as inner
+    from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
 
 _HOMES = {
     "adjoint": "deblur_jax.ops.linear",
+    "camera_flow": "deblur_jax.simulate.camera_flow",
     "inner": "deblur_jax.ops.linear",
 }
 
