@@ -26,7 +26,7 @@ PHOTO_MEAN = (0.4378, 0.4452, 0.3685)  # of the BSDS500 photos, red, green, blue
 PADDING = 30  # pixels around the photo, so that the deepest stream covers its border
 PAPER_WIDTHS = (96, 256, 512, 512, 1024)
 
-INITS = {"paper": nn.initializers.normal(0.01), "he": nn.initializers.he_normal()}
+INITIAL_WEIGHTS = {"paper": nn.initializers.normal(0.01), "he": nn.initializers.he_normal()}
 
 
 class MotionFlowNet(nn.Module):
@@ -38,7 +38,7 @@ class MotionFlowNet(nn.Module):
         widths: channels of the five convolutions.
         extra_horizontal: unexplained labels of the released network (2), which the paper lacks.
         skip_scales: constants on the maps at stride 8 and 4 before their scores.
-        init: of the five convolutions and the deepest scores: `paper` draws from a normal with
+        initial_weights: of the five convolutions and the deepest scores: `paper` draws from a normal with
             deviation 0.01, `he` scales it with the fan-in, which narrow nets need to train fast.
     """
 
@@ -46,7 +46,7 @@ class MotionFlowNet(nn.Module):
     widths: Sequence[int] = PAPER_WIDTHS
     extra_horizontal: int = 0
     skip_scales: tuple[float, float] = (0.01, 0.0001)
-    init: str = "paper"
+    initial_weights: str = "paper"
 
     @nn.compact
     @typechecked
@@ -66,9 +66,9 @@ class MotionFlowNet(nn.Module):
                 f"MotionFlowNet: blurry must have 3 colour channels, got {blurry.shape[-1]}; "
                 "repeat a grey channel three times, drop alpha"
             )
-        if self.init not in INITS:
-            raise ValueError(f"model.init must be one of {sorted(INITS)}, got {self.init!r}")
-        init = INITS[self.init]
+        if self.initial_weights not in INITIAL_WEIGHTS:
+            raise ValueError(f"model.initial_weights must be one of {sorted(INITIAL_WEIGHTS)}, got {self.initial_weights!r}")
+        init = INITIAL_WEIGHTS[self.initial_weights]
         height, width = blurry.shape[1:3]
         horizontal = self.reach + 1 + self.extra_horizontal
         labels = horizontal + 2 * self.reach + 1
