@@ -14,12 +14,14 @@ from deblur_jax.version import __version__
 
 
 if TYPE_CHECKING:
+    from deblur_jax.ops.line_blur import line_blur as line_blur
     from deblur_jax.ops.linear import adjoint as adjoint
     from deblur_jax.ops.linear import inner as inner
 
 _HOMES = {
     "adjoint": "deblur_jax.ops.linear",
     "inner": "deblur_jax.ops.linear",
+    "line_blur": "deblur_jax.ops.line_blur",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
