@@ -16,6 +16,7 @@ from deblur_jax.version import __version__
 if TYPE_CHECKING:
     from deblur_jax.ops.basis_blur import basis_blur as basis_blur
     from deblur_jax.ops.dense_blur import dense_blur as dense_blur
+    from deblur_jax.ops.line_blur import line_blur as line_blur
     from deblur_jax.ops.linear import adjoint as adjoint
     from deblur_jax.ops.linear import compose as compose
     from deblur_jax.ops.linear import inner as inner
@@ -34,6 +35,7 @@ _HOMES = {
     "inner": "deblur_jax.ops.linear",
     "normal": "deblur_jax.ops.linear",
     "operator_norm": "deblur_jax.ops.linear",
+    "line_blur": "deblur_jax.ops.line_blur",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
