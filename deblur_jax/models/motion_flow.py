@@ -29,6 +29,9 @@ PAPER_WIDTHS = (96, 256, 512, 512, 1024)
 INITIAL_WEIGHTS = {"paper": nn.initializers.normal(0.01), "he": nn.initializers.he_normal()}
 
 
+Scores = tuple[Float[Array, "b h w nu"], Float[Array, "b h w nv"]]
+
+
 class MotionFlowNet(nn.Module):
     """Scores the motion labels of every pixel.
 
@@ -38,8 +41,8 @@ class MotionFlowNet(nn.Module):
         widths: channels of the five convolutions.
         extra_horizontal: unexplained labels of the released network (2), which the paper lacks.
         skip_scales: constants on the maps at stride 8 and 4 before their scores.
-        initial_weights: of the five convolutions and the deepest scores: `paper` draws from a normal with
-            deviation 0.01, `he` scales it with the fan-in, which narrow nets need to train fast.
+        initial_weights: of the five convolutions and the deepest scores: `paper` draws from a
+            normal with deviation 0.01, `he` scales it with the fan-in.
     """
 
     reach: int = 36
@@ -50,9 +53,7 @@ class MotionFlowNet(nn.Module):
 
     @nn.compact
     @typechecked
-    def __call__(
-        self, blurry: Images
-    ) -> tuple[Float[Array, "b h w nu"], Float[Array, "b h w nv"]]:
+    def __call__(self, blurry: Images) -> Scores:
         """Returns the logits of the horizontal and of the vertical labels.
 
         Args:
@@ -67,7 +68,10 @@ class MotionFlowNet(nn.Module):
                 "repeat a grey channel three times, drop alpha"
             )
         if self.initial_weights not in INITIAL_WEIGHTS:
-            raise ValueError(f"model.initial_weights must be one of {sorted(INITIAL_WEIGHTS)}, got {self.initial_weights!r}")
+            raise ValueError(
+                f"model.initial_weights must be one of {sorted(INITIAL_WEIGHTS)}, "
+                f"got {self.initial_weights!r}"
+            )
         init = INITIAL_WEIGHTS[self.initial_weights]
         height, width = blurry.shape[1:3]
         horizontal = self.reach + 1 + self.extra_horizontal
@@ -99,6 +103,10 @@ class MotionFlowNet(nn.Module):
         scores = crop(scores, 9, (blurry.shape[0], height, width, labels))
         return scores[..., :horizontal], scores[..., horizontal:]
 
+    def flow(self, scores: Scores) -> Flows:
+        """Returns the flow that the scores stand for, in pixels `[b, h, w, 2]`."""
+        return expected_flow(scores)
+
 
 def upsample(maps: jax.Array, factor: int) -> jax.Array:
     """Enlarges `maps` `[b, h, w, c]` by a transposed convolution with the bilinear kernel.
@@ -123,27 +131,20 @@ def crop(maps: jax.Array, offset: int, shape: Sequence[int]) -> jax.Array:
     return maps[:, offset : offset + shape[1], offset : offset + shape[2]]
 
 
-def label_values(horizontal: int, vertical: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the motions in pixels that the labels stand for, two vectors."""
-    return np.arange(horizontal, dtype=np.float32), np.arange(vertical) - np.float32(vertical // 2)
-
-
-def most_likely_flow(horizontal: Array, vertical: Array) -> Flows:
+def most_likely_flow(scores: Scores) -> Flows:
     """Returns the flow of the highest scores, whole pixels `[b, h, w, 2]`, as the paper does."""
-    across, down = label_values(horizontal.shape[-1], vertical.shape[-1])
     return jnp.stack(
-        [jnp.asarray(across)[jnp.argmax(horizontal, -1)], jnp.asarray(down)[jnp.argmax(vertical, -1)]],
+        [jnp.argmax(scores[0], axis=-1), jnp.argmax(scores[1], axis=-1) - scores[1].shape[-1] // 2],
         axis=-1,
-    )
+    ).astype(scores[0].dtype)
 
 
-def expected_flow(horizontal: Array, vertical: Array) -> Flows:
+def expected_flow(scores: Scores) -> Flows:
     """Returns the mean flow under the two softmaxes, in pixels `[b, h, w, 2]`.
 
     It has the least expected squared error of all guesses, and is differentiable.
     """
-    across, down = label_values(horizontal.shape[-1], vertical.shape[-1])
-    return jnp.stack(
-        [nn.softmax(horizontal) @ jnp.asarray(across), nn.softmax(vertical) @ jnp.asarray(down)],
-        axis=-1,
-    )
+    horizontal, vertical = scores
+    across = np.arange(horizontal.shape[-1], dtype=np.float32)
+    down = np.arange(vertical.shape[-1], dtype=np.float32) - vertical.shape[-1] // 2
+    return jnp.stack([nn.softmax(horizontal) @ across, nn.softmax(vertical) @ down], axis=-1)

@@ -4,10 +4,14 @@ from typing import Any
 
 from flax import linen as nn
 
+from deblur_jax.models.motion_context import MotionContextNet
 from deblur_jax.models.motion_flow import MotionFlowNet
 
 
-MODELS: dict[str, type[nn.Module]] = {"motion_flow": MotionFlowNet}
+MODELS: dict[str, type[nn.Module]] = {
+    "motion_context": MotionContextNet,
+    "motion_flow": MotionFlowNet,
+}
 
 
 def make_model(*, name: str, **fields: Any) -> nn.Module:

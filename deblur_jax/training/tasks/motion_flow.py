@@ -9,14 +9,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 
-from deblur_jax.losses.flow import label_cross_entropy
-from deblur_jax.metrics import flow_mse
-from deblur_jax.models.motion_flow import expected_flow
+from deblur_jax.losses.flow import doubled_angle_distance, label_cross_entropy
+from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant
+from deblur_jax.ops.flow import canonical
 from deblur_jax.ops.line_blur import line_blur
-from deblur_jax.simulate.camera_flow import MILD, camera_flow, canonical
+from deblur_jax.simulate.camera_flow import MILD, camera_flow
 
+
+LOSSES = {"labels": label_cross_entropy, "doubled_angle": doubled_angle_distance}
 
 Simulate = Callable[[jax.Array, jax.Array], dict[str, jax.Array]]
 
@@ -49,20 +50,30 @@ def make_simulate(*, limit: float, noise: float, border: int) -> Simulate:
     return simulate
 
 
-def make_loss(model: nn.Module, simulate: Simulate) -> Callable:
+def make_loss(model: Any, simulate: Simulate, *, kind: str) -> Callable:
     """Returns `loss_fn(params, batch, key) -> (loss, terms)`.
 
     Args:
-        model: gives the logits of the motion labels of blurry photos.
+        model: a network with `flow`, such as `MotionFlowNet` and `MotionContextNet`.
         simulate: makes a blurry photo and its flow out of a sharp one.
+        kind: what the network gives: `labels` (scores) or `doubled_angle` (a flow).
     """
+    if kind not in LOSSES:
+        raise ValueError(f"loss.kind must be one of {sorted(LOSSES)}, got {kind!r}")
+    loss_of_photo = LOSSES[kind]
 
     def loss_fn(params: Any, batch: dict[str, jax.Array], key: jax.Array):
         keys = jax.random.split(key, len(batch["sharp"]))
         example = jax.vmap(simulate)(keys, batch["sharp"])
-        horizontal, vertical = model.apply({"params": params}, example["blurry"])  # pyright: ignore
-        loss = jnp.mean(jax.vmap(label_cross_entropy)(horizontal, vertical, example["flow"]))
-        errors = jax.vmap(flow_mse)(expected_flow(horizontal, vertical), example["flow"])
-        return loss, {"flow/mse": jnp.mean(errors)}
+        estimate = model.apply({"params": params}, example["blurry"])
+        loss = jnp.mean(jax.vmap(loss_of_photo)(estimate, example["flow"]))
+        flow = model.flow(estimate)
+        terms = {
+            "flow/mse": jnp.mean(jax.vmap(flow_mse)(flow, example["flow"])),
+            "flow/mse_sign_invariant": jnp.mean(
+                jax.vmap(flow_mse_sign_invariant)(flow, example["flow"])
+            ),
+        }
+        return loss, terms
 
     return loss_fn
