@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from deblur_jax.ops.linear import adjoint as adjoint
     from deblur_jax.ops.linear import compose as compose
     from deblur_jax.ops.linear import inner as inner
-    from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
     from deblur_jax.ops.linear import normal as normal
     from deblur_jax.ops.linear import operator_norm as operator_norm
     from deblur_jax.ops.operators import BasisBlur as BasisBlur
+    from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
 
 _HOMES = {
     "BasisBlur": "deblur_jax.ops.operators",

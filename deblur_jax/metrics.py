@@ -1,4 +1,4 @@
-"""How good a restored image or an estimated flow is: arrays to a number, the same for every model."""
+"""How good a restored image or an estimated flow is: arrays to a number, for every model."""
 
 import dm_pix as pix
 import jax.numpy as jnp

@@ -9,7 +9,8 @@ The flow at a pixel is the sum of four parts (Gong et al. 2017, eq. 6), here wit
 with (x_0, y_0) the middle of the frame. Each of t, a, z and r is uniform on an interval around
 zero, and the centres are uniform around the middle of the frame.
 
-A straight-line blur looks the same for (u, v) and (-u, -v); `ops.flow.canonical` picks one of the two.
+A straight-line blur looks the same for (u, v) and (-u, -v); `ops.flow.canonical`
+picks one of the two.
 """
 
 import dataclasses
@@ -185,7 +186,8 @@ def camera_flow(
     """A random motion flow of a moving camera over a frame of `height` by `width` pixels.
 
     Movements are drawn until one stays within `motion.limit`. Its sign is left as drawn: see
-    `ops.flow.canonical`. Pure in `key`; works under `jit` and `vmap`, with everything but `key` static.
+    `ops.flow.canonical`. Pure in `key`; works under `jit` and `vmap`, with
+    everything but `key` static.
 
     Args:
         key: a JAX random key.
