@@ -16,7 +16,7 @@ from deblur_jax.pretrained import DEFAULT, Pretrained, load
 from deblur_jax.solvers.schedules import carbajal_sigmas
 from deblur_jax.solvers.steepest_descent import MARGIN, steepest_descent
 from deblur_jax.solvers.total_variation import denoise_total_variation
-from deblur_jax.typing import Array, Flow, Image, Scalar, typechecked
+from deblur_jax.typing import Array, Flow, Image, typechecked
 
 
 SMALLEST_SIDE = 32  # pixels
@@ -72,8 +72,8 @@ def _check_photo(image: Image) -> None:
         )
     if min(height, width) < SMALLEST_SIDE:
         raise ValueError(
-            f"deblur: image must have at least {SMALLEST_SIDE} pixels a side, got {width}x{height}; "
-            "there is too little in it to see motion"
+            f"deblur: image must have at least {SMALLEST_SIDE} pixels a side, got {width}x"
+            f"{height}; there is too little in it to see motion"
         )
     lowest, highest = float(jnp.min(image)), float(jnp.max(image))
     if not (lowest >= 0 and highest <= 1):
@@ -114,7 +114,7 @@ def restore_line_blur(
     strength: float | Array = 0.25,
     denoisings: int = DENOISINGS,
     margin: int = MARGIN,
-) -> tuple[Image, Scalar]:
+) -> tuple[jax.Array, jax.Array]:
     """Undoes the blur of a known motion flow by plug-and-play steepest descent.
 
     The prior is total variation, which needs no weights.
@@ -130,7 +130,7 @@ def restore_line_blur(
         The restored photo in [0, 1], and the root mean square of what re-blurring it leaves over.
     """
 
-    def denoise(image: jax.Array, sigma: jax.Array) -> jax.Array:
+    def denoise(image: Array, sigma: Array) -> jax.Array:
         return denoise_total_variation(image, strength * sigma, num_steps=10)
 
     sigmas = carbajal_sigmas(denoisings, dtype=blurry.dtype)

@@ -12,14 +12,20 @@ from deblur_jax.data.sources import make_source
 from deblur_jax.models.registry import make_model
 from deblur_jax.training import checkpoint
 from deblur_jax.training.optimizer import make_optimizer
-from deblur_jax.training.parallel import check_batch_size, over_devices, replicate, split_batch
+from deblur_jax.training.parallel import (
+    Devices,
+    check_batch_size,
+    over_devices,
+    replicate,
+    split_batch,
+)
 from deblur_jax.training.records import Progress, Records
 from deblur_jax.training.state import TrainState, count_parameters, create_state
 from deblur_jax.training.step import make_train_step
 from deblur_jax.training.tasks.registry import find_task
 
 
-def train(config: Any, workdir: Path, *, devices: list[jax.Device] | None = None) -> TrainState:
+def train(config: Any, workdir: Path, *, devices: Devices | None = None) -> TrainState:
     """Trains until `config.steps`, resuming from `workdir` if it holds a checkpoint.
 
     Args:

@@ -21,6 +21,7 @@ from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.plots import flow_colours, panels, to_bytes, with_flow_key
 from deblur_jax.restore import restore_line_blur
 from deblur_jax.simulate.camera_flow import MILD, camera_flow
+from deblur_jax.typing import Array
 
 
 LOSSES = {"labels": label_cross_entropy, "doubled_angle": doubled_angle_distance}
@@ -150,7 +151,7 @@ def _middle(photo: np.ndarray, height: int, width: int, path: Path) -> jax.Array
 
 def _score(
     example: dict[str, jax.Array], flow: jax.Array, restored: jax.Array, ideal: jax.Array
-) -> dict[str, jax.Array]:
+) -> dict[str, Array]:
     sharp, blurry, true_flow = example["sharp"], example["blurry"], example["flow"]
     mean = jnp.broadcast_to(jnp.mean(true_flow, axis=(0, 1)), true_flow.shape)
     return {
