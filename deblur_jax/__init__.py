@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from deblur_jax.ops.linear import adjoint as adjoint
     from deblur_jax.ops.linear import inner as inner
     from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
+    from deblur_jax.simulate.shake_kernels import shake_kernel as shake_kernel
 
 _HOMES = {
     "adjoint": "deblur_jax.ops.linear",
     "camera_flow": "deblur_jax.simulate.camera_flow",
     "inner": "deblur_jax.ops.linear",
+    "shake_kernel": "deblur_jax.simulate.shake_kernels",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
