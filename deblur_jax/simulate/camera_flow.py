@@ -9,7 +9,7 @@ The flow at a pixel is the sum of four parts (Gong et al. 2017, eq. 6), here wit
 with (x_0, y_0) the middle of the frame. Each of t, a, z and r is uniform on an interval around
 zero, and the centres are uniform around the middle of the frame.
 
-A straight-line blur looks the same for (u, v) and (-u, -v); `canonical` picks one of the two.
+A straight-line blur looks the same for (u, v) and (-u, -v); `ops.flow.canonical` picks one of them.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from typing import Self
 import jax
 import jax.numpy as jnp
 
-from deblur_jax.typing import Array, Flow, typechecked
+from deblur_jax.typing import Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +193,8 @@ def camera_flow(
     """A random motion flow of a moving camera over a frame of `height` by `width` pixels.
 
     Movements are drawn until one stays within `motion.limit`. Its sign is left as drawn: see
-    `canonical`. Pure in `key`; works under `jit` and `vmap`, with everything but `key` static.
+    `ops.flow.canonical`. Pure in `key`; works under `jit` and `vmap`, with everything but `key`
+    static.
 
     Args:
         key: a JAX random key.
@@ -237,16 +238,6 @@ def camera_flow(
     flow = flow * jnp.minimum(1, motion.limit / peaks[chosen])
     flow = jnp.clip(flow, -motion.limit, motion.limit)  # what hides between points of the lattice
     return jnp.round(flow) if rounded else flow
-
-
-@typechecked
-def canonical(flow: Flow) -> jax.Array:
-    """Turns every vector of `flow` into the half-plane u >= 0 (Gong et al., eq. 5).
-
-    (u, v) with u < 0 becomes (-u, -v), which gives the same straight-line blur; where u = 0 the
-    sign of v is kept.
-    """
-    return jnp.where(flow[..., :1] < 0, -flow, flow)
 
 
 def _peak(movement: CameraMovement, law: str, height: int, width: int) -> Array:

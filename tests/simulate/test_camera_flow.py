@@ -15,7 +15,6 @@ from deblur_jax.simulate.camera_flow import (
     CameraMotion,
     CameraMovement,
     camera_flow,
-    canonical,
     draw_movement,
     paper_law,
     released_code_variant,
@@ -136,13 +135,6 @@ def test_the_released_variant_exchanges_the_laws_of_zoom_and_rotation():
     np.testing.assert_allclose(turned, -np.tan(0.1) * offset, rtol=1e-4)
 
 
-def test_canonical_turns_every_vector_into_the_half_plane_and_keeps_v_where_u_is_zero():
-    flow = jnp.array([[[-2.0, 3.0], [2.0, -3.0]], [[0.0, -1.0], [0.0, 1.0]]])
-    expected = [[[2.0, -3.0], [2.0, -3.0]], [[0.0, -1.0], [0.0, 1.0]]]
-    np.testing.assert_array_equal(canonical(flow), expected)
-    np.testing.assert_array_equal(canonical(canonical(flow)), expected)
-
-
 def test_vmap_equals_a_loop_and_jit_changes_nothing(key):
     flows = many(key, 3, LARGE)
     looped = [camera_flow(k, HEIGHT, WIDTH, LARGE) for k in jax.random.split(key, 3)]
@@ -164,11 +156,6 @@ def test_negative_bounds_and_a_zero_limit_are_refused():
         dataclasses.replace(LARGE, zoom=-1.0)
     with pytest.raises(ValueError, match=r"CameraMotion\.limit must be more than zero, got 0"):
         CameraMotion(1.0, 0.1, 0.0, 0.0, 0.0, 0)
-
-
-def test_canonical_refuses_a_batch():
-    with pytest.raises(TypeError, match=r"canonical: flow must be a float array of shape"):
-        canonical(jnp.zeros((2, 4, 4, 2)))
 
 
 DATA = Path(os.environ.get("DEBLUR_JAX_DATA", Path(__file__).parents[3] / "shared" / "data"))
