@@ -1,48 +1,49 @@
-"""Walks along every pixel's line at once, one pixel a step.
+"""Walks along the lines of all pixels at once, one pixel a step.
 
-The kernel of a flow of length m is a capsule, a segment of length m - 1 with a soft unit-wide
-edge: q has the weight max(0, 1 - distance of q to the segment). Every pixel's line is walked
-along the axis on which it is longer. There the line leaves that axis by less than 45 degrees, so
-a tap of positive weight is less than sqrt(2) pixels away across it, and the three integers
-nearest to the line are enough. The kernel is symmetric, so each weight serves two taps.
+The kernel of a flow of length m is a capsule, a segment of length m - 1 with a soft edge one
+pixel wide: the tap q has the weight max(0, 1 - distance from q to the segment). Every line is
+walked along the axis on which it is longer. It leaves that axis by at most 45 degrees, so a tap
+of positive weight is less than sqrt(2) away from it across, and the three integers nearest to the
+line are enough. The kernel is symmetric: half of it is walked and each weight serves two taps.
 
-All functions take batches: images [b h w c], flows [b h w 2].
+Images are [b h w c], flows [b h w 2]. Rows are taken in strips, each walked as far as its own
+longest line; on a CPU a strip that fits the cache is also what makes it fast.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 
-LONGEST = 2**14  # pixels; beyond it float32 no longer places the taps of a line
+PADDINGS = ("edge", "reflect", "symmetric", "wrap", "constant")
+LONGEST = 2**14  # pixels; on longer lines float32 would place the taps wrongly by a thousandth
 
 
 class Lines(NamedTuple):
-    """The capsules of a flow, one a pixel: all [b h w]."""
+    """One line a pixel, turned so that it runs forward on its longer axis; all [h w]."""
 
     half: jax.Array  # half the length of the segment
-    major: jax.Array  # the unit direction along the longer axis, never negative
-    minor: jax.Array  # and along the other
+    major: jax.Array  # cosine of the angle between the line and its longer axis
+    minor: jax.Array  # sine of that angle, with a sign
     horizontal: jax.Array  # whether the longer axis is the row
-    one: jax.Array  # the weight of the pixel itself: 1, or NaN where the flow is no line
+    one: jax.Array  # the weight of the pixel itself: 1, or NaN where the flow is not a line
 
 
-def lines(flow: jax.Array) -> Lines:
-    """Returns the capsules of a flow; their derivative is zero where the length is at most 1."""
+def lines_of(flow: jax.Array) -> Lines:
+    """Returns the lines of a flow; where the length is at most 1 they do not depend on it."""
     u, v = flow[..., 0], flow[..., 1]
-    # A length that is not finite, or out of reach, must not decide how long everybody walks.
+    # What is not finite, or out of reach, must not decide how far everybody walks.
     valid = (jnp.abs(u) <= LONGEST) & (jnp.abs(v) <= LONGEST)
-    squared = jnp.where(valid, u * u + v * v, jnp.zeros_like(u))
-    moves = squared > 1
-    length = jnp.sqrt(jnp.where(moves, squared, jnp.ones_like(u)))
-    right = jnp.where(moves, u, jnp.ones_like(u)) / length
-    down = jnp.where(moves, v, jnp.zeros_like(v)) / length
+    moves = valid & (u * u + v * v > 1)
+    right = jnp.where(moves, u, jnp.ones_like(u))
+    down = jnp.where(moves, v, jnp.zeros_like(v))
+    length = jnp.sqrt(right * right + down * down)
     horizontal = jnp.abs(right) >= jnp.abs(down)
-    major = jnp.where(horizontal, right, down)
-    minor = jnp.where(horizontal, down, right)
+    major = jnp.where(horizontal, right, down) / length
+    minor = jnp.where(horizontal, down, right) / length
     return Lines(
         half=(length - 1) / 2,
         major=jnp.abs(major),
@@ -52,144 +53,246 @@ def lines(flow: jax.Array) -> Lines:
     )
 
 
-def walk(
-    step: Callable[..., tuple],
-    start: tuple,
-    line: Lines,
-) -> tuple:
-    """Folds `step(weight, down, right, state)` over the taps q of one half of every kernel.
+class Tap(NamedTuple):
+    """A place on the walk: `along` the longer axis (one number), `side` across it ([h w])."""
 
-    The pixel itself is left out. `weight` is that of (down, right) and of (-down, -right).
-    """
+    along: jax.Array
+    side: jax.Array
 
-    def taps(along: jax.Array, centre: jax.Array, across: tuple[int, ...], state: tuple) -> tuple:
-        for offset in across:
-            side = centre + offset
-            weight = _weight(line, along, side)
-            down = jnp.where(line.horizontal, side, along)
-            right = jnp.where(line.horizontal, along, side)
-            state = step(weight, down, right, state)
-        return state
 
-    def body(carry: tuple) -> tuple:
+def walk(line: Lines, step: Callable[[list[Tap], Any], Any], state: Any) -> Any:
+    """Folds `step` over the taps of one half of every line, without the pixel itself."""
+    dtype = line.half.dtype
+    slope = lax.stop_gradient(line.minor / line.major)
+    reach = jnp.ceil(jnp.max(lax.stop_gradient(line.half * line.major)))
+
+    def body(carry):
         along, state = carry
-        here = jnp.full(line.half.shape, along)
-        slope = lax.stop_gradient(line.minor / line.major)
-        centre = jnp.round(here.astype(slope.dtype) * slope).astype(here.dtype)
-        return along + 1, taps(here, centre, (-1, 0, 1), state)
+        centre = jnp.round(along * slope)
+        taps = [Tap(along, centre + offset) for offset in (-1, 0, 1)]
+        return along + 1, step(taps, state)
 
-    reach = lax.stop_gradient(line.half * line.major)
-    count = jnp.ceil(jnp.max(reach)).astype(jnp.int32)
-    zero = jnp.zeros(line.half.shape, jnp.int32)
-    state = taps(zero, zero, (1,), start)
-    return lax.while_loop(lambda carry: carry[0] <= count, body, (jnp.int32(1), state))[1]
+    # Beside the pixel itself the halves meet; the tap on the line's own side is the forward one.
+    beside = Tap(jnp.zeros((), dtype), jnp.where(slope < 0, -jnp.ones_like(slope), 1))
+    start = (jnp.ones((), dtype), step([beside], state))
+    return lax.while_loop(lambda carry: carry[0] <= reach, body, start)[1]
 
 
-def _weight(line: Lines, along: jax.Array, side: jax.Array) -> jax.Array:
-    along = along.astype(line.half.dtype)
-    side = side.astype(line.half.dtype)
-    off = side * line.major - along * line.minor
-    beyond = jnp.maximum(jnp.abs(along * line.major + side * line.minor) - line.half, 0)
+def offsets(line: Lines, tap: Tap) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Returns how far a tap is off the line, the nearest place on the segment, and how far beyond.
+
+    The place is measured from the pixel along the line. No tap of a walk lies behind the pixel.
+    """
+    off = tap.side * line.major - tap.along * line.minor
+    forward = tap.along * line.major + tap.side * line.minor
+    near = jnp.minimum(forward, line.half)
+    return off, near, forward - near
+
+
+def weight_of(line: Lines, tap: Tap) -> jax.Array:
+    """Returns the weight of a tap and of its opposite."""
+    off, _, beyond = offsets(line, tap)
     squared = off * off + beyond * beyond
-    apart = squared > 0  # the root's derivative on the line itself is taken as zero
+    apart = squared > 0  # on the line itself the root's derivative is taken as zero
     distance = jnp.where(apart, jnp.sqrt(jnp.where(apart, squared, jnp.ones_like(off))), squared)
     return jnp.maximum(1 - distance, 0)
 
 
-def gather(image: jax.Array, flow: jax.Array, padding: str) -> jax.Array:
-    """Returns the blurred image: every pixel gathers along its line."""
-    line = lines(flow)
-    taps = _Taps(image.shape, padding)
-    source = taps.flatten(image)
-
-    def step(weight, down, right, state):
-        total, mass = state
-        pair = taps.read(source, weight, down, right) + taps.read(source, weight, -down, -right)
-        return total + weight[..., None] * pair, mass + 2 * weight
-
-    start = (line.one[..., None] * image, line.one)
-    total, mass = walk(step, start, line)
-    return total / mass[..., None]
+def weight_and_slopes_of(line: Lines, tap: Tap) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Returns the weight of a tap, its derivative by `half` and by the angle of the line."""
+    off, near, beyond = offsets(line, tap)
+    squared = off * off + beyond * beyond
+    apart = squared > 0
+    inverse = jnp.where(apart, lax.rsqrt(jnp.where(apart, squared, jnp.ones_like(off))), squared)
+    weight = jnp.maximum(1 - squared * inverse, 0)
+    inverse = jnp.where(squared < 1, inverse, jnp.zeros_like(inverse))
+    return weight, beyond * inverse, off * inverse * near
 
 
-def contract(image: jax.Array, blurry: jax.Array, flow: jax.Array, padding: str) -> jax.Array:
-    """Returns sum_c blurry * gather(image, flow) at every pixel, [b h w]."""
-    line = lines(flow)
-    taps = _Taps(image.shape, padding)
-    source = taps.flatten(image)
+class Frame(NamedTuple):
+    """Where the pixels of a strip are in the stack of images, and how the outside is made."""
 
-    def step(weight, down, right, state):
-        total, mass = state
-        pair = taps.read(source, weight, down, right) + taps.read(source, weight, -down, -right)
-        return total + weight * jnp.sum(blurry * pair, axis=-1), mass + 2 * weight
+    height: int
+    width: int
+    padding: str
+    top: jax.Array  # in the rows of all images, the first row of the image that holds it: [h 1]
+    row: jax.Array  # in its image: [h 1]
+    column: jax.Array  # [1 w]
 
-    total, mass = walk(step, (line.one * jnp.sum(blurry * image, axis=-1), line.one), line)
-    return total / mass
+    def own(self) -> jax.Array:
+        """Returns the flat index of every pixel of the strip, [h w]."""
+        return (self.top + self.row) * self.width + self.column
 
-
-def scatter(blurry: jax.Array, flow: jax.Array, padding: str) -> jax.Array:
-    """Returns the adjoint of `gather`: every pixel scatters along its line."""
-    line = lines(flow)
-    taps = _Taps(blurry.shape, padding)
-    (mass,) = walk(lambda weight, down, right, state: (state[0] + 2 * weight,), (line.one,), line)
-    share = blurry / mass[..., None]
-
-    def step(weight, down, right, state):
-        (total,) = state
-        light = weight[..., None] * share
-        total = taps.add(total, light, weight, down, right)
-        return (taps.add(total, light, weight, -down, -right),)
-
-    start = (taps.flatten(line.one[..., None] * share),)
-    (total,) = walk(step, start, line)
-    return total.reshape(blurry.shape)
-
-
-class _Taps:
-    """Reads and adds to the pixels at an offset, for one shape and padding."""
-
-    def __init__(self, shape: tuple[int, ...], padding: str):
-        self.shape = shape
-        self.padding = padding
-
-    def flatten(self, image: jax.Array) -> jax.Array:
-        return image.reshape(-1, self.shape[-1])
-
-    def read(self, source, weight, down, right):
-        index, inside = self._index(weight, down, right)
-        values = source.at[index].get(mode="promise_in_bounds")
-        if inside is None:
-            return values
-        return jnp.where(inside[..., None], values, jnp.zeros_like(values))
-
-    def add(self, target, values, weight, down, right):
-        index, inside = self._index(weight, down, right)
-        if inside is not None:
-            values = jnp.where(inside[..., None], values, jnp.zeros_like(values))
-        return target.at[index].add(values, mode="promise_in_bounds")
-
-    def _index(self, weight, down, right):
-        grid = self.shape[:3]
-        _, height, width = grid
-        batch, row, column = (lax.broadcasted_iota(jnp.int32, grid, axis) for axis in range(3))
+    def index(
+        self, line: Lines, weight: jax.Array, tap: Tap, sign: int
+    ) -> tuple[jax.Array, jax.Array | None]:
+        """Returns the flat index of a tap, and whether it is inside where that matters."""
+        along = jnp.full(line.half.shape, sign * tap.along.astype(jnp.int32))
+        side = sign * tap.side.astype(jnp.int32)
+        row = self.row + jnp.where(line.horizontal, side, along)
+        column = self.column + jnp.where(line.horizontal, along, side)
+        index = (self.top + resolve(row, self.height, self.padding)) * self.width
+        index = index + resolve(column, self.width, self.padding)
         # A tap of weight zero falls back to the pixel itself, so that NaN and infinity
-        # in the image stay with the kernels that hold them.
-        counts = weight > 0
-        row = row + jnp.where(counts, down, jnp.zeros_like(down))
-        column = column + jnp.where(counts, right, jnp.zeros_like(right))
-        inside = None
-        if self.padding == "constant":
-            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        row = resolve(row, height, self.padding)
-        column = resolve(column, width, self.padding)
-        return (batch * height + row) * width + column, inside
+        # stay with the kernels that hold them.
+        index = jnp.where(weight > 0, index, self.own())
+        if self.padding != "constant":
+            return index, None
+        inside = (row >= 0) & (row < self.height) & (column >= 0) & (column < self.width)
+        return index, inside
 
 
-PADDINGS = ("edge", "reflect", "symmetric", "wrap", "constant")
+def make_frame(shape: tuple[int, ...], padding: str, first: jax.Array, count: int) -> Frame:
+    """Returns the frame of `count` rows from `first` on, of the rows of all images."""
+    images, height, width = shape[:3]
+    row = first + lax.broadcasted_iota(jnp.int32, (count, 1), 0)
+    row = jnp.minimum(row, images * height - 1)  # the last strip may be longer than the images
+    top = row // height * height
+    column = lax.broadcasted_iota(jnp.int32, (1, width), 1)
+    return Frame(height, width, padding, top, row - top, column)
+
+
+def by_strips(function: Callable, total: Any, shape, padding: str, strip: int, *arrays):
+    """Scans `function(total, frame, *rows)` over strips of about `strip` pixels."""
+    rows = shape[0] * shape[1]
+    count = -(-rows // max(1, strip // shape[2]))
+    # Even: an odd number of pixels spoils XLA's vector code on a CPU, at half the speed.
+    height = 2 * -(-rows // (2 * count))
+
+    def cut(array):
+        array = array.reshape(rows, *array.shape[2:])
+        array = jnp.pad(array, [(0, count * height - rows)] + [(0, 0)] * (array.ndim - 1))
+        return array.reshape(count, height, *array.shape[1:])
+
+    def body(total, inputs):
+        first, *arrays = inputs
+        return function(total, make_frame(shape, padding, first, height), *arrays)
+
+    firsts = height * jnp.arange(count, dtype=jnp.int32)
+    total, parts = lax.scan(body, total, (firsts, *map(cut, arrays)))
+    if parts is not None:
+        parts = parts.reshape(count * height, *parts.shape[2:])[:rows]
+        parts = parts.reshape(*shape[:2], *parts.shape[1:])
+    return total, parts
+
+
+def read(source: jax.Array, index: jax.Array, inside: jax.Array | None) -> jax.Array:
+    """Returns the pixels at flat indices, black where they are not inside."""
+    values = source.at[index].get(mode="promise_in_bounds")
+    if inside is None:
+        return values
+    return jnp.where(inside[..., None], values, jnp.zeros_like(values))
+
+
+def gather(image: jax.Array, flow: jax.Array, *, padding: str, strip: int) -> jax.Array:
+    """Returns the blurred images: every pixel gathers along its line."""
+    source = image.reshape(-1, image.shape[-1])
+
+    def blur(total, frame, flow):
+        line = lines_of(flow)
+
+        def step(taps, state):
+            light, mass = state
+            for tap in taps:
+                weight = weight_of(line, tap)
+                pair = [read(source, *frame.index(line, weight, tap, sign)) for sign in (1, -1)]
+                light = light + weight[..., None] * (pair[0] + pair[1])
+                mass = mass + 2 * weight
+            return light, mass
+
+        own = read(source, frame.own(), None)
+        light, mass = walk(line, step, (line.one[..., None] * own, line.one))
+        return total, light / mass[..., None]
+
+    return by_strips(blur, None, image.shape, padding, strip, flow)[1]
+
+
+def scatter(blurry: jax.Array, flow: jax.Array, *, padding: str, strip: int) -> jax.Array:
+    """Returns the adjoint of `gather`: every pixel scatters along its line."""
+    channels = range(blurry.shape[-1])
+
+    def spread(total, frame, flow, blurry):
+        line = lines_of(flow)
+        mass = walk(
+            line, lambda taps, mass: mass + 2 * sum(weight_of(line, tap) for tap in taps), line.one
+        )
+        shares = [blurry[..., channel] / mass for channel in channels]
+
+        def add(total, index, inside, weight):
+            if inside is not None:
+                weight = jnp.where(inside, weight, jnp.zeros_like(weight))
+            # One plane a channel: scattering single numbers is what backends are good at.
+            return [
+                plane.at[index].add(weight * share, mode="promise_in_bounds")
+                for share, plane in zip(shares, total, strict=True)
+            ]
+
+        def step(taps, total):
+            for tap in taps:
+                weight = weight_of(line, tap)
+                for sign in (1, -1):
+                    total = add(total, *frame.index(line, weight, tap, sign), weight)
+            return total
+
+        total = add(total, frame.own(), None, line.one)
+        return walk(line, step, total), None
+
+    planes = [jnp.zeros(blurry[..., 0].size, blurry.dtype) for _ in channels]
+    total, _ = by_strips(spread, planes, blurry.shape, padding, strip, flow, blurry)
+    return jnp.stack(total, axis=-1).reshape(blurry.shape)
+
+
+def slope(
+    image: jax.Array, blurry: jax.Array, flow: jax.Array, *, padding: str, strip: int
+) -> jax.Array:
+    """Returns the gradient of <blurry, gather(image, flow)> with respect to the flow."""
+    source = image.reshape(-1, image.shape[-1])
+
+    channels = range(image.shape[-1])
+
+    def differentiate(total, frame, flow, blurry):
+        line = lines_of(flow)
+        planes = [blurry[..., channel] for channel in channels]
+
+        def inner(light):  # written out: on a CPU a short reduction after a gather is slow
+            return sum(light[..., channel] * planes[channel] for channel in channels)
+
+        def step(taps, state):
+            for tap in taps:
+                factors = weight_and_slopes_of(line, tap)
+                pair = [read(source, *frame.index(line, factors[0], tap, sign)) for sign in (1, -1)]
+                light = inner(pair[0] + pair[1])
+                state = [
+                    (lit + factor * light, mass + 2 * factor)
+                    for factor, (lit, mass) in zip(factors, state, strict=True)
+                ]
+            return state
+
+        none = jnp.zeros_like(line.one)
+        own = read(source, frame.own(), None)
+        start = [(line.one * inner(own), line.one), (none, none), (none, none)]
+        (lit, mass), *derivatives = walk(line, step, start)
+        by_half, by_angle = ((x - lit / mass * m) / mass for x, m in derivatives)
+        return total, turn_back(line, flow, by_half, by_angle)
+
+    return by_strips(differentiate, None, image.shape, padding, strip, flow, blurry)[1]
+
+
+def turn_back(line: Lines, flow: jax.Array, by_half: jax.Array, by_angle: jax.Array) -> jax.Array:
+    """Turns a gradient by half length and angle into one by (u, v), zero where nothing moves."""
+    by_length = by_half / 2
+    by_arc = by_angle / (2 * line.half + 1)
+    major = by_length * line.major - by_arc * line.minor
+    minor = by_length * line.minor + by_arc * line.major
+    right = jnp.where(line.horizontal, major, minor)
+    down = jnp.where(line.horizontal, minor, major)
+    forward = jnp.where(line.horizontal, flow[..., 0], flow[..., 1])
+    sign = jnp.where(line.half > 0, jnp.sign(forward), line.one - 1)
+    return jnp.stack([sign * right, sign * down], axis=-1)
 
 
 def resolve(index: jax.Array, size: int, padding: str) -> jax.Array:
-    """Returns the position in [0, size) that stands for `index`, anywhere outside included."""
+    """Returns the position in [0, size) that stands for `index`, however far outside."""
     if padding in ("edge", "constant"):
         return jnp.clip(index, 0, size - 1)
     if padding == "wrap":
