@@ -3,8 +3,8 @@
 Three strided convolutions look at the brightness of the photo; residual blocks at an eighth of its
 size mix what they see around each place with its mean over the frame, since the motion of a camera
 varies slowly. Neighbours agree on a motion by a mean in which each place has the weight that the
-net gives it: a flat wall knows little. The motion comes as a flow with its angle doubled (see `ops.flow`), which has no jump
-for the net to learn, and is enlarged smoothly to the size of the photo.
+net gives it: a flat wall knows little. The motion comes as a flow with its angle doubled (see
+`ops.flow`), which has no jump for the net to learn, and is enlarged smoothly to the photo's size.
 """
 
 from collections.abc import Sequence

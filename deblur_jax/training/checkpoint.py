@@ -40,6 +40,7 @@ def restore(manager: ocp.CheckpointManager, state: TrainState) -> TrainState:
     step = manager.latest_step()
     if step is None:
         return state
+    _check_parameters(manager, step, state)
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
     try:
         restored = manager.restore(
@@ -48,10 +49,29 @@ def restore(manager: ocp.CheckpointManager, state: TrainState) -> TrainState:
     except (ValueError, KeyError, FileNotFoundError) as error:
         first = str(error).strip().splitlines()[0]
         raise ValueError(
-            f"{manager.directory}/{step}: the checkpoint does not fit this config or is damaged "
+            f"{manager.directory}/{step}: the checkpoint is damaged or of another optimizer "
             f"({first}); use the config it was made with, or another --workdir"
         ) from error
     return restored["state"]
+
+
+def _check_parameters(manager: ocp.CheckpointManager, step: int, state: TrainState) -> None:
+    """Raises a ValueError if the checkpoint's parameters are not of the shapes of `state`."""
+    saved = _shapes(manager.item_metadata(step)["state"].tree["params"])
+    wanted = _shapes(state.params)
+    differing = sorted(name for name in saved | wanted if saved.get(name) != wanted.get(name))
+    if differing:
+        name = differing[0]
+        raise ValueError(
+            f"{manager.directory}/{step}: the checkpoint is of another model than the config "
+            f"({name} is {saved.get(name, 'missing')} there and {wanted.get(name, 'missing')} here); "
+            "use the config it was made with, or another --workdir"
+        )
+
+
+def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): x.shape for path, x in leaves}
 
 
 def load_params(workdir: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
