@@ -32,7 +32,7 @@ Scalar = Float[Array, ""]
 Images = Float[Array, "b h w c"]
 Flows = Float[Array, "b h w 2"]
 
-ImageOperator = Callable[[Image], Image]
+ImageOperator = Callable[[Image], jax.Array]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -81,7 +81,9 @@ def _check_arrays(function: str, annotations: dict[str, Any], arguments: dict[st
         value = arguments[name]
         letters = _axes(annotation)
         if not any(isinstance(value, kind) for kind in _kinds(annotation)):
-            raise TypeError(f"{function}: {name} must be {_expected(letters, sizes)}, {_got(value)}")
+            raise TypeError(
+                f"{function}: {name} must be {_expected(letters, sizes)}, {_got(value)}"
+            )
         if value.size == 0:
             raise ValueError(f"{function}: {name} must not be empty, {_got(value)}")
         for letter, size in zip(letters, value.shape, strict=True):

@@ -1,4 +1,4 @@
-"""Linear maps between images: inner product and exact adjoint.
+"""Linear maps between images: inner product, exact adjoint, composition, normal map, norm.
 
 The adjoint of a linear map A is the map A* with <A x, y> = <x, A* y> for all x and y.
 """
@@ -18,7 +18,7 @@ def inner(x: Array, y: Array) -> jax.Array:
     return jnp.vdot(x, y, precision="highest")
 
 
-def adjoint(operator: Callable[[Array], Array], like: Array) -> Callable[[Array], Array]:
+def adjoint(operator: Callable[[Array], Array], like: Array) -> Callable[[Array], jax.Array]:
     """Returns the exact adjoint of a linear `operator`.
 
     Args:
@@ -31,3 +31,60 @@ def adjoint(operator: Callable[[Array], Array], like: Array) -> Callable[[Array]
     """
     _, pull_back = jax.vjp(operator, jnp.zeros(like.shape, like.dtype))
     return lambda y: pull_back(y)[0]
+
+
+def compose(*maps: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """Returns the map that applies `maps` from right to left, as in mathematics.
+
+    `compose(respond, blur)(image)` is `respond(blur(image))`; the maps need not be linear.
+    """
+    if not maps:
+        raise ValueError("compose: give at least one map, got none")
+
+    def composed(x):
+        for one in reversed(maps):
+            x = one(x)
+        return x
+
+    return composed
+
+
+def normal(operator: Callable[[Array], Array], like: Array) -> Callable[[Array], Array]:
+    """Returns the normal map `x -> A* A x` of a linear `operator` A, symmetric and positive.
+
+    Args:
+        operator: a linear map from one array to one array.
+        like: as for `adjoint`.
+    """
+    return compose(adjoint(operator, like), operator)
+
+
+def operator_norm(
+    operator: Callable[[Array], Array], like: Array, key: jax.Array, *, steps: int = 20
+) -> jax.Array:
+    """Returns the largest factor by which a linear `operator` can lengthen an array.
+
+    Power iteration on the normal map approaches the norm from below: the result is a lower bound.
+
+    Args:
+        operator: a linear map from one array to one array.
+        like: as for `adjoint`.
+        key: a JAX key, for the start.
+        steps: iterations, each of one application and one adjoint.
+
+    Returns:
+        A scalar of the dtype of `like`.
+    """
+    if steps < 1:
+        raise ValueError(f"operator_norm: steps must be at least 1, got {steps}")
+    apply = normal(operator, like)
+
+    def step(x, _):
+        y = apply(x)
+        length = jnp.sqrt(inner(y, y))
+        return y / jnp.where(length > 0, length, 1.0).astype(y.dtype), length
+
+    start = jax.random.normal(key, like.shape, like.dtype)
+    start = start / jnp.sqrt(inner(start, start))
+    _, lengths = jax.lax.scan(step, start, None, length=steps)
+    return jnp.sqrt(lengths[-1])

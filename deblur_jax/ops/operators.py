@@ -1,0 +1,98 @@
+"""Blur operators as values: a blur, with its parameters, that is called like a function.
+
+An operator is a pytree, so it passes through `jit`, `vmap` and `grad`; its arrays are leaves and
+its options are static. Every operator has
+
+    operator(image)             the blurred image
+    operator.adjoint(blurry)    the exact adjoint
+    operator.extended(margin)   the same blur on a canvas larger by `margin` on each side
+
+A solver that does not trust the border estimates an unknown frame as well: it works on the
+extended canvas and compares the inner part of the blurred canvas with what was observed.
+"""
+
+import dataclasses
+
+import jax
+
+from deblur_jax.ops.basis_blur import basis_blur
+from deblur_jax.ops.boundary import pad
+from deblur_jax.ops.line_blur import line_blur
+from deblur_jax.ops.linear import adjoint
+from deblur_jax.typing import Flow, Image, Kernels, Mixing, typechecked
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)  # hashable, so that `jax.jit(operator)` works
+class BasisBlur:
+    """`deblur_jax.ops.basis_blur.basis_blur` with its parameters.
+
+    Attributes:
+        kernels: `[k, s, s]`.
+        mixing: `[h, w, k]`.
+        order: "gather" or "scatter".
+        padding: how pixels outside the frame are made.
+        method: how it is computed.
+    """
+
+    kernels: Kernels
+    mixing: Mixing
+    order: str = dataclasses.field(default="gather", kw_only=True, metadata={"static": True})
+    padding: str = dataclasses.field(default="reflect", kw_only=True, metadata={"static": True})
+    method: str = dataclasses.field(default="auto", kw_only=True, metadata={"static": True})
+
+    @typechecked
+    def __call__(self, image: Image) -> jax.Array:
+        """Returns the blurred image, `[h, w, c]`."""
+        return basis_blur(
+            image,
+            self.kernels,
+            self.mixing,
+            order=self.order,
+            padding=self.padding,
+            method=self.method,
+        )
+
+    @typechecked
+    def adjoint(self, blurry: Image) -> jax.Array:
+        """Returns the exact adjoint applied to `blurry`, `[h, w, c]`."""
+        return adjoint(self, blurry)(blurry)
+
+    def extended(self, margin: int) -> "BasisBlur":
+        """Returns the blur on a canvas with `margin` more pixels on each side.
+
+        The mixing outside the frame is that of the nearest pixel inside. Inside the frame, at
+        least the kernel's radius away from the canvas's edge, no pixel depends on the padding.
+        """
+        return dataclasses.replace(self, mixing=pad(self.mixing, margin, "edge"))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class LineBlur:
+    """`deblur_jax.ops.line_blur.line_blur` with its parameters.
+
+    Attributes:
+        flow: `[h, w, 2]`, the motion (u right, v down) in pixels.
+        padding: how pixels outside the frame are made.
+    """
+
+    flow: Flow
+    padding: str = dataclasses.field(default="edge", kw_only=True, metadata={"static": True})
+
+    @typechecked
+    def __call__(self, image: Image) -> jax.Array:
+        """Returns the blurred image, `[h, w, c]`."""
+        return line_blur(image, self.flow, padding=self.padding)
+
+    @typechecked
+    def adjoint(self, blurry: Image) -> jax.Array:
+        """Returns the exact adjoint applied to `blurry`, `[h, w, c]`."""
+        return adjoint(self, blurry)(blurry)
+
+    def extended(self, margin: int) -> "LineBlur":
+        """Returns the blur on a canvas with `margin` more pixels on each side.
+
+        The motion outside the frame is that of the nearest pixel inside.
+        """
+        return dataclasses.replace(self, flow=pad(self.flow, margin, "edge"))
