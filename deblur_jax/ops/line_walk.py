@@ -6,10 +6,11 @@ walked along the axis on which it is longer. It leaves that axis by at most 45 d
 of positive weight is less than sqrt(2) away from it across, and the three integers nearest to the
 line are enough. The kernel is symmetric: half of it is walked and each weight serves two taps.
 
-Images are [b h w c], flows [b h w 2]. Rows are taken in strips, each walked as far as its own
-longest line; on a CPU a strip that fits the cache is also what makes it fast.
+Images are [b h w c], flows [b h w 2]. Pixels are taken in strips of `n`, each walked as far as its
+own longest line; on a CPU a strip that fits the cache is also what makes it fast.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -21,9 +22,11 @@ from jax import lax
 PADDINGS = ("edge", "reflect", "symmetric", "wrap", "constant")
 LONGEST = 2**14  # pixels; on longer lines float32 would place the taps wrongly by a thousandth
 
+LANES = 16  # the numbers that a CPU works on at once
+
 
 class Lines(NamedTuple):
-    """One line a pixel, turned so that it runs forward on its longer axis; all [h w]."""
+    """One line a pixel, turned so that it runs forward on its longer axis; all [n]."""
 
     half: jax.Array  # half the length of the segment
     major: jax.Array  # cosine of the angle between the line and its longer axis
@@ -54,7 +57,7 @@ def lines_of(flow: jax.Array) -> Lines:
 
 
 class Tap(NamedTuple):
-    """A place on the walk: `along` the longer axis (one number), `side` across it ([h w])."""
+    """A place on the walk: `along` the longer axis (one number), `side` across it ([n])."""
 
     along: jax.Array
     side: jax.Array
@@ -115,73 +118,75 @@ class Frame(NamedTuple):
     height: int
     width: int
     padding: str
-    top: jax.Array  # in the rows of all images, the first row of the image that holds it: [h 1]
-    row: jax.Array  # in its image: [h 1]
-    column: jax.Array  # [1 w]
+    own: jax.Array  # the flat index of every pixel, [n]
+    top: jax.Array  # that of the first pixel of its image
+    row: jax.Array  # in its image
+    column: jax.Array
 
-    def own(self) -> jax.Array:
-        """Returns the flat index of every pixel of the strip, [h w]."""
-        return (self.top + self.row) * self.width + self.column
-
-    def index(
+    def locate(
         self, line: Lines, weight: jax.Array, tap: Tap, sign: int
     ) -> tuple[jax.Array, jax.Array | None]:
-        """Returns the flat index of a tap, and whether it is inside where that matters."""
+        """Returns the flat index of a tap, and whether there is light where some may be missing."""
         along = jnp.full(line.half.shape, sign * tap.along.astype(jnp.int32))
         side = sign * tap.side.astype(jnp.int32)
         row = self.row + jnp.where(line.horizontal, side, along)
         column = self.column + jnp.where(line.horizontal, along, side)
-        index = (self.top + resolve(row, self.height, self.padding)) * self.width
+        counts = weight > 0
+        lit = None
+        if self.padding == "constant":
+            lit = (row >= 0) & (row < self.height) & (column >= 0) & (column < self.width)
+            counts &= lit
+        index = self.top + resolve(row, self.height, self.padding) * self.width
         index = index + resolve(column, self.width, self.padding)
-        # A tap of weight zero falls back to the pixel itself, so that NaN and infinity
+        # A tap that does not count falls back to the pixel itself, so that NaN and infinity
         # stay with the kernels that hold them.
-        index = jnp.where(weight > 0, index, self.own())
-        if self.padding != "constant":
-            return index, None
-        inside = (row >= 0) & (row < self.height) & (column >= 0) & (column < self.width)
-        return index, inside
+        return jnp.where(counts, index, self.own), lit
 
 
-def make_frame(shape: tuple[int, ...], padding: str, first: jax.Array, count: int) -> Frame:
-    """Returns the frame of `count` rows from `first` on, of the rows of all images."""
+def make_frame(shape: tuple[int, ...], padding: str, first: jax.Array, size: int) -> Frame:
+    """Returns the frame of the `size` pixels from `first` on, of all images one after another."""
     images, height, width = shape[:3]
-    row = first + lax.broadcasted_iota(jnp.int32, (count, 1), 0)
-    row = jnp.minimum(row, images * height - 1)  # the last strip may be longer than the images
-    top = row // height * height
-    column = lax.broadcasted_iota(jnp.int32, (1, width), 1)
-    return Frame(height, width, padding, top, row - top, column)
+    pixel = first + lax.iota(jnp.int32, size)
+    pixel = jnp.minimum(pixel, images * height * width - 1)  # the last strip may not be full
+    top = pixel // (height * width) * (height * width)
+    row = (pixel - top) // width
+    return Frame(height, width, padding, pixel, top, row, pixel - top - row * width)
 
 
-def by_strips(function: Callable, total: Any, shape, padding: str, strip: int, *arrays):
-    """Scans `function(total, frame, *rows)` over strips of about `strip` pixels."""
-    rows = shape[0] * shape[1]
-    count = -(-rows // max(1, strip // shape[2]))
-    # Even: an odd number of pixels spoils XLA's vector code on a CPU, at half the speed.
-    height = 2 * -(-rows // (2 * count))
+def by_strips(
+    function: Callable, total: Any, shape: tuple[int, ...], padding: str, strip: int, *arrays: Any
+) -> tuple[Any, Any]:
+    """Scans `function(total, frame, *pixels)` over strips of at most about `strip` pixels."""
+    pixels = math.prod(shape[:3])
+    count = -(-pixels // strip)
+    # XLA's loops on a CPU lose their vector code, and half their speed, at odd sizes.
+    size = LANES * -(-pixels // (LANES * count))
 
     def cut(array):
-        array = array.reshape(rows, *array.shape[2:])
-        array = jnp.pad(array, [(0, count * height - rows)] + [(0, 0)] * (array.ndim - 1))
-        return array.reshape(count, height, *array.shape[1:])
+        array = array.reshape(pixels, array.shape[-1])
+        array = jnp.pad(array, [(0, count * size - pixels), (0, 0)])
+        return array.reshape(count, size, array.shape[-1])
 
     def body(total, inputs):
         first, *arrays = inputs
-        return function(total, make_frame(shape, padding, first, height), *arrays)
+        return function(total, make_frame(shape, padding, first, size), *arrays)
 
-    firsts = height * jnp.arange(count, dtype=jnp.int32)
+    firsts = size * jnp.arange(count, dtype=jnp.int32)
     total, parts = lax.scan(body, total, (firsts, *map(cut, arrays)))
     if parts is not None:
-        parts = parts.reshape(count * height, *parts.shape[2:])[:rows]
-        parts = parts.reshape(*shape[:2], *parts.shape[1:])
+        parts = parts.reshape(count * size, parts.shape[-1])[:pixels]
+        parts = parts.reshape(*shape[:3], parts.shape[-1])
     return total, parts
 
 
-def read(source: jax.Array, index: jax.Array, inside: jax.Array | None) -> jax.Array:
-    """Returns the pixels at flat indices, black where they are not inside."""
-    values = source.at[index].get(mode="promise_in_bounds")
-    if inside is None:
-        return values
-    return jnp.where(inside[..., None], values, jnp.zeros_like(values))
+def where_lit(lit: jax.Array | None, values: jax.Array) -> jax.Array:
+    """Returns the values, zero where there is no light."""
+    return values if lit is None else jnp.where(lit, values, jnp.zeros_like(values))
+
+
+def read(source: jax.Array, index: jax.Array) -> jax.Array:
+    """Returns the pixels at flat indices, [n c]."""
+    return source.at[index].get(mode="promise_in_bounds")
 
 
 def gather(image: jax.Array, flow: jax.Array, *, padding: str, strip: int) -> jax.Array:
@@ -195,14 +200,15 @@ def gather(image: jax.Array, flow: jax.Array, *, padding: str, strip: int) -> ja
             light, mass = state
             for tap in taps:
                 weight = weight_of(line, tap)
-                pair = [read(source, *frame.index(line, weight, tap, sign)) for sign in (1, -1)]
-                light = light + weight[..., None] * (pair[0] + pair[1])
+                for sign in (1, -1):
+                    index, lit = frame.locate(line, weight, tap, sign)
+                    light = light + where_lit(lit, weight)[:, None] * read(source, index)
                 mass = mass + 2 * weight
             return light, mass
 
-        own = read(source, frame.own(), None)
-        light, mass = walk(line, step, (line.one[..., None] * own, line.one))
-        return total, light / mass[..., None]
+        start = (line.one[:, None] * read(source, frame.own), line.one)
+        light, mass = walk(line, step, start)
+        return total, light / mass[:, None]
 
     return by_strips(blur, None, image.shape, padding, strip, flow)[1]
 
@@ -213,14 +219,14 @@ def scatter(blurry: jax.Array, flow: jax.Array, *, padding: str, strip: int) -> 
 
     def spread(total, frame, flow, blurry):
         line = lines_of(flow)
-        mass = walk(
-            line, lambda taps, mass: mass + 2 * sum(weight_of(line, tap) for tap in taps), line.one
-        )
-        shares = [blurry[..., channel] / mass for channel in channels]
 
-        def add(total, index, inside, weight):
-            if inside is not None:
-                weight = jnp.where(inside, weight, jnp.zeros_like(weight))
+        def weigh(taps, mass):
+            return mass + 2 * sum(weight_of(line, tap) for tap in taps)
+
+        mass = walk(line, weigh, line.one)
+        shares = [blurry[:, channel] / mass for channel in channels]
+
+        def add(total, index, weight):
             # One plane a channel: scattering single numbers is what backends are good at.
             return [
                 plane.at[index].add(weight * share, mode="promise_in_bounds")
@@ -231,11 +237,11 @@ def scatter(blurry: jax.Array, flow: jax.Array, *, padding: str, strip: int) -> 
             for tap in taps:
                 weight = weight_of(line, tap)
                 for sign in (1, -1):
-                    total = add(total, *frame.index(line, weight, tap, sign), weight)
+                    index, lit = frame.locate(line, weight, tap, sign)
+                    total = add(total, index, where_lit(lit, weight))
             return total
 
-        total = add(total, frame.own(), None, line.one)
-        return walk(line, step, total), None
+        return walk(line, step, add(total, frame.own, line.one)), None
 
     planes = [jnp.zeros(blurry[..., 0].size, blurry.dtype) for _ in channels]
     total, _ = by_strips(spread, planes, blurry.shape, padding, strip, flow, blurry)
@@ -247,32 +253,32 @@ def slope(
 ) -> jax.Array:
     """Returns the gradient of <blurry, gather(image, flow)> with respect to the flow."""
     source = image.reshape(-1, image.shape[-1])
-
     channels = range(image.shape[-1])
 
     def differentiate(total, frame, flow, blurry):
         line = lines_of(flow)
-        planes = [blurry[..., channel] for channel in channels]
+        planes = [blurry[:, channel] for channel in channels]
 
         def inner(light):  # written out: on a CPU a short reduction after a gather is slow
-            return sum(light[..., channel] * planes[channel] for channel in channels)
+            return sum(light[:, channel] * planes[channel] for channel in channels)
 
         def step(taps, state):
             for tap in taps:
                 factors = weight_and_slopes_of(line, tap)
-                pair = [read(source, *frame.index(line, factors[0], tap, sign)) for sign in (1, -1)]
-                light = inner(pair[0] + pair[1])
+                light = jnp.zeros_like(line.one)
+                for sign in (1, -1):
+                    index, lit = frame.locate(line, factors[0], tap, sign)
+                    light = light + where_lit(lit, inner(read(source, index)))
                 state = [
-                    (lit + factor * light, mass + 2 * factor)
-                    for factor, (lit, mass) in zip(factors, state, strict=True)
+                    (total + factor * light, mass + 2 * factor)
+                    for factor, (total, mass) in zip(factors, state, strict=True)
                 ]
             return state
 
         none = jnp.zeros_like(line.one)
-        own = read(source, frame.own(), None)
-        start = [(line.one * inner(own), line.one), (none, none), (none, none)]
-        (lit, mass), *derivatives = walk(line, step, start)
-        by_half, by_angle = ((x - lit / mass * m) / mass for x, m in derivatives)
+        own = line.one * inner(read(source, frame.own))
+        (light, mass), *slopes = walk(line, step, [(own, line.one), (none, none), (none, none)])
+        by_half, by_angle = ((x - light / mass * m) / mass for x, m in slopes)
         return total, turn_back(line, flow, by_half, by_angle)
 
     return by_strips(differentiate, None, image.shape, padding, strip, flow, blurry)[1]
