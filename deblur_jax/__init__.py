@@ -16,22 +16,26 @@ from deblur_jax.version import __version__
 if TYPE_CHECKING:
     from deblur_jax.ops.basis_blur import basis_blur as basis_blur
     from deblur_jax.ops.dense_blur import dense_blur as dense_blur
+    from deblur_jax.ops.line_blur import line_blur as line_blur
     from deblur_jax.ops.linear import adjoint as adjoint
     from deblur_jax.ops.linear import compose as compose
     from deblur_jax.ops.linear import inner as inner
     from deblur_jax.ops.linear import normal as normal
     from deblur_jax.ops.linear import operator_norm as operator_norm
     from deblur_jax.ops.operators import BasisBlur as BasisBlur
+    from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
 
 _HOMES = {
     "BasisBlur": "deblur_jax.ops.operators",
     "adjoint": "deblur_jax.ops.linear",
+    "camera_flow": "deblur_jax.simulate.camera_flow",
     "basis_blur": "deblur_jax.ops.basis_blur",
     "compose": "deblur_jax.ops.linear",
     "dense_blur": "deblur_jax.ops.dense_blur",
     "inner": "deblur_jax.ops.linear",
     "normal": "deblur_jax.ops.linear",
     "operator_norm": "deblur_jax.ops.linear",
+    "line_blur": "deblur_jax.ops.line_blur",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -32,7 +32,7 @@ Scalar = Float[Array, ""]
 Images = Float[Array, "b h w c"]
 Flows = Float[Array, "b h w 2"]
 
-ImageOperator = Callable[[Image], Image]
+ImageOperator = Callable[[Image], jax.Array]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

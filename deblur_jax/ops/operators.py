@@ -17,8 +17,9 @@ import jax
 
 from deblur_jax.ops.basis_blur import basis_blur
 from deblur_jax.ops.boundary import pad
+from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.linear import adjoint
-from deblur_jax.typing import Image, Kernels, Mixing, typechecked
+from deblur_jax.typing import Flow, Image, Kernels, Mixing, typechecked
 
 
 @jax.tree_util.register_dataclass
@@ -64,3 +65,34 @@ class BasisBlur:
         least the kernel's radius away from the canvas's edge, no pixel depends on the padding.
         """
         return dataclasses.replace(self, mixing=pad(self.mixing, margin, "edge"))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class LineBlur:
+    """`deblur_jax.ops.line_blur.line_blur` with its parameters.
+
+    Attributes:
+        flow: `[h, w, 2]`, the motion (u right, v down) in pixels.
+        padding: how pixels outside the frame are made.
+    """
+
+    flow: Flow
+    padding: str = dataclasses.field(default="edge", kw_only=True, metadata={"static": True})
+
+    @typechecked
+    def __call__(self, image: Image) -> jax.Array:
+        """Returns the blurred image, `[h, w, c]`."""
+        return line_blur(image, self.flow, padding=self.padding)
+
+    @typechecked
+    def adjoint(self, blurry: Image) -> jax.Array:
+        """Returns the exact adjoint applied to `blurry`, `[h, w, c]`."""
+        return adjoint(self, blurry)(blurry)
+
+    def extended(self, margin: int) -> "LineBlur":
+        """Returns the blur on a canvas with `margin` more pixels on each side.
+
+        The motion outside the frame is that of the nearest pixel inside.
+        """
+        return dataclasses.replace(self, flow=pad(self.flow, margin, "edge"))

@@ -1,0 +1,74 @@
+"""How good a restored image or an estimated flow is: arrays to a number, for every model."""
+
+import dm_pix as pix
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from deblur_jax.typing import Array, Flow, Image, typechecked
+
+
+@typechecked
+def psnr(image: Image, reference: Image) -> jax.Array:
+    """Returns the peak signal-to-noise ratio in decibels, for values in [0, 1].
+
+    The squared error is averaged over pixels and channels. Equal images have an infinite ratio.
+    """
+    return jnp.asarray(pix.psnr(image, reference))
+
+
+@typechecked
+def ssim(image: Image, reference: Image) -> jax.Array:
+    """Returns the structural similarity, averaged over channels, for values in [0, 1].
+
+    Local statistics are weighted by a Gaussian of 11x11 pixels and deviation 1.5, with population
+    covariance, where the whole window fits into the frame; the constants are 0.01 and 0.03.
+
+    Raises:
+        ValueError: if a side of the image is below 11 pixels.
+
+    Source:
+        Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity",
+        2004, equation 13.
+    """
+    if min(image.shape[:2]) < 11:
+        raise ValueError(
+            f"ssim: image must have at least 11 pixels a side, got {image.shape[0]}x"
+            f"{image.shape[1]}; pad it or compare by psnr"
+        )
+    return jnp.asarray(pix.ssim(image, reference, max_val=1.0, filter_size=11, filter_sigma=1.5))
+
+
+@typechecked
+def flow_mse(flow: Flow, reference: Flow) -> jax.Array:
+    """Returns half the mean squared length of the error, in squared pixels.
+
+    Source:
+        Gong et al. 2017, section 5.1: `sum(du^2 + dv^2) / (2 |M|)` on canonical flows. Where the
+        true motion is nearly vertical, a flipped sign of v is punished in full.
+    """
+    return jnp.mean(jnp.sum(jnp.square(flow - reference), axis=-1)) / 2
+
+
+@typechecked
+def flow_mse_sign_invariant(flow: Flow, reference: Flow) -> jax.Array:
+    """Returns `flow_mse` with every pixel's flow turned to the side that fits its reference best.
+
+    A motion and its opposite draw the same blur, so this is the error that a restoration feels.
+    """
+    kept = jnp.sum(jnp.square(flow - reference), axis=-1)
+    turned = jnp.sum(jnp.square(flow + reference), axis=-1)
+    return jnp.mean(jnp.minimum(kept, turned)) / 2
+
+
+@typechecked
+def end_point_error(flow: Flow, reference: Flow) -> jax.Array:
+    """Returns the mean length of the error in pixels."""
+    return jnp.mean(jnp.linalg.norm(flow - reference, axis=-1))
+
+
+def mean_metrics(rows: list[dict[str, Float[Array, ""] | float]]) -> dict[str, float]:
+    """Averages rows of metrics that share their names, in the order of the first row."""
+    if not rows:
+        raise ValueError("mean_metrics: rows must hold at least one row, got none")
+    return {name: sum(float(row[name]) for row in rows) / len(rows) for name in rows[0]}

@@ -1,0 +1,77 @@
+"""A small net that reads a camera's motion flow with the whole frame as context.
+
+Three strided convolutions look at the brightness of the photo; residual blocks at an eighth of its
+size mix what they see around each place with its mean over the frame, since the motion of a camera
+varies slowly. The motion comes as a flow with its angle doubled (see `ops.flow`), which has no jump
+for the net to learn, and is enlarged smoothly to the size of the photo.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from deblur_jax.ops.flow import halve_angle
+from deblur_jax.typing import Flows, Images, typechecked
+
+
+STRIDE = 8
+CONTRAST_FLOOR = 0.01  # deviation of the brightness below which a photo counts as flat
+
+
+class MotionContextNet(nn.Module):
+    """Estimates the motion of every pixel, with doubled angles.
+
+    Attributes:
+        widths: channels of the three strided convolutions.
+        blocks: residual blocks at stride 8.
+        scale: pixels of motion for an output of one.
+    """
+
+    widths: Sequence[int] = (32, 64, 96)
+    blocks: int = 2
+    scale: float = 4.0
+
+    @nn.compact
+    @typechecked
+    def __call__(self, blurry: Images) -> Flows:
+        """Returns the flow with doubled angles, `[b, h, w, 2]` in pixels.
+
+        Args:
+            blurry: photos `[b, h, w, c]` in [0, 1], display light, of any size and any channels.
+        """
+        height, width = blurry.shape[1:3]
+        x = jnp.mean(blurry, axis=-1, keepdims=True)
+        fill = ((0, 0), (0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
+        x = jnp.pad(x, fill, mode="edge")
+        x = x - jnp.mean(x, axis=(1, 2), keepdims=True)
+        contrast = jnp.mean(jnp.square(x), axis=(1, 2), keepdims=True)
+        x = x / jnp.sqrt(contrast + CONTRAST_FLOOR**2)
+
+        for features, size in zip(self.widths, (9, 3, 3), strict=True):
+            x = nn.LayerNorm()(nn.gelu(_conv(features, size, stride=2)(x)))
+        for _ in range(self.blocks):
+            everywhere = nn.Dense(self.widths[-1])(jnp.mean(x, axis=(1, 2), keepdims=True))
+            y = nn.LayerNorm()(nn.gelu(_conv(self.widths[-1], 3)(x) + everywhere))
+            x = x + nn.Dense(self.widths[-1])(y)
+        coarse = self.scale * nn.Dense(2, kernel_init=nn.initializers.zeros_init())(x)
+
+        size = (blurry.shape[0], height - height % -STRIDE, width - width % -STRIDE, 2)
+        return jax.image.resize(coarse, size, "linear")[:, :height, :width]
+
+    def flow(self, doubled: Flows) -> Flows:
+        """Returns the canonical flow of the net's output, in pixels `[b, h, w, 2]`."""
+        return jax.vmap(halve_angle)(doubled)
+
+
+def _conv(features: int, size: int, *, stride: int = 1) -> nn.Conv:
+    # Explicit padding: SAME would look half a stride aside.
+    around = (size // 2, size // 2)
+    return nn.Conv(
+        features,
+        (size, size),
+        strides=stride,
+        padding=(around, around),
+        kernel_init=nn.initializers.he_normal(),
+    )

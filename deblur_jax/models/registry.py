@@ -1,0 +1,26 @@
+"""The names that configs and weight files give to networks."""
+
+from typing import Any
+
+from flax import linen as nn
+
+from deblur_jax.models.motion_context import MotionContextNet
+from deblur_jax.models.motion_flow import MotionFlowNet
+
+
+MODELS: dict[str, type[nn.Module]] = {
+    "motion_context": MotionContextNet,
+    "motion_flow": MotionFlowNet,
+}
+
+
+def make_model(*, name: str, **fields: Any) -> nn.Module:
+    """Returns the network called `name` with the given fields.
+
+    Raises:
+        ValueError: if there is no such network.
+        TypeError: if it has no such field.
+    """
+    if name not in MODELS:
+        raise ValueError(f"model.name must be one of {sorted(MODELS)}, got {name!r}")
+    return MODELS[name](**fields)

@@ -1,0 +1,75 @@
+"""Denoising by total variation: the prior that needs no weights.
+
+    argmin_x  |x - y|^2 / 2 + strength * sum_p |grad x(p)|
+
+The length is taken over both directions and all channels, so edges of different colours fall
+together. Solved in the dual by accelerated projected gradients; the step is 1/8, since the squared
+norm of the discrete gradient is at most 8.
+
+Source: Beck and Teboulle, "Fast Gradient-Based Algorithms for Constrained Total Variation Image
+Denoising and Deblurring Problems", 2009, section 4 (without the constraint).
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from deblur_jax.typing import Array, Image, Scalar, typechecked
+
+
+@typechecked
+def total_variation(image: Image) -> jax.Array:
+    """Returns `sum_p |grad image(p)|` with forward differences, zero across the frame."""
+    squared = jnp.sum(jnp.square(_gradient(image)), axis=(0, -1))
+    # The square root has no slope at zero; flat places get zero.
+    return jnp.sum(jnp.where(squared > 0, jnp.sqrt(jnp.where(squared > 0, squared, 1)), 0))
+
+
+@typechecked
+def denoise_total_variation(image: Image, strength: Scalar, *, num_steps: int = 20) -> jax.Array:
+    """Returns the image nearest to `image` under a penalty on its total variation.
+
+    Args:
+        image: `[h, w, c]`.
+        strength: weight of the total variation, on the image's own scale; zero returns `image`.
+            Noise of standard deviation sigma wants about 0.7 sigma to sigma.
+        num_steps: iterations.
+    """
+    strength = jnp.maximum(strength, jnp.finfo(image.dtype).tiny).astype(image.dtype)
+
+    def step(carry, momentum):
+        dual, ahead = carry
+        slope = _gradient(image - strength * _gradient_adjoint(ahead))
+        moved = ahead + slope / (8 * strength)
+        length = jnp.sqrt(jnp.sum(jnp.square(moved), axis=(0, -1), keepdims=True))
+        projected = moved / jnp.maximum(length, 1)
+        return (projected, projected + momentum * (projected - dual)), None
+
+    zero = jnp.zeros((2, *image.shape), image.dtype)
+    momenta = jnp.asarray(_momenta(num_steps), image.dtype)
+    (dual, _), _ = lax.scan(step, (zero, zero), momenta)
+    return image - strength * _gradient_adjoint(dual)
+
+
+def _momenta(count: int) -> list[float]:
+    momenta, weight = [], 1.0
+    for _ in range(count):
+        following = (1 + (1 + 4 * weight**2) ** 0.5) / 2
+        momenta.append((weight - 1) / following)
+        weight = following
+    return momenta
+
+
+def _gradient(image: Array) -> jax.Array:
+    """Returns forward differences down and to the right, `[2, h, w, c]`; zero at the last ones."""
+    down = jnp.diff(image, axis=0, append=image[-1:])
+    right = jnp.diff(image, axis=1, append=image[:, -1:])
+    return jnp.stack([down, right])
+
+
+def _gradient_adjoint(field: jax.Array) -> jax.Array:
+    """Returns the exact adjoint of `_gradient`: minus the divergence."""
+    down, right = field[0, :-1], field[1, :, :-1]
+    rows = jnp.pad(down, ((1, 0), (0, 0), (0, 0))) - jnp.pad(down, ((0, 1), (0, 0), (0, 0)))
+    columns = jnp.pad(right, ((0, 0), (1, 0), (0, 0))) - jnp.pad(right, ((0, 0), (0, 1), (0, 0)))
+    return rows + columns

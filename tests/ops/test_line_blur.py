@@ -1,0 +1,206 @@
+"""Line blur: what it draws, what it equals, what its adjoint and gradients are."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from deblur_jax import adjoint, inner, line_blur
+from tests.reference import line_blur as reference
+
+
+PADDINGS = ["edge", "reflect", "symmetric", "wrap", "constant"]
+SHAPE = (7, 9, 2)
+
+blur = jax.jit(line_blur, static_argnames="padding")
+
+
+def draw(key, shape=SHAPE, length=6.0):
+    image, flow = jax.random.split(key)
+    flow = length * jax.random.normal(flow, (*shape[:-1], 2), dtype=float)
+    return jax.random.uniform(image, shape, dtype=float), flow
+
+
+def spread(u, v, shape=SHAPE):
+    return jnp.broadcast_to(jnp.array([u, v], dtype=float), (*shape[:-1], 2))
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("length", [0.7, 4.0, 30.0])
+@pytest.mark.parametrize("shape", [(7, 9, 2), (1, 6, 1), (5, 1, 1), (1, 1, 1)])
+def test_matches_the_equation(key, shape, length, padding):
+    image, flow = draw(key, shape, length)
+    expected = reference.line_blur(np.asarray(image), np.asarray(flow), padding=padding)
+    actual = blur(image, flow, padding=padding)
+    np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-12)
+
+
+SPECIAL = [(5, 0), (0, 5), (-4, 0), (0, -3.5), (4, 4), (-4, 4), (3, -3), (2.5, 2.5), (1, 0), (8, 1)]
+
+
+@pytest.mark.parametrize(("u", "v"), SPECIAL)
+def test_a_point_of_light_draws_the_capsule(u, v):
+    point = jnp.zeros((13, 13, 1)).at[6, 6, 0].set(1.0)
+    drawn = np.asarray(blur(point, spread(u, v, point.shape)))[..., 0]
+    kernel = reference.capsule(u, v)
+    margin = (13 - kernel.shape[0]) // 2
+    np.testing.assert_allclose(drawn, np.pad(kernel, margin), atol=1e-12)
+
+
+def test_each_pixel_has_its_own_line():
+    image = jnp.arange(30.0).reshape(5, 6, 1)
+    flow = jnp.zeros((5, 6, 2)).at[2, 3].set(jnp.array([3.0, 0.0]))
+    blurred = blur(image, flow)
+    np.testing.assert_allclose(blurred[2, 3], image[2, 2:5].mean(0))
+    np.testing.assert_array_equal(blurred.at[2, 3].set(image[2, 3]), image)
+
+
+def test_zero_flow_changes_nothing(key):
+    image, _ = draw(key)
+    np.testing.assert_array_equal(blur(image, spread(0, 0)), image)
+
+
+def test_a_flow_of_length_one_changes_nothing(key):
+    image, _ = draw(key)
+    np.testing.assert_allclose(blur(image, spread(0.6, 0.8)), image, rtol=1e-15)
+
+
+def test_the_opposite_flow_draws_the_same_line(key):
+    image, flow = draw(key)
+    np.testing.assert_array_equal(blur(image, -flow), blur(image, flow))
+
+
+@pytest.mark.parametrize("padding", ["edge", "reflect", "symmetric", "wrap"])
+def test_a_flat_image_stays_flat(key, padding):
+    _, flow = draw(key, length=20)
+    flat = jnp.full(SHAPE, 0.3)
+    np.testing.assert_allclose(blur(flat, flow, padding=padding), flat, rtol=1e-14)
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_adjoint_passes_the_dot_test(key, padding):
+    image, flow = draw(key)
+    blurry = jax.random.normal(jax.random.fold_in(key, 1), SHAPE, dtype=float)
+    operator = functools.partial(blur, flow=flow, padding=padding)
+    np.testing.assert_allclose(
+        inner(operator(image), blurry), inner(image, adjoint(operator, image)(blurry)), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_linear_transpose_is_the_transposed_matrix(key, padding):
+    image, flow = draw(key, (4, 5, 1))
+    operator = functools.partial(line_blur, flow=flow, padding=padding)
+    basis = jnp.eye(20).reshape(20, 4, 5, 1)
+    forward = jax.jit(jax.vmap(operator))(basis).reshape(20, 20)
+    backward = jax.jit(jax.vmap(jax.linear_transpose(operator, image)))(basis)[0].reshape(20, 20)
+    np.testing.assert_allclose(forward, backward.T, rtol=1e-13, atol=1e-15)
+
+
+def test_first_and_second_derivatives_match_finite_differences(key):
+    arguments = draw(key, (4, 5, 2))
+    check_grads(blur, arguments, order=2, modes=["fwd", "rev"], eps=1e-6)
+
+
+def test_the_adjoint_is_differentiable_in_the_flow(key):
+    blurry, flow = draw(key, (4, 5, 2))
+
+    @jax.jit
+    def scatter(y, flow):
+        return adjoint(lambda x: line_blur(x, flow), y)(y)
+
+    check_grads(scatter, (blurry, flow), order=1, modes=["fwd", "rev"], eps=1e-6)
+
+
+@pytest.mark.parametrize(("u", "v"), [(0, 0), (1, 0), (0.6, 0.8), (3, 0), (4, 4), (0, -5)])
+def test_gradients_are_finite_at_the_kinks(key, u, v):
+    image, _ = draw(key)
+    gradients = jax.grad(lambda image, flow: jnp.sum(blur(image, flow) ** 2), (0, 1))
+    for gradient in gradients(image, spread(u, v)):
+        assert np.isfinite(gradient).all()
+
+
+def test_the_flow_has_no_gradient_where_the_line_is_a_point(key):
+    image, _ = draw(key)
+    gradient = jax.grad(lambda flow: jnp.sum(blur(image, flow) ** 2))(spread(0.2, -0.3))
+    np.testing.assert_array_equal(gradient, 0)
+
+
+@pytest.mark.parametrize("axes", [(0, 0), (0, None), (None, 0), (2, 1)])
+def test_vmap_equals_a_loop(key, axes):
+    draws = [draw(jax.random.fold_in(key, i), length=3.0 * i) for i in range(3)]
+    draws = [  # an argument that is not mapped is that of the last draw
+        [
+            x if axis is not None else last
+            for x, last, axis in zip(pair, draws[-1], axes, strict=True)
+        ]
+        for pair in draws
+    ]
+    stacked = [
+        values[0] if axis is None else jnp.stack(values, axis)
+        for values, axis in zip(zip(*draws, strict=True), axes, strict=True)
+    ]
+    function = jax.value_and_grad(lambda *pair: jnp.sum(line_blur(*pair) ** 2), (0, 1))
+    together = jax.tree.leaves(jax.jit(jax.vmap(function, axes))(*stacked))
+    apart = zip(*[jax.tree.leaves(jax.jit(function)(*pair)) for pair in draws], strict=True)
+    for actual, expected in zip(together, apart, strict=True):
+        np.testing.assert_allclose(actual, jnp.stack(expected), rtol=1e-10, atol=1e-12)
+
+
+def test_jit_changes_nothing(key):
+    image, flow = draw(key)
+    np.testing.assert_allclose(blur(image, flow), line_blur(image, flow), rtol=1e-13)
+
+
+def test_single_precision_is_accurate_to_two_millionths(key):
+    image, flow = draw(key, (16, 16, 3), length=18)
+    single = blur(
+        image.astype(jnp.float32), flow.astype(jnp.float32).astype(float).astype(jnp.float32)
+    )
+    assert single.dtype == jnp.float32
+    exact = blur(*(x.astype(jnp.float32).astype(float) for x in (image, flow)))
+    np.testing.assert_array_less(
+        np.linalg.norm(np.asarray(single) - np.asarray(exact)), 2e-6 * np.linalg.norm(exact)
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
+def test_a_flow_that_is_no_line_spoils_its_own_pixel_only(key, value):
+    image, flow = draw(key)
+    spoiled = np.isnan(blur(image, flow.at[2, 3, 0].set(value)))
+    assert spoiled[2, 3].all()
+    assert spoiled.sum() == SHAPE[-1]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_bad_pixel_spoils_the_lines_that_hold_it_only(value):
+    image = jnp.ones((7, 7, 1)).at[3, 3].set(value)
+    flow = jnp.zeros((7, 7, 2)).at[3].set(jnp.array([4.0, 0.0])).at[0].set(jnp.array([9.0, 0.0]))
+    spoiled = ~np.isfinite(blur(image, flow))[..., 0]
+    np.testing.assert_array_equal(np.argwhere(spoiled), [(3, column) for column in range(1, 6)])
+
+
+def test_an_unknown_padding_is_refused(key):
+    with pytest.raises(ValueError, match=r"padding must be one of edge, .*, got 'mirror'"):
+        line_blur(*draw(key), padding="mirror")
+
+
+def test_an_image_of_integers_is_refused(key):
+    _, flow = draw(key)
+    with pytest.raises(TypeError, match="image must be a float array"):
+        line_blur(jnp.ones(SHAPE, jnp.uint8), flow)
+
+
+def test_a_complex_image_is_refused(key):
+    _, flow = draw(key)
+    with pytest.raises(TypeError, match="pass its real part"):
+        line_blur(jnp.ones(SHAPE, complex), flow)
+
+
+def test_a_flow_of_another_size_is_refused(key):
+    image, flow = draw(key)
+    with pytest.raises(TypeError, match=r"flow must be .* with h=7 as in image, w=9 as in image"):
+        jax.jit(line_blur)(image, flow[:-1])

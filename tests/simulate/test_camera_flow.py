@@ -1,0 +1,165 @@
+import dataclasses
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from deblur_jax.simulate.camera_flow import (
+    LARGE,
+    MILD,
+    CameraMotion,
+    CameraMovement,
+    camera_flow,
+    canonical,
+    draw_movement,
+    paper_law,
+    released_code_variant,
+)
+
+
+STILL = CameraMovement(*[jnp.zeros(shape) for shape in [(2,), (2,), (), (), (2,), (2,)]])
+HEIGHT, WIDTH = 11, 15
+
+
+def law_flow(movement, law=paper_law, height=HEIGHT, width=WIDTH):
+    x, y = jnp.meshgrid(jnp.arange(float(width)), jnp.arange(float(height)))
+    return np.asarray(law(movement, x, y, height, width))
+
+
+def many(key, count, motion, height=HEIGHT, width=WIDTH, **options):
+    draw = partial(camera_flow, height=height, width=width, motion=motion, **options)
+    return np.asarray(jax.jit(jax.vmap(draw))(jax.random.split(key, count)))
+
+
+@pytest.mark.parametrize("law", ["paper", "released_code"])
+@pytest.mark.parametrize("motion", [LARGE, MILD], ids=["large", "mild"])
+def test_no_component_exceeds_the_limit(key, motion, law):
+    flows = many(key, 200, motion, 96, 128, law=law)
+    assert np.abs(flows).max() <= motion.limit
+    assert np.abs(flows).max() > 0.9 * motion.limit  # the limit is used, too
+
+
+def test_mean_length_is_that_of_the_published_presets(key):
+    for motion, expected in [(LARGE, 19.1), (MILD, 9.7)]:
+        flows = many(key, 300, motion, 321, 481)[:, ::20, ::20]
+        length = np.linalg.norm(flows, axis=-1)
+        error = length.mean(axis=(1, 2)).std() / np.sqrt(300)
+        assert abs(length.mean() - expected) < 4 * error
+
+
+def test_without_an_accepted_draw_the_flow_is_scaled_to_the_limit(key):
+    impossible = dataclasses.replace(LARGE, limit=1e-3)
+    flows = many(key, 8, impossible, attempts=2)
+    peaks = np.abs(flows).max(axis=(1, 2, 3))
+    np.testing.assert_allclose(peaks, 1e-3, rtol=1e-5)
+
+
+def test_an_infinite_limit_accepts_the_first_draw(key):
+    free = dataclasses.replace(LARGE, limit=float("inf"))
+    flow = camera_flow(key, HEIGHT, WIDTH, free, attempts=3)
+    first = draw_movement(jax.random.split(key, 3)[0], free)
+    np.testing.assert_allclose(flow, law_flow(first), rtol=1e-5, atol=1e-5)
+
+
+def test_an_accepted_draw_is_not_scaled(key):
+    flow = camera_flow(key, HEIGHT, WIDTH, LARGE, attempts=1)
+    movement = draw_movement(jax.random.split(key, 1)[0], LARGE)
+    assert np.abs(flow).max() < LARGE.limit
+    np.testing.assert_allclose(flow, law_flow(movement), rtol=1e-5, atol=1e-5)
+
+
+def test_scaled_motion_gives_the_scaled_flow_of_the_same_key(key):
+    small = camera_flow(key, HEIGHT, WIDTH, LARGE.scaled(12.0))
+    np.testing.assert_allclose(small, camera_flow(key, HEIGHT, WIDTH, LARGE) / 3, atol=1e-4)
+
+
+def test_rounded_flow_holds_whole_pixels(key):
+    flow = camera_flow(key, HEIGHT, WIDTH, MILD, rounded=True)
+    exact = camera_flow(key, HEIGHT, WIDTH, MILD)
+    np.testing.assert_array_equal(flow, np.round(exact))
+
+
+def test_translation_ramps_by_its_acceleration_across_the_frame():
+    movement = dataclasses.replace(
+        STILL, translation=jnp.array([8.0, -4.0]), acceleration=jnp.array([0.5, 0.25])
+    )
+    flow = law_flow(movement)
+    np.testing.assert_allclose(flow[HEIGHT // 2, WIDTH // 2], [8, -4], rtol=1e-6)
+    np.testing.assert_allclose(np.diff(flow[..., 0], axis=1), 8 * 0.5 / WIDTH, rtol=1e-4)
+    np.testing.assert_allclose(np.diff(flow[..., 1], axis=0), -4 * 0.25 / HEIGHT, rtol=1e-4)
+    assert np.ptp(flow[..., 0], axis=0).max() == 0
+
+
+def offsets(centre):
+    x, y = np.meshgrid(np.arange(WIDTH) - 7.0 - centre[0], np.arange(HEIGHT) - 5.0 - centre[1])
+    return np.stack([x, y], axis=-1), np.hypot(x, y)
+
+
+def test_zoom_is_radial_and_grows_with_distance_to_the_three_halves():
+    centre = np.array([2.0, -1.0])
+    movement = dataclasses.replace(STILL, zoom=jnp.array(0.01), zoom_centre=jnp.asarray(centre))
+    offset, distance = offsets(centre)
+    np.testing.assert_allclose(
+        law_flow(movement), 0.01 * offset * np.sqrt(distance)[..., None], rtol=1e-4, atol=1e-6
+    )
+
+
+def test_rotation_is_clockwise_on_the_screen_by_twice_the_tangent_of_half_the_angle():
+    centre = np.array([-3.0, 1.0])
+    movement = dataclasses.replace(
+        STILL, rotation=jnp.array(0.2), rotation_centre=jnp.asarray(centre)
+    )
+    flow = law_flow(movement)
+    offset, distance = offsets(centre)
+    length = np.linalg.norm(flow, axis=-1)
+    np.testing.assert_allclose(length, 2 * distance * np.tan(0.1), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(np.sum(flow * offset, axis=-1), 0, atol=1e-4)
+    assert np.all(flow[5 + 1 :, 7 - 3, 0] <= 0)  # below the centre, clockwise is to the left
+    assert np.all(flow[5 + 1, 7 - 3 + 1 :, 1] > 0)  # to its right, it is downwards
+
+
+def test_the_released_variant_exchanges_the_laws_of_zoom_and_rotation():
+    zoomed = law_flow(dataclasses.replace(STILL, zoom=jnp.array(0.01)), released_code_variant)
+    turned = law_flow(dataclasses.replace(STILL, rotation=jnp.array(0.1)), released_code_variant)
+    x, y = np.meshgrid(np.arange(WIDTH) + 1 - WIDTH / 2, np.arange(HEIGHT) + 1 - HEIGHT / 2)
+    offset, distance = np.stack([x, y], axis=-1), np.hypot(x, y)
+    np.testing.assert_allclose(np.sum(zoomed * offset, axis=-1), 0, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(zoomed, axis=-1), 0.01 * distance**1.5, rtol=1e-4)
+    np.testing.assert_allclose(turned, -np.tan(0.1) * offset, rtol=1e-4)
+
+
+def test_canonical_turns_every_vector_into_the_half_plane_and_keeps_v_where_u_is_zero():
+    flow = jnp.array([[[-2.0, 3.0], [2.0, -3.0]], [[0.0, -1.0], [0.0, 1.0]]])
+    expected = [[[2.0, -3.0], [2.0, -3.0]], [[0.0, -1.0], [0.0, 1.0]]]
+    np.testing.assert_array_equal(canonical(flow), expected)
+    np.testing.assert_array_equal(canonical(canonical(flow)), expected)
+
+
+def test_vmap_equals_a_loop_and_jit_changes_nothing(key):
+    flows = many(key, 3, LARGE)
+    looped = [camera_flow(k, HEIGHT, WIDTH, LARGE) for k in jax.random.split(key, 3)]
+    np.testing.assert_allclose(flows, np.stack(looped), rtol=1e-5, atol=1e-5)
+
+
+def test_a_wrong_law_is_named_with_the_known_ones(key):
+    with pytest.raises(ValueError, match=r"law must be one of \['paper', 'released_code'\], got"):
+        camera_flow(key, 8, 8, law="papers")
+
+
+def test_an_empty_frame_is_refused(key):
+    with pytest.raises(ValueError, match="must be at least 1, got 0, 8 and 32"):
+        camera_flow(key, 0, 8)
+
+
+def test_negative_bounds_and_a_zero_limit_are_refused():
+    with pytest.raises(ValueError, match=r"CameraMotion\.zoom must be zero or more, got -1"):
+        dataclasses.replace(LARGE, zoom=-1.0)
+    with pytest.raises(ValueError, match=r"CameraMotion\.limit must be more than zero, got 0"):
+        CameraMotion(1.0, 0.1, 0.0, 0.0, 0.0, 0)
+
+
+def test_canonical_refuses_a_batch():
+    with pytest.raises(TypeError, match=r"canonical: flow must be a float array of shape"):
+        canonical(jnp.zeros((2, 4, 4, 2)))
