@@ -24,19 +24,24 @@ TILE_PIXELS = {"cpu": 100_000}
 TILE_PIXELS_ELSEWHERE = 4_000_000
 
 
-def filter_then_mix(padded: jax.Array, kernels: jax.Array, mixing: jax.Array) -> jax.Array:
+def filter_then_mix(
+    padded: jax.Array, kernels: jax.Array, mixing: jax.Array, *, tile_pixels: int = 0
+) -> jax.Array:
     """Filters with every kernel, then mixes.
 
     Args:
         padded: `[h + s - 1, w + s - 1, c]`.
         kernels: `[k, s, s]`.
         mixing: `[h, w, k]`.
+        tile_pixels: the largest tile; 0 leaves it to the backend.
 
     Returns:
         `[h, w, c]`.
     """
     height, width, _ = mixing.shape
-    rows, columns = plan((height, width), kernels.shape[-1] - 1, tile_pixels())
+    rows, columns = plan(
+        (height, width), kernels.shape[-1] - 1, tile_pixels or default_tile_pixels()
+    )
     transfers = jnp.conj(_spectra(kernels, rows.tile, columns.tile))
     tiles = unfold(unfold(jnp.moveaxis(padded, 2, 0), 1, rows), 3, columns)  # [x, y, c, t, t]
 
@@ -58,20 +63,23 @@ def filter_then_mix(padded: jax.Array, kernels: jax.Array, mixing: jax.Array) ->
     return jnp.moveaxis(join(join(blocks, 3, width), 1, height), 0, 2)
 
 
-def mix_then_filter(padded: jax.Array, kernels: jax.Array, mixing: jax.Array) -> jax.Array:
+def mix_then_filter(
+    padded: jax.Array, kernels: jax.Array, mixing: jax.Array, *, tile_pixels: int = 0
+) -> jax.Array:
     """Mixes with every map, then filters.
 
     Args:
         padded: `[h + s - 1, w + s - 1, c]`.
         kernels: `[k, s, s]`.
         mixing: `[h + s - 1, w + s - 1, k]`, padded like the image.
+        tile_pixels: the largest tile; 0 leaves it to the backend.
 
     Returns:
         `[h, w, c]`.
     """
     reach = kernels.shape[-1] - 1
     height, width, channels = padded.shape
-    rows, columns = plan((height, width), reach, tile_pixels())
+    rows, columns = plan((height, width), reach, tile_pixels or default_tile_pixels())
     transfers = _spectra(kernels[:, ::-1, ::-1], rows.tile, columns.tile)
     blocks = split(split(jnp.moveaxis(padded, 2, 0), 1, rows), 3, columns)
 
@@ -92,7 +100,7 @@ def mix_then_filter(padded: jax.Array, kernels: jax.Array, mixing: jax.Array) ->
     return jnp.moveaxis(blurred, 0, 2)
 
 
-def tile_pixels() -> int:
+def default_tile_pixels() -> int:
     """Returns the largest number of pixels in a tile on the backend in use."""
     return TILE_PIXELS.get(jax.default_backend(), TILE_PIXELS_ELSEWHERE)
 

@@ -13,6 +13,11 @@ import jax
 import jax.numpy as jnp
 
 
+# In units of one pass of a transform over one pixel.
+POINTWISE_COST = 12.0
+TILE_COST = 30_000.0
+
+
 @dataclasses.dataclass(frozen=True)
 class Cut:
     """How one axis is cut: `count` blocks of `block` pixels, each seen through `tile` pixels."""
@@ -38,8 +43,10 @@ def fast_size(size: int) -> int:
 def plan(lengths: tuple[int, int], reach: int, limit: int) -> tuple[Cut, Cut]:
     """Returns the cuts of two axes that cost the fewest operations.
 
-    The cost is that of the transforms, `n log n` for each tile; a tile has at most `limit` pixels
-    unless the reach alone asks for more.
+    The cost of a tile is that of its transforms, `n log n`, of the pointwise products, and a
+    constant; a tile has at most `limit` pixels unless the reach alone asks for more. Of cuts that
+    cost nearly the same, the one with the lowest tiles is taken, which rearranges the least at a
+    time.
 
     Args:
         lengths: output pixels along both axes.
@@ -49,13 +56,14 @@ def plan(lengths: tuple[int, int], reach: int, limit: int) -> tuple[Cut, Cut]:
     rows, columns = (_cuts(length, reach) for length in lengths)
     pairs = [(row, column) for row in rows for column in columns]
     allowed = [pair for pair in pairs if pair[0].tile * pair[1].tile <= limit]
-    smallest = [min(pairs, key=lambda pair: pair[0].tile * pair[1].tile)]
-    return min(allowed or smallest, key=_cost)
+    allowed = allowed or [min(pairs, key=lambda pair: pair[0].tile * pair[1].tile)]
+    lowest = min(map(_cost, allowed))
+    return min((pair for pair in allowed if _cost(pair) <= 1.05 * lowest), key=_height)
 
 
 def _cuts(length: int, reach: int) -> list[Cut]:
-    """Returns the cuts worth considering: down to blocks of half the reach, or of 32 pixels."""
-    counts = range(1, max(1, -(-length // max(32, reach // 2))) + 1)
+    """Returns the cuts worth considering: down to blocks of half the reach, or of 8 pixels."""
+    counts = range(1, max(1, length // max(8, reach // 2)) + 1)
     blocks = sorted({-(-length // count) for count in counts})
     return [Cut(-(-length // block), block, fast_size(block + reach)) for block in blocks]
 
@@ -63,7 +71,12 @@ def _cuts(length: int, reach: int) -> list[Cut]:
 def _cost(pair: tuple[Cut, Cut]) -> float:
     row, column = pair
     pixels = row.tile * column.tile
-    return row.count * column.count * pixels * math.log2(max(2, pixels))
+    work = pixels * (math.log2(max(2, pixels)) + POINTWISE_COST) + TILE_COST
+    return row.count * column.count * work
+
+
+def _height(pair: tuple[Cut, Cut]) -> int:
+    return pair[0].block
 
 
 def unfold(array: jax.Array, axis: int, cut: Cut) -> jax.Array:
