@@ -1,0 +1,69 @@
+"""Tiling: plans that cover, tiles that come back together, transforms that do not see the cuts."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from deblur_jax import inner
+from deblur_jax.ops import fourier
+from deblur_jax.ops.tiling import Cut, fast_size, fold, join, plan, split, unfold
+from tests.ops.test_basis_blur import sample
+from tests.reference import basis_blur as reference
+
+
+CUTS = (Cut(3, 4, 6), Cut(1, 7, 9), Cut(5, 2, 8))  # the last overlaps more than its neighbour
+
+
+def test_a_fast_size_has_no_large_prime_factor():
+    assert [fast_size(n) for n in (1, 11, 13, 128, 311, 2039)] == [1, 12, 14, 128, 315, 2048]
+
+
+@pytest.mark.parametrize("reach", [0, 8, 64])
+@pytest.mark.parametrize("limit", [200, 5000, 10**6])
+def test_a_plan_covers_the_frame_with_tiles_that_see_enough(reach, limit):
+    for length, cut in zip((57, 131), plan((57, 131), reach, limit), strict=True):
+        assert cut.count * cut.block >= length > (cut.count - 1) * cut.block
+        assert cut.tile >= cut.block + reach
+
+
+def test_a_plan_keeps_tiles_within_the_limit():
+    rows, columns = plan((720, 1280), 32, 100_000)
+    assert rows.tile * columns.tile <= 100_000
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_fold_is_the_adjoint_of_unfold(key, cut):
+    length = (cut.count - 1) * cut.block + cut.tile
+    x = jax.random.normal(key, (2, length, 3))
+    tiles = unfold(x, 1, cut)
+    assert tiles.shape == (cut.count, 2, cut.tile, 3)
+    np.testing.assert_array_equal(tiles[-1], x[:, -cut.tile :])
+    y = jax.random.normal(jax.random.fold_in(key, 1), tiles.shape)
+    np.testing.assert_allclose(inner(tiles, y), inner(x, fold(y, 1, cut)[:, :length]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_join_undoes_split(key, cut):
+    length = cut.count * cut.block - 1
+    x = jax.random.normal(key, (2, length, 3))
+    np.testing.assert_array_equal(join(split(x, 1, cut), 1, length), x)
+
+
+@pytest.mark.parametrize("tile_pixels", [1, 300])
+def test_many_tiles_equal_one(key, tile_pixels):
+    image, kernels, mixing = sample(key, 27, 20, 5, basis=3)
+    padded = jnp.pad(image, ((2, 2), (2, 2), (0, 0)))
+    mixing_padded = jnp.pad(mixing, ((2, 2), (2, 2), (0, 0)))
+
+    @jax.jit
+    def blur():
+        gathered = fourier.filter_then_mix(padded, kernels, mixing, tile_pixels=tile_pixels)
+        return gathered, fourier.mix_then_filter(
+            padded, kernels, mixing_padded, tile_pixels=tile_pixels
+        )
+
+    for order, blurred in zip(("gather", "scatter"), blur(), strict=True):
+        arrays = map(np.asarray, (image, kernels, mixing))
+        expected = reference.basis_blur(*arrays, order=order, padding="constant")
+        np.testing.assert_allclose(blurred, expected, atol=1e-12)

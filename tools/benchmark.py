@@ -1,0 +1,241 @@
+"""Measures the blur operators beside other ways to blur, in turn, on this machine.
+
+    python tools/benchmark.py blur                          every size, side and basis
+    python tools/benchmark.py blur --sizes 256x256 --sides 9 33 --bases 25 --operations forward
+    python tools/benchmark.py blur --only "torch convolution" --json results.json
+
+Every contender of a row is run once in every round, so that whatever else the machine does hits
+all of them; a figure is the median over rounds. Results are compared first: a contender whose
+numbers differ from ours by more than 1e-4 of the largest is marked `!`. Memory is the peak of the
+process during one call above what it held before (Linux only). The fraction is the time that the
+machine's measured limits allow, for the cheapest formulation, divided by ours.
+"""
+
+import argparse
+import functools
+import gc
+import importlib.util
+import json
+import math
+import os
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import blur_peers
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from deblur_jax.ops.basis_blur import basis_blur, choose_method
+
+
+SIZES = ("256x256", "720x1280", "1080x1920", "3000x4000")
+OPERATIONS = ("forward", "adjoint", "gradient")
+OURS = "deblur_jax"
+
+
+def main() -> None:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True)
+    blur = commands.add_parser("blur", help="basis blur: forward, adjoint, gradient")
+    blur.add_argument("--sizes", nargs="+", default=list(SIZES), metavar="HxW")
+    blur.add_argument("--sides", nargs="+", type=int, default=[9, 33, 65], metavar="K")
+    blur.add_argument("--bases", nargs="+", type=int, default=[5, 25], metavar="B")
+    blur.add_argument("--operations", nargs="+", choices=OPERATIONS, default=list(OPERATIONS))
+    blur.add_argument("--only", nargs="*", choices=list(blur_peers.PEERS), default=None)
+    blur.add_argument("--rounds", type=int, default=5)
+    blur.add_argument("--patience", type=float, default=20.0, help="seconds for a peer's call")
+    blur.add_argument("--json", type=Path, help="also write the rows here")
+    blur.set_defaults(run=benchmark_blur)
+    options = parser.parse_args()
+    options.run(options)
+
+
+def benchmark_blur(options: argparse.Namespace) -> None:
+    """Prints one row for each case and operation, and writes them if asked."""
+    wanted = blur_peers.PEERS if options.only is None else options.only
+    peers, missing = {}, []
+    for name in wanted:
+        needs = blur_peers.PEERS[name][1]
+        absent = [package for package in needs if importlib.util.find_spec(package) is None]
+        if absent:
+            missing.append(f"{name} (needs {', '.join(absent)})")
+        else:
+            peers[name] = blur_peers.PEERS[name]
+    limits = machine_limits()
+    print(f"{machine()}\nnot installed: {', '.join(missing) or 'none'}")
+    print("limits: " + ", ".join(f"{name} {value:.3g}" for name, value in limits.items()))
+    rows = []
+    for size in options.sizes:
+        height, width = map(int, size.split("x"))
+        for side in options.sides:
+            for basis in options.bases:
+                case = make_case(height, width, side, basis)
+                for operation in options.operations:
+                    row = measure(case, operation, peers, options, limits)
+                    rows.append({"size": size, "side": side, "basis": basis, **row})
+                    print(describe(rows[-1]), flush=True)
+    if options.json:
+        record = {"machine": machine(), "missing": missing, "limits": limits, "rows": rows}
+        options.json.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def make_case(height: int, width: int, side: int, basis: int) -> tuple[np.ndarray, ...]:
+    """Returns a random image, kernels and mixing that sum to one, and a probe."""
+    rng = np.random.default_rng(0)
+    kernels = rng.random((basis, side, side), np.float32)
+    mixing = rng.random((height, width, basis), np.float32)
+    return (
+        rng.standard_normal((height, width, 3), np.float32),
+        kernels / kernels.sum((1, 2), keepdims=True),
+        mixing / mixing.sum(2, keepdims=True),
+        rng.standard_normal((height, width, 3), np.float32),
+    )
+
+
+def measure(case, operation: str, peers, options, limits) -> dict:
+    """Returns medians, ratios to ours, memory, compile time, and which numbers differ."""
+    _, kernels, mixing, probe = case
+    arrays = tuple(map(jnp.asarray, case[:3]))
+    blur = functools.partial(basis_blur, padding="constant")
+    ours = blur_peers.jax_operations(blur, arrays, jnp.asarray(probe))[operation]
+    calls, different, memory, notes = {OURS: ours}, [], {}, {}
+    expected = fingerprint(ours(), operation)
+    work = float(mixing.size) * kernels.shape[-1] ** 2
+    for name, (contender, _, most_work) in peers.items():
+        call = contender(*case).get(operation) if work <= most_work else None
+        if call is None:
+            continue
+        start = time.perf_counter()
+        try:
+            found = fingerprint(call(), operation)
+        except Exception as error:  # a peer's failure is a result
+            notes[name] = f"{type(error).__name__}"
+            continue
+        if not np.allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max()):
+            different.append(name)
+        if time.perf_counter() - start > options.patience:
+            notes[name] = "too slow"
+            continue
+        calls[name] = call
+    for name, call in calls.items():
+        memory[name] = peak_memory(call)
+    seconds = {name: [] for name in calls}
+    for _ in range(options.rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    return {
+        "operation": operation,
+        "method": choose_method(kernels.shape[-1], kernels.shape[0], jax.default_backend()),
+        "seconds": medians,
+        "ratios": {name: value / medians[OURS] for name, value in medians.items()},
+        "memory_megabytes": memory,
+        "compile_seconds": ours.compile_seconds,
+        "different": different,
+        "notes": notes,
+        "fraction": attainable(case, operation, limits) / medians[OURS],
+    }
+
+
+def fingerprint(result, operation: str) -> np.ndarray:
+    """Returns what two contenders must agree on: the image, or the norms of the gradients."""
+    if operation != "gradient":
+        return np.asarray(result)
+    return np.asarray([np.linalg.norm(np.asarray(part, np.float64)) for part in result])
+
+
+def peak_memory(call) -> float:
+    """Returns the megabytes by which the process grows at most during a call; NaN if unknown."""
+    gc.collect()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+        before = resident("VmRSS")
+        call()
+        return (resident("VmHWM") - before) / 1024
+    except OSError:
+        return math.nan
+
+
+def resident(field: str) -> int:
+    """Returns a memory figure of this process in kilobytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
+
+
+def machine() -> str:
+    """Returns one line about the hardware and the versions."""
+    device = jax.devices()[0]
+    model = platform.processor() or platform.machine()
+    cpu_info = Path("/proc/cpuinfo")
+    if cpu_info.exists():
+        names = [x for x in cpu_info.read_text().splitlines() if x.startswith("model name")]
+        model = names[0].split(":")[1].strip() if names else model
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{device.platform} {device.device_kind}; {model}, {cores} cores; jax {jax.__version__}"
+
+
+def machine_limits() -> dict[str, float]:
+    """Returns measured rates: bytes copied, products, and complex points transformed a second."""
+    block = jnp.ones((64, 1024, 1024), jnp.float32)
+    matrix = jnp.ones((2048, 2048), jnp.float32)
+    tiles = jnp.ones((64, 256, 256), jnp.complex64)
+    multiply = jax.jit(lambda a: jnp.matmul(a, a, precision="highest"))
+    seconds = {
+        "copied bytes/s": (best(jax.jit(lambda a: a + 1), block), 2 * block.nbytes),
+        "products/s": (best(multiply, matrix), 2048.0**3),
+        "transformed points/s": (best(jax.jit(jnp.fft.fft2), tiles), float(tiles.size)),
+    }
+    return {name: amount / time for name, (time, amount) in seconds.items()}
+
+
+def best(function, argument) -> float:
+    """Returns the shortest of several timings."""
+    times = []
+    for _ in range(6):
+        start = time.perf_counter()
+        jax.block_until_ready(function(argument))
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def attainable(case, operation: str, limits: dict[str, float]) -> float:
+    """Returns the seconds that the limits allow, for the cheaper of two formulations.
+
+    Transforms: a pair of kernels costs one complex transform of every channel; pixel kernels: the
+    products that make and apply them. Neither can be faster than moving the arrays. A gradient
+    counts as three blurs: forward, to the image and kernels, to the mixing.
+    """
+    image, kernels, mixing, _ = case
+    basis, side, _ = kernels.shape
+    pixels, channels = image.shape[0] * image.shape[1], image.shape[2]
+    transforms = pixels * channels * (-(-basis // 2) + 1) / limits["transformed points/s"]
+    products = pixels * side**2 * (basis + channels) / limits["products/s"]
+    moved = (2 * image.nbytes + mixing.nbytes) / limits["copied bytes/s"]
+    return max(moved, min(transforms, products)) * (3 if operation == "gradient" else 1)
+
+
+def describe(row: dict) -> str:
+    """Returns a row as one line."""
+    peers = [
+        f"{name} {ratio:.2f}{'!' if name in row['different'] else ''}"
+        f" ({row['memory_megabytes'][name]:.0f} MB)"
+        for name, ratio in row["ratios"].items()
+        if name != OURS
+    ]
+    notes = [f"{name}: {note}" for name, note in row["notes"].items()]
+    return (
+        f"{row['size']} K{row['side']} B{row['basis']} {row['operation']} [{row['method']}] "
+        f"{1e3 * row['seconds'][OURS]:.1f} ms, {row['memory_megabytes'][OURS]:.0f} MB, "
+        f"compiled in {row['compile_seconds']:.1f} s, {row['fraction']:.0%} of the limit"
+        f" | ratios: {', '.join(peers + notes) or 'no peer'}"
+    )
+
+
+if __name__ == "__main__":
+    main()
