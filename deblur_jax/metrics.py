@@ -1,23 +1,24 @@
-"""How good a restored image or an estimated flow is: arrays to a number, the same for every model."""
+"""How good a restored image or an estimated flow is: arrays to a number, for every model."""
 
 import dm_pix as pix
+import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from deblur_jax.typing import Array, Flow, Image, Scalar, typechecked
+from deblur_jax.typing import Array, Flow, Image, typechecked
 
 
 @typechecked
-def psnr(image: Image, reference: Image) -> Scalar:
+def psnr(image: Image, reference: Image) -> jax.Array:
     """Returns the peak signal-to-noise ratio in decibels, for values in [0, 1].
 
     The squared error is averaged over pixels and channels. Equal images have an infinite ratio.
     """
-    return pix.psnr(image, reference)
+    return jnp.asarray(pix.psnr(image, reference))
 
 
 @typechecked
-def ssim(image: Image, reference: Image) -> Scalar:
+def ssim(image: Image, reference: Image) -> jax.Array:
     """Returns the structural similarity, averaged over channels, for values in [0, 1].
 
     Local statistics are weighted by a Gaussian of 11x11 pixels and deviation 1.5, with population
@@ -35,11 +36,11 @@ def ssim(image: Image, reference: Image) -> Scalar:
             f"ssim: image must have at least 11 pixels a side, got {image.shape[0]}x"
             f"{image.shape[1]}; pad it or compare by psnr"
         )
-    return pix.ssim(image, reference, max_val=1.0, filter_size=11, filter_sigma=1.5)
+    return jnp.asarray(pix.ssim(image, reference, max_val=1.0, filter_size=11, filter_sigma=1.5))
 
 
 @typechecked
-def flow_mse(flow: Flow, reference: Flow) -> Scalar:
+def flow_mse(flow: Flow, reference: Flow) -> jax.Array:
     """Returns half the mean squared length of the error, in squared pixels.
 
     Source:
@@ -50,7 +51,7 @@ def flow_mse(flow: Flow, reference: Flow) -> Scalar:
 
 
 @typechecked
-def flow_mse_sign_invariant(flow: Flow, reference: Flow) -> Scalar:
+def flow_mse_sign_invariant(flow: Flow, reference: Flow) -> jax.Array:
     """Returns `flow_mse` with every pixel's flow turned to the side that fits its reference best.
 
     A motion and its opposite draw the same blur, so this is the error that a restoration feels.
@@ -61,7 +62,7 @@ def flow_mse_sign_invariant(flow: Flow, reference: Flow) -> Scalar:
 
 
 @typechecked
-def end_point_error(flow: Flow, reference: Flow) -> Scalar:
+def end_point_error(flow: Flow, reference: Flow) -> jax.Array:
     """Returns the mean length of the error in pixels."""
     return jnp.mean(jnp.linalg.norm(flow - reference, axis=-1))
 

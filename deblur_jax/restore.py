@@ -5,17 +5,18 @@ Arrays only; files are `cli.deblur`'s.
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax.ops.operators import LineBlur
-from deblur_jax.pretrained import Pretrained
+from deblur_jax.pretrained import DEFAULT, Pretrained, load
 from deblur_jax.solvers.schedules import carbajal_sigmas
 from deblur_jax.solvers.steepest_descent import MARGIN, steepest_descent
 from deblur_jax.solvers.total_variation import denoise_total_variation
-from deblur_jax.typing import Array, Flow, Image, Scalar, typechecked
+from deblur_jax.typing import Array, Flow, Image, typechecked
 
 
 SMALLEST_SIDE = 32  # pixels
@@ -38,6 +39,72 @@ class Result:
     reblur_error: float
 
 
+def deblur(image: Array, model: str | Pretrained = DEFAULT) -> Result:
+    """Estimates the motion in a photo and takes it out.
+
+    Args:
+        image: `[h, w, 3]` floats in [0, 1], display values.
+        model: a network that estimates motion: a name or path for `pretrained.load`, or one
+            already loaded.
+
+    Returns:
+        The restored photo, the motion, and how well the two explain the photo.
+
+    Raises:
+        TypeError: if `image` is not a float array `[h, w, c]`.
+        ValueError: if it has not 3 channels, is smaller than 32 pixels a side, or holds values
+            outside [0, 1] or not finite.
+    """
+    _check_photo(image)
+    network = load(model) if isinstance(model, str) else model
+    blurry = jnp.asarray(image, jnp.float32)
+    flow = estimate_flow(network, blurry)
+    restored, reblur_error = restore_line_blur(blurry, flow)
+    return Result(np.asarray(restored), np.asarray(flow), float(reblur_error))
+
+
+@typechecked
+def _check_photo(image: Image) -> None:
+    height, width, channels = image.shape
+    if channels != 3:
+        raise ValueError(
+            f"deblur: image must have 3 channels, got {channels}; repeat a grey one, drop alpha"
+        )
+    if min(height, width) < SMALLEST_SIDE:
+        raise ValueError(
+            f"deblur: image must have at least {SMALLEST_SIDE} pixels a side, got {width}x"
+            f"{height}; there is too little in it to see motion"
+        )
+    lowest, highest = float(jnp.min(image)), float(jnp.max(image))
+    if not (lowest >= 0 and highest <= 1):
+        raise ValueError(
+            f"deblur: image must be finite and in [0, 1], got values from {lowest:g} to "
+            f"{highest:g}; scale or clip it first"
+        )
+
+
+def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
+    """Returns the motion `[h, w, 2]` in pixels that `network` sees in a photo `[h, w, 3]`.
+
+    A large photo is looked at in a smaller size, where its motion is as many pixels as the network
+    knows; the motion is then enlarged with it.
+    """
+    height, width, _ = blurry.shape
+    ratio = min(1.0, (ESTIMATION_PIXELS / (height * width)) ** 0.5)
+    small = (max(round(height * ratio), SMALLEST_SIDE), max(round(width * ratio), SMALLEST_SIDE))
+    looked_at = jax.image.resize(blurry, (*small, 3), "linear") if ratio < 1 else blurry
+    flow = _apply(network.model, network.params, looked_at)
+    if ratio < 1:
+        stretch = jnp.asarray([width / small[1], height / small[0]], flow.dtype)
+        flow = jax.image.resize(flow, (height, width, 2), "linear") * stretch
+    return flow
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def _apply(model: Any, params: Any, blurry: jax.Array) -> jax.Array:
+    return model.flow(model.apply({"params": params}, blurry[None]))[0]
+
+
 @functools.partial(jax.jit, static_argnames=("denoisings", "margin"))
 @typechecked
 def restore_line_blur(
@@ -47,7 +114,7 @@ def restore_line_blur(
     strength: float | Array = 0.25,
     denoisings: int = DENOISINGS,
     margin: int = MARGIN,
-) -> tuple[Image, Scalar]:
+) -> tuple[jax.Array, jax.Array]:
     """Undoes the blur of a known motion flow by plug-and-play steepest descent.
 
     The prior is total variation, which needs no weights.
@@ -63,7 +130,7 @@ def restore_line_blur(
         The restored photo in [0, 1], and the root mean square of what re-blurring it leaves over.
     """
 
-    def denoise(image: jax.Array, sigma: jax.Array) -> jax.Array:
+    def denoise(image: Array, sigma: Array) -> jax.Array:
         return denoise_total_variation(image, strength * sigma, num_steps=10)
 
     sigmas = carbajal_sigmas(denoisings, dtype=blurry.dtype)

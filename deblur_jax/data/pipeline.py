@@ -31,7 +31,9 @@ class RandomCrop(grain.transforms.RandomMap):
     size: int
     largest_scale: float
 
-    def random_map(self, element: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def random_map(  # pyright: ignore[reportIncompatibleMethodOverride]  grain's stub says None
+        self, element: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
         """Returns the crop, `[size, size, 3]` float32 in [0, 1]."""
         height, width = element.shape[:2]
         largest = min(self.largest_scale, min(height, width) / self.size)
@@ -40,7 +42,7 @@ class RandomCrop(grain.transforms.RandomMap):
         crop = element[row : row + side, column : column + side]
         if side != self.size:
             crop = cv2.resize(crop, (self.size, self.size), interpolation=cv2.INTER_AREA)
-        crop = np.rot90(crop, rng.integers(4))
+        crop = np.rot90(crop, int(rng.integers(4)))
         if rng.random() < 0.5:
             crop = crop[:, ::-1]
         return np.ascontiguousarray(crop, np.float32) / 255

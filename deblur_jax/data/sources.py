@@ -24,8 +24,7 @@ EMBEDDED = {
 class PhotoSource:
     """Decoded photos by index: `source[i]` is `[h, w, 3]` uint8.
 
-    Every file is decoded once at the start, so a bad one is named before the run begins, and kept in
-    memory if `in_memory`.
+    Every file is decoded once at the start, so a bad one is named before the run begins.
     """
 
     def __init__(self, paths: Sequence[Path], *, smallest: int, in_memory: bool):
@@ -54,7 +53,9 @@ class PhotoSource:
             elif self._photos is not None:
                 self._photos.append(photo)
         if problems:
-            raise ValueError("these photos cannot be used; mend or remove them:\n" + "\n".join(problems))
+            raise ValueError(
+                "these photos cannot be used; mend or remove them:\n" + "\n".join(problems)
+            )
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -73,7 +74,9 @@ def embedded_photos(split: str) -> list[Path]:
         raise ValueError(f"split must be one of {sorted(EMBEDDED)}, got {split!r}")
     package = importlib.util.find_spec("skimage")
     if package is None or package.origin is None:
-        raise ModuleNotFoundError("the embedded photos come with scikit-image: pip install scikit-image")
+        raise ModuleNotFoundError(
+            "the embedded photos come with scikit-image: pip install scikit-image"
+        )
     return [Path(package.origin).parent / "data" / name for name in EMBEDDED[split]]
 
 

@@ -61,9 +61,13 @@ def read_photo(path: str | os.PathLike) -> Photo:
             turn = image.getexif().get(ORIENTATION, 1)
     except UnidentifiedImageError:
         kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
-        raise ValueError(f"{path}: not an image that can be read; expected one of {kinds}") from None
+        raise ValueError(
+            f"{path}: not an image that can be read; expected one of {kinds}"
+        ) from None
     except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as error:
-        raise ValueError(f"{path}: the image is cut short or damaged ({error}); copy it again") from None
+        raise ValueError(
+            f"{path}: the image is cut short or damaged ({error}); copy it again"
+        ) from None
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path}: {error}; crop or shrink it first") from None
 
@@ -132,7 +136,9 @@ def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> 
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         kinds = ", ".join(SUFFIXES)
-        raise ValueError(f"{path}: the name must end in one of {kinds}, got {suffix or 'no ending'!r}")
+        raise ValueError(
+            f"{path}: the name must end in one of {kinds}, got {suffix or 'no ending'!r}"
+        )
     channels = [photo.pixels.mean(axis=-1, keepdims=True) if photo.grey else photo.pixels]
     if photo.alpha is not None and suffix not in (".jpg", ".jpeg", ".bmp"):
         channels.append(photo.alpha[..., None])
@@ -141,7 +147,9 @@ def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> 
         data = _encode_sixteen_bit_png(values, photo.profile)
     else:
         buffer = BytesIO()
-        image = Image.fromarray(np.rint(values * 255).astype(np.uint8).squeeze(-1 if values.shape[-1] == 1 else ()))
+        image = Image.fromarray(
+            np.rint(values * 255).astype(np.uint8).squeeze(-1 if values.shape[-1] == 1 else ())
+        )
         kept = {"icc_profile": photo.profile, "exif": photo.exif}
         options = {name: value for name, value in kept.items() if value and suffix != ".bmp"}
         kind = Image.registered_extensions()[suffix]
@@ -172,20 +180,33 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         OSError: if the folder is missing or cannot be written to.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path.parent}: no such folder; make it first")
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    except OSError as error:
-        raise PermissionError(f"{path}: cannot be written ({error.strerror})") from None
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _temporary_beside(path)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: str | os.PathLike) -> None:
+    """Raises the OSError that `whole_file` would, before any work is done."""
+    _temporary_beside(Path(path)).unlink()
+
+
+def _temporary_beside(path: Path) -> Path:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path.parent}: no such folder; make it first")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder; give the name of a file")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as error:
+        raise PermissionError(
+            f"{path}: cannot be written ({error.strerror}); choose another place"
+        ) from None
+    os.close(handle)
+    return Path(name)
 
 
 def _umask() -> int:

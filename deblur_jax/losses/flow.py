@@ -3,12 +3,13 @@
 A motion and its opposite draw the same blur; every true flow here is canonical (u >= 0).
 """
 
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Float
 
 from deblur_jax.ops.flow import double_angle
-from deblur_jax.typing import Array, Flow, Scalar, typechecked
+from deblur_jax.typing import Array, Flow, typechecked
 
 
 SOFTNESS = 0.03  # pixels, below which the doubled-angle error counts by its square
@@ -17,7 +18,7 @@ SOFTNESS = 0.03  # pixels, below which the doubled-angle error counts by its squ
 @typechecked
 def label_cross_entropy(
     scores: tuple[Float[Array, "h w nu"], Float[Array, "h w nv"]], flow: Flow
-) -> Scalar:
+) -> jax.Array:
     """Averages the cross-entropy of the motion labels of one photo over its pixels.
 
     The paper sums over the pixels of a photo; the mean is that sum over `h * w`, so that learning
@@ -44,7 +45,7 @@ def label_cross_entropy(
 
 
 @typechecked
-def doubled_angle_distance(doubled: Flow, flow: Flow) -> Scalar:
+def doubled_angle_distance(doubled: Flow, flow: Flow) -> jax.Array:
     """Averages the distance between an estimate and the true flow, both with doubled angles.
 
     Args:

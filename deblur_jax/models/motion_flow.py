@@ -78,9 +78,7 @@ class MotionFlowNet(nn.Module):
         labels = horizontal + 2 * self.reach + 1
 
         def conv(features, size, name):
-            return nn.Conv(
-                features, (size, size), padding="VALID", kernel_init=init, name=name
-            )
+            return nn.Conv(features, (size, size), padding="VALID", kernel_init=init, name=name)
 
         def score(maps, name, kernel_init):
             return nn.Conv(labels, (1, 1), kernel_init=kernel_init, name=name)(maps)

@@ -30,7 +30,7 @@ from deblur_jax.typing import Flow, Image, typechecked
 
 
 @typechecked
-def line_blur(image: Image, flow: Flow, *, padding: str = "edge") -> Image:
+def line_blur(image: Image, flow: Flow, *, padding: str = "edge") -> jax.Array:
     """Blurs every pixel of `image` along its own straight line.
 
     A flow of length at most 1 leaves its pixel as it is; a flow and its opposite draw the

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 
 def log_spaced(first: float, last: float, count: int, dtype=jnp.float32) -> jax.Array:
-    """Returns `count` positive numbers from `first` to `last`, each the same factor from the next."""
+    """Returns `count` positive numbers from `first` to `last`, in equal factors."""
     if first <= 0 or last <= 0:
         raise ValueError(f"log_spaced: first and last must be positive, got {first} and {last}")
     return jnp.exp(jnp.linspace(jnp.log(first), jnp.log(last), count, dtype=dtype))
@@ -14,6 +14,6 @@ def log_spaced(first: float, last: float, count: int, dtype=jnp.float32) -> jax.
 def carbajal_sigmas(count: int = 15, dtype=jnp.float32) -> jax.Array:
     """Returns the denoiser's noise levels of Carbajal et al. 2021, on images in [0, 1].
 
-    They fall from 49 to 7.65 on the 8-bit scale, in equal factors, and the authors' code halves them.
+    They fall from 49 to 7.65 on the 8-bit scale in equal factors; the authors' code halves them.
     """
     return log_spaced(49 / 255 / 2, 7.65 / 255 / 2, count, dtype)

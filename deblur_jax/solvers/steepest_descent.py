@@ -30,13 +30,13 @@ STEP_SIZE = 2 / 3  # below 2 / |A|^2, and |A| is about one where kernels sum to 
 RELAXATION = 0.9
 MARGIN = 16  # pixels
 
-Denoiser = Callable[[Image, Scalar], Image]
+Denoiser = Callable[[Image, Scalar], jax.Array]
 
 
 class Extendable(Protocol):
     """A blur of images that can also be had on a larger canvas, like `LineBlur` and `BasisBlur`."""
 
-    def __call__(self, image: Image) -> Image:
+    def __call__(self, image: Image) -> jax.Array:
         """Blurs an image."""
         ...
 
@@ -56,7 +56,7 @@ def steepest_descent(
     step_size: float = STEP_SIZE,
     relaxation: float = RELAXATION,
     margin: int = MARGIN,
-) -> tuple[Image, Float[Array, " steps"]]:
+) -> tuple[jax.Array, jax.Array]:
     """Restores the sharp image behind `observed = blur(sharp) + noise`.
 
     Args:
@@ -87,7 +87,7 @@ def steepest_descent(
     canvas = jnp.pad(observed, around, mode="reflect")
     blur_canvas = blur.extended(margin) if margin else blur
 
-    def expose(canvas: jax.Array) -> jax.Array:
+    def expose(canvas: Array) -> jax.Array:
         blurred = blur_canvas(canvas)
         return blurred[margin : blurred.shape[0] - margin, margin : blurred.shape[1] - margin]
 

@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from deblur_jax.typing import Image, Scalar, typechecked
+from deblur_jax.typing import Array, Image, Scalar, typechecked
 
 
 @typechecked
-def total_variation(image: Image) -> Scalar:
+def total_variation(image: Image) -> jax.Array:
     """Returns `sum_p |grad image(p)|` with forward differences, zero across the frame."""
     squared = jnp.sum(jnp.square(_gradient(image)), axis=(0, -1))
     # The square root has no slope at zero; flat places get zero.
@@ -26,7 +26,7 @@ def total_variation(image: Image) -> Scalar:
 
 
 @typechecked
-def denoise_total_variation(image: Image, strength: Scalar, *, num_steps: int = 20) -> Image:
+def denoise_total_variation(image: Image, strength: Scalar, *, num_steps: int = 20) -> jax.Array:
     """Returns the image nearest to `image` under a penalty on its total variation.
 
     Args:
@@ -60,7 +60,7 @@ def _momenta(count: int) -> list[float]:
     return momenta
 
 
-def _gradient(image: jax.Array) -> jax.Array:
+def _gradient(image: Array) -> jax.Array:
     """Returns forward differences down and to the right, `[2, h, w, c]`; zero at the last ones."""
     down = jnp.diff(image, axis=0, append=image[-1:])
     right = jnp.diff(image, axis=1, append=image[:, -1:])

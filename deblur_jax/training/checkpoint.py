@@ -15,7 +15,7 @@ from deblur_jax.training.state import TrainState
 
 
 def open_manager(workdir: Path, *, keep: int) -> ocp.CheckpointManager:
-    """Opens `workdir/checkpoints`, keeping the newest `keep` checkpoints; saves are asynchronous."""
+    """Opens `workdir/checkpoints`, which keeps the newest `keep`; saves are asynchronous."""
     options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
     return ocp.CheckpointManager(workdir.absolute() / "checkpoints", options=options)
 

@@ -4,7 +4,7 @@
 Nothing outside this file would change if that were called directly.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +14,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from deblur_jax.training.step import DEVICES
 
 
-def over_devices(step: Callable, devices: list[jax.Device]) -> Callable:
+Devices = Sequence[Any]  # of jax.Device, which is no class to a type checker
+
+
+def over_devices(step: Callable, devices: Devices) -> Callable:
     """Maps a `(state, batch) -> (state, metrics)` step over `devices`.
 
     The state and the metrics are the same everywhere and carry no device axis, so they can be
@@ -30,7 +33,7 @@ def over_devices(step: Callable, devices: list[jax.Device]) -> Callable:
     )
 
 
-def split_batch(batch: Any, devices: list[jax.Device]) -> Any:
+def split_batch(batch: Any, devices: Devices) -> Any:
     """Puts every array `[b, ...]` on the devices, as `[devices, b / devices, ...]`."""
     sharding = NamedSharding(_mesh(devices), PartitionSpec(DEVICES))
 
@@ -41,7 +44,7 @@ def split_batch(batch: Any, devices: list[jax.Device]) -> Any:
     return jax.tree.map(split, batch)
 
 
-def check_batch_size(batch_size: int, devices: list[jax.Device]) -> None:
+def check_batch_size(batch_size: int, devices: Devices) -> None:
     """Raises a ValueError if a batch of this process cannot be shared out evenly."""
     if batch_size % len(devices):
         raise ValueError(
@@ -50,10 +53,10 @@ def check_batch_size(batch_size: int, devices: list[jax.Device]) -> None:
         )
 
 
-def replicate(tree: Any, devices: list[jax.Device]) -> Any:
+def replicate(tree: Any, devices: Devices) -> Any:
     """Copies every array to all `devices`, so that the first step compiles once."""
     return jax.device_put(tree, NamedSharding(_mesh(devices), PartitionSpec()))
 
 
-def _mesh(devices: list[jax.Device]) -> Mesh:
+def _mesh(devices: Devices) -> Mesh:
     return Mesh(np.asarray(devices), (DEVICES,))

@@ -57,17 +57,21 @@ def _step_of(line: str) -> float:
 class Progress:
     """A progress bar that shows steps, loss, images per second and the time left."""
 
-    def __init__(self, *, step: int, steps: int, images_per_step: int):
+    def __init__(self, *, step: int, steps: int, batch: int):
         """Starts the bar of a run at `step` of `steps`."""
         self._bar = tqdm(initial=step, total=steps, unit="step", desc="train", mininterval=0.5)
-        self._images_per_step = images_per_step
+        self._batch = batch
         self._since, self._first = time.perf_counter(), step
+
+    def note(self, text: str) -> None:
+        """Shows what the run is busy with until the next loss."""
+        self._bar.set_postfix_str(text)
 
     def advance(self, step: int, loss: float | None) -> None:
         """Moves the bar to `step`, and shows the loss if it was read."""
         if loss is not None:
             seconds = max(time.perf_counter() - self._since, 1e-9)
-            rate = (step - self._first) * self._images_per_step / seconds
+            rate = (step - self._first) * self._batch / seconds
             self._bar.set_postfix_str(f"loss {loss:.3f}, {rate:.0f} images/s", refresh=False)
             self._since, self._first = time.perf_counter(), step
         self._bar.update(step - self._bar.n)

@@ -19,7 +19,10 @@ class TrainState:
 
 
 def create_state(
-    key: jax.Array, model: nn.Module, optimizer: optax.GradientTransformation, *inputs: jax.Array
+    key: jax.Array,
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    *inputs: jax.Array | jax.ShapeDtypeStruct,
 ) -> TrainState:
     """Returns the state before the first step.
 

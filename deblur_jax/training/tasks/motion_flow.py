@@ -5,16 +5,23 @@ that the solvers invert.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from deblur_jax.data.sources import PhotoSource
+from deblur_jax.io.images import Photo, write_photo
 from deblur_jax.losses.flow import doubled_angle_distance, label_cross_entropy
-from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant
+from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant, mean_metrics, psnr, ssim
 from deblur_jax.ops.flow import canonical
 from deblur_jax.ops.line_blur import line_blur
+from deblur_jax.plots import flow_colours, panels, to_bytes, with_flow_key
+from deblur_jax.restore import restore_line_blur
 from deblur_jax.simulate.camera_flow import MILD, camera_flow
+from deblur_jax.typing import Array
 
 
 LOSSES = {"labels": label_cross_entropy, "doubled_angle": doubled_angle_distance}
@@ -77,3 +84,107 @@ def make_loss(model: Any, simulate: Simulate, *, kind: str) -> Callable:
         return loss, terms
 
     return loss_fn
+
+
+def evaluate(
+    model: Any,
+    params: Any,
+    photos: PhotoSource,
+    simulate: Simulate,
+    *,
+    seed: int,
+    workdir: Path,
+    height: int,
+    width: int,
+    maps_per_photo: int,
+    pictures: int,
+) -> dict[str, float]:
+    """Measures the estimated motion, and what a restoration makes of it, where the truth is known.
+
+    Args:
+        model: the network.
+        params: its parameters.
+        photos: sharp photos that the network was not trained on.
+        simulate: makes a blurry photo and its flow out of a sharp one.
+        seed: of the motions.
+        workdir: gets `pictures/`.
+        height: of the middle part of each photo that is used, in pixels.
+        width: likewise.
+        maps_per_photo: motions that each photo is given.
+        pictures: how many of the examples to draw.
+
+    Returns:
+        The means over all examples. `flow/mse_mean_baseline` is the error of each map's own mean
+        flow, which no estimate of one motion for the whole photo can beat; `psnr/true_flow` is what
+        the same solver restores when it is given the true motion.
+    """
+    make_example = jax.jit(simulate)
+    estimate = jax.jit(lambda blurry: model.flow(model.apply({"params": params}, blurry[None]))[0])
+    score = jax.jit(_score)
+    folder = workdir / "pictures"
+    folder.mkdir(exist_ok=True)
+    rows = []
+    for index, path in enumerate(photos.paths):
+        sharp = _middle(photos[index], height, width, path)
+        for number in range(maps_per_photo):
+            key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), index), number)
+            example = make_example(key, sharp)
+            flow = estimate(example["blurry"])
+            restored, _ = restore_line_blur(example["blurry"], flow)
+            ideal, _ = restore_line_blur(example["blurry"], example["flow"])
+            if len(rows) < pictures:
+                board = _picture(example, flow, restored)
+                write_photo(folder / f"{path.stem}-{number}.png", Photo(board))
+            rows.append(score(example, flow, restored, ideal))
+    return mean_metrics(rows)
+
+
+def _middle(photo: np.ndarray, height: int, width: int, path: Path) -> jax.Array:
+    if photo.shape[0] < height or photo.shape[1] < width:
+        raise ValueError(
+            f"{path}: evaluation takes {width}x{height} pixels of every photo, got "
+            f"{photo.shape[1]}x{photo.shape[0]}; lower evaluate.width and evaluate.height"
+        )
+    top, left = (photo.shape[0] - height) // 2, (photo.shape[1] - width) // 2
+    return jnp.asarray(photo[top : top + height, left : left + width], jnp.float32) / 255
+
+
+def _score(
+    example: dict[str, jax.Array], flow: jax.Array, restored: jax.Array, ideal: jax.Array
+) -> dict[str, Array]:
+    sharp, blurry, true_flow = example["sharp"], example["blurry"], example["flow"]
+    mean = jnp.broadcast_to(jnp.mean(true_flow, axis=(0, 1)), true_flow.shape)
+    return {
+        "flow/mse": flow_mse(flow, true_flow),
+        "flow/mse_sign_invariant": flow_mse_sign_invariant(flow, true_flow),
+        "flow/mse_zero_baseline": flow_mse(jnp.zeros_like(flow), true_flow),
+        "flow/mse_mean_baseline": flow_mse(mean, true_flow),
+        "psnr/blurred": psnr(blurry, sharp),
+        "psnr/restored": psnr(restored, sharp),
+        "psnr/true_flow": psnr(ideal, sharp),
+        "ssim/blurred": ssim(blurry, sharp),
+        "ssim/restored": ssim(restored, sharp),
+        "ssim/true_flow": ssim(ideal, sharp),
+    }
+
+
+def _picture(example: dict[str, jax.Array], flow: jax.Array, restored: jax.Array) -> np.ndarray:
+    """Returns blurred | estimated motion | restored | sharp, `[h, w, 3]` in [0, 1]."""
+    sharp, blurry, true_flow = (np.asarray(example[name]) for name in ("sharp", "blurry", "flow"))
+    longest = max(float(np.ceil(np.max(np.hypot(true_flow[..., 0], true_flow[..., 1])))), 1.0)
+
+    def painted(motion: jax.Array | np.ndarray) -> np.ndarray:
+        colours = flow_colours(np.asarray(motion), longest=longest)
+        return with_flow_key(colours, longest=longest)
+
+    before, after = float(psnr(blurry, sharp)), float(psnr(restored, sharp))
+    board = panels(
+        {
+            f"blurred, {before:.1f} dB": to_bytes(blurry),
+            "estimated motion": painted(flow),
+            "true motion": painted(true_flow),
+            f"restored, {after:.1f} dB": to_bytes(np.asarray(restored)),
+            "sharp": to_bytes(sharp),
+        }
+    )
+    return board.astype(np.float32) / 255

@@ -1,0 +1,62 @@
+"""Trained networks by name or by path: a network, its parameters and its model card."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from flax import linen as nn
+
+from deblur_jax.io.weights import read_weights
+from deblur_jax.models.registry import make_model
+
+
+WEIGHTS = Path(__file__).parent / "weights"
+DEFAULT = "motion-flow-quickstart"
+
+
+@dataclasses.dataclass(frozen=True)
+class Pretrained:
+    """A network that has been trained.
+
+    Attributes:
+        name: what it was asked for by.
+        model: the network; `model.apply({"params": params}, ...)` is a pure function.
+        params: its parameters, nested dicts of arrays.
+        card: where they come from: config, data, steps, metrics.
+    """
+
+    name: str
+    model: nn.Module
+    params: dict[str, Any]
+    card: dict[str, Any]
+
+
+def shipped() -> list[str]:
+    """Returns the names of the weights that come with the package."""
+    return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
+
+
+def load(name: str = DEFAULT) -> Pretrained:
+    """Loads a trained network.
+
+    Args:
+        name: one of `shipped()`, or the path of a `.safetensors` file that a training run exported.
+
+    Raises:
+        FileNotFoundError: if it is neither.
+        ValueError: if the file is damaged, or of a network that is not known here.
+    """
+    if name in shipped():
+        path = WEIGHTS / f"{name}.safetensors"
+    elif Path(name).suffix == ".safetensors":
+        path = Path(name)
+    else:
+        raise FileNotFoundError(
+            f"model must be one of {shipped()} or a .safetensors file, got {name!r}"
+        )
+    params, card = read_weights(path)
+    try:
+        model = make_model(**card["model"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: the model card does not fit this version ({error})") from None
+    return Pretrained(name=name, model=model, params=params, card=card)
