@@ -61,11 +61,11 @@ def _check_parameters(manager: ocp.CheckpointManager, step: int, state: TrainSta
     wanted = _shapes(state.params)
     differing = sorted(name for name in saved | wanted if saved.get(name) != wanted.get(name))
     if differing:
-        name = differing[0]
+        there, here = (shapes.get(differing[0], "missing") for shapes in (saved, wanted))
         raise ValueError(
             f"{manager.directory}/{step}: the checkpoint is of another model than the config "
-            f"({name} is {saved.get(name, 'missing')} there and {wanted.get(name, 'missing')} here); "
-            "use the config it was made with, or another --workdir"
+            f"({differing[0]} is {there} there and {here} here); use the config it was made with, "
+            "or another --workdir"
         )
 
 

@@ -77,7 +77,9 @@ def test_a_checkpoint_of_another_model_is_refused(smoke_config, tmp_path):
     run(smoke_config(), tmp_path / "run")
     other = smoke_config()
     other.model.widths = (4, 4, 12)
-    with pytest.raises(ValueError, match=r"of another model .*Conv_2/bias is \(8,\) there and \(12,\) here"):
+    with pytest.raises(
+        ValueError, match=r"of another model .*Conv_2/bias is \(8,\) there and \(12,\) here"
+    ):
         run(other, tmp_path / "run")
 
 
