@@ -17,7 +17,9 @@ from deblur_jax.training.state import TrainState
 def open_manager(workdir: Path, *, keep: int) -> ocp.CheckpointManager:
     """Opens `workdir/checkpoints`, which keeps the newest `keep`; saves are asynchronous."""
     options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
-    return ocp.CheckpointManager(workdir.absolute() / "checkpoints", options=options)
+    handlers = {"state": ocp.StandardCheckpointHandler(), "config": ocp.JsonCheckpointHandler()}
+    folder = workdir.absolute() / "checkpoints"
+    return ocp.CheckpointManager(folder, options=options, item_handlers=handlers)
 
 
 def save(manager: ocp.CheckpointManager, state: TrainState, config: Any) -> None:
@@ -88,7 +90,7 @@ def load_params(workdir: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
     steps = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
     if not steps:
         raise FileNotFoundError(f"{workdir}: holds no checkpoint; train there first")
-    with ocp.CheckpointManager(folder) as manager:
+    with open_manager(workdir, keep=len(steps)) as manager:
         step = manager.latest_step()
         if step is None:
             raise FileNotFoundError(f"{workdir}: holds no complete checkpoint; train there first")
