@@ -26,6 +26,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from deblur_jax.ops import line_walk
+from deblur_jax.ops.boundary import check_padding
 from deblur_jax.typing import Flow, Image, typechecked
 
 
@@ -55,8 +56,8 @@ def line_blur(image: Image, flow: Flow, *, padding: str = "edge") -> jax.Array:
         Gong et al., "From Motion Blur to Motion Flow", arXiv:1612.02583, eq. 4, with the
         line drawn as MATLAB's `fspecial("motion")` draws it.
     """
-    if padding not in line_walk.PADDINGS:
-        raise ValueError(f"padding must be one of {', '.join(line_walk.PADDINGS)}, got {padding!r}")
+    check_padding("line_blur", padding)
+    image, flow = jnp.asarray(image), jnp.asarray(flow)
     # Half precision could not place the taps of a line.
     dtype = max(image.dtype, flow.dtype, jnp.dtype(jnp.float32), key=lambda dtype: dtype.itemsize)
     blurry = _bind(

@@ -10,6 +10,7 @@ Images are [b h w c], flows [b h w 2]. Pixels are taken in strips of `n`, each w
 own longest line; on a CPU a strip that fits the cache is also what makes it fast.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,10 +19,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from deblur_jax.ops.boundary import resolve_index
 
-PADDINGS = ("edge", "reflect", "symmetric", "wrap", "constant")
+
 LONGEST = 2**14  # pixels; on longer lines float32 would place the taps wrongly by a thousandth
-
 LANES = 16  # the numbers that a CPU works on at once
 
 
@@ -131,13 +132,14 @@ class Frame(NamedTuple):
         side = sign * tap.side.astype(jnp.int32)
         row = self.row + jnp.where(line.horizontal, side, along)
         column = self.column + jnp.where(line.horizontal, along, side)
+        near_row = resolve_index(row, self.height, self.padding)
+        near_column = resolve_index(column, self.width, self.padding)
         counts = weight > 0
         lit = None
         if self.padding == "constant":
-            lit = (row >= 0) & (row < self.height) & (column >= 0) & (column < self.width)
+            lit = (near_row == row) & (near_column == column)
             counts &= lit
-        index = self.top + resolve(row, self.height, self.padding) * self.width
-        index = index + resolve(column, self.width, self.padding)
+        index = self.top + near_row * self.width + near_column
         # A tap that does not count falls back to the pixel itself, so that NaN and infinity
         # stay with the kernels that hold them.
         return jnp.where(counts, index, self.own), lit
@@ -260,7 +262,7 @@ def slope(
         planes = [blurry[:, channel] for channel in channels]
 
         def inner(light):  # written out: on a CPU a short reduction after a gather is slow
-            return sum(light[:, channel] * planes[channel] for channel in channels)
+            return functools.reduce(jnp.add, [light[:, c] * planes[c] for c in channels])
 
         def step(taps, state):
             for tap in taps:
@@ -295,17 +297,3 @@ def turn_back(line: Lines, flow: jax.Array, by_half: jax.Array, by_angle: jax.Ar
     forward = jnp.where(line.horizontal, flow[..., 0], flow[..., 1])
     sign = jnp.where(line.half > 0, jnp.sign(forward), line.one - 1)
     return jnp.stack([sign * right, sign * down], axis=-1)
-
-
-def resolve(index: jax.Array, size: int, padding: str) -> jax.Array:
-    """Returns the position in [0, size) that stands for `index`, however far outside."""
-    if padding in ("edge", "constant"):
-        return jnp.clip(index, 0, size - 1)
-    if padding == "wrap":
-        return jnp.mod(index, size)
-    if padding == "symmetric":
-        folded = jnp.mod(index, 2 * size)
-        return jnp.minimum(folded, 2 * size - 1 - folded)
-    period = max(2 * (size - 1), 1)
-    folded = jnp.mod(index, period)
-    return jnp.minimum(folded, period - folded) if size > 1 else jnp.zeros_like(index)
