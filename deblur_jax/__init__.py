@@ -22,20 +22,26 @@ if TYPE_CHECKING:
     from deblur_jax.ops.linear import inner as inner
     from deblur_jax.ops.linear import normal as normal
     from deblur_jax.ops.linear import operator_norm as operator_norm
+    from deblur_jax.ops.low_rank import factor_grid as factor_grid
+    from deblur_jax.ops.low_rank import factor_kernels as factor_kernels
     from deblur_jax.ops.operators import BasisBlur as BasisBlur
+    from deblur_jax.ops.sharded import sharded_basis_blur as sharded_basis_blur
     from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
 
 _HOMES = {
     "BasisBlur": "deblur_jax.ops.operators",
     "adjoint": "deblur_jax.ops.linear",
-    "camera_flow": "deblur_jax.simulate.camera_flow",
     "basis_blur": "deblur_jax.ops.basis_blur",
+    "camera_flow": "deblur_jax.simulate.camera_flow",
     "compose": "deblur_jax.ops.linear",
     "dense_blur": "deblur_jax.ops.dense_blur",
+    "factor_grid": "deblur_jax.ops.low_rank",
+    "factor_kernels": "deblur_jax.ops.low_rank",
     "inner": "deblur_jax.ops.linear",
+    "line_blur": "deblur_jax.ops.line_blur",
     "normal": "deblur_jax.ops.linear",
     "operator_norm": "deblur_jax.ops.linear",
-    "line_blur": "deblur_jax.ops.line_blur",
+    "sharded_basis_blur": "deblur_jax.ops.sharded",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
