@@ -44,6 +44,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.model.widths = (32, 64, 96)
     config.model.blocks = 2
     config.model.scale = 4.0  # pixels
+    config.model.reach = 2.5  # places of 8 pixels
 
     config.loss = ConfigDict()  # training.tasks.motion_flow.make_loss
     config.loss.kind = "doubled_angle"

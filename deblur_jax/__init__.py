@@ -14,8 +14,11 @@ from deblur_jax.version import __version__
 
 
 if TYPE_CHECKING:
+    from deblur_jax.metrics import psnr as psnr
+    from deblur_jax.metrics import ssim as ssim
     from deblur_jax.ops.basis_blur import basis_blur as basis_blur
     from deblur_jax.ops.dense_blur import dense_blur as dense_blur
+    from deblur_jax.ops.flow import canonical as canonical
     from deblur_jax.ops.line_blur import line_blur as line_blur
     from deblur_jax.ops.linear import adjoint as adjoint
     from deblur_jax.ops.linear import compose as compose
@@ -25,23 +28,36 @@ if TYPE_CHECKING:
     from deblur_jax.ops.low_rank import factor_grid as factor_grid
     from deblur_jax.ops.low_rank import factor_kernels as factor_kernels
     from deblur_jax.ops.operators import BasisBlur as BasisBlur
+    from deblur_jax.ops.operators import LineBlur as LineBlur
     from deblur_jax.ops.sharded import sharded_basis_blur as sharded_basis_blur
+    from deblur_jax.pretrained import load as load
+    from deblur_jax.restore import deblur as deblur
     from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
+    from deblur_jax.simulate.shake_kernels import shake_kernel as shake_kernel
+    from deblur_jax.solvers.steepest_descent import steepest_descent as steepest_descent
 
 _HOMES = {
     "BasisBlur": "deblur_jax.ops.operators",
+    "LineBlur": "deblur_jax.ops.operators",
     "adjoint": "deblur_jax.ops.linear",
     "basis_blur": "deblur_jax.ops.basis_blur",
     "camera_flow": "deblur_jax.simulate.camera_flow",
+    "canonical": "deblur_jax.ops.flow",
     "compose": "deblur_jax.ops.linear",
+    "deblur": "deblur_jax.restore",
     "dense_blur": "deblur_jax.ops.dense_blur",
     "factor_grid": "deblur_jax.ops.low_rank",
     "factor_kernels": "deblur_jax.ops.low_rank",
     "inner": "deblur_jax.ops.linear",
     "line_blur": "deblur_jax.ops.line_blur",
+    "load": "deblur_jax.pretrained",
     "normal": "deblur_jax.ops.linear",
     "operator_norm": "deblur_jax.ops.linear",
+    "psnr": "deblur_jax.metrics",
+    "shake_kernel": "deblur_jax.simulate.shake_kernels",
     "sharded_basis_blur": "deblur_jax.ops.sharded",
+    "ssim": "deblur_jax.metrics",
+    "steepest_descent": "deblur_jax.solvers.steepest_descent",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -117,7 +117,9 @@ def _check_config_flags(path: str, argv: list[str]) -> None:
     file, _, variant = path.partition(":")
     if not Path(file).is_file():
         found = sorted(str(config) for config in Path("configs").glob("*.py"))
-        raise FileNotFoundError(f"--config {file}: no such file; configs here: {found or 'none'}")
+        raise FileNotFoundError(
+            f"--config {file}: no such file; configs here: {', '.join(found) or 'none'}"
+        )
     spec = importlib.util.spec_from_file_location("config_file", file)
     if spec is None or spec.loader is None:
         raise ValueError(f"--config {file}: not a Python file")

@@ -12,7 +12,10 @@ from deblur_jax.typing import Array, Flow, Image, typechecked
 def psnr(image: Image, reference: Image) -> jax.Array:
     """Returns the peak signal-to-noise ratio in decibels, for values in [0, 1].
 
-    The squared error is averaged over pixels and channels. Equal images have an infinite ratio.
+    Args:
+        image: `[h, w, c]`.
+        reference: likewise. The squared error is averaged over pixels and channels; equal images
+            have an infinite ratio.
     """
     return jnp.asarray(pix.psnr(image, reference))
 
@@ -23,6 +26,10 @@ def ssim(image: Image, reference: Image) -> jax.Array:
 
     Local statistics are weighted by a Gaussian of 11x11 pixels and deviation 1.5, with population
     covariance, where the whole window fits into the frame; the constants are 0.01 and 0.03.
+
+    Args:
+        image: `[h, w, c]`.
+        reference: likewise.
 
     Raises:
         ValueError: if a side of the image is below 11 pixels.
@@ -42,6 +49,10 @@ def ssim(image: Image, reference: Image) -> jax.Array:
 @typechecked
 def flow_mse(flow: Flow, reference: Flow) -> jax.Array:
     """Returns half the mean squared length of the error, in squared pixels.
+
+    Args:
+        flow: the estimate.
+        reference: the truth.
 
     Source:
         Gong et al. 2017, section 5.1: `sum(du^2 + dv^2) / (2 |M|)` on canonical flows. Where the

@@ -75,7 +75,7 @@ def _check_photo(image: Image) -> None:
             f"deblur: image must have at least {SMALLEST_SIDE} pixels a side, got {width}x"
             f"{height}; there is too little in it to see motion"
         )
-    lowest, highest = float(jnp.min(image)), float(jnp.max(image))
+    lowest, highest = float(np.min(image)), float(np.max(image))
     if not (lowest >= 0 and highest <= 1):
         raise ValueError(
             f"deblur: image must be finite and in [0, 1], got values from {lowest:g} to "

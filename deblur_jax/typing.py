@@ -86,6 +86,8 @@ def _check_arrays(function: str, annotations: dict[str, Any], arguments: dict[st
             )
         if value.size == 0:
             raise ValueError(f"{function}: {name} must not be empty, {_got(value)}")
+        if "..." in letters:  # any number of axes: none of them has a name
+            continue
         for letter, size in zip(letters, value.shape, strict=True):
             sizes.setdefault(letter, (size, name))
 

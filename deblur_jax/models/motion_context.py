@@ -2,8 +2,9 @@
 
 Three strided convolutions look at the brightness of the photo; residual blocks at an eighth of its
 size mix what they see around each place with its mean over the frame, since the motion of a camera
-varies slowly. The motion comes as a flow with its angle doubled (see `ops.flow`), which has no jump
-for the net to learn, and is enlarged smoothly to the size of the photo.
+varies slowly. Neighbours agree on a motion by a mean in which each place has the weight that the
+net gives it: a flat wall knows little. The motion comes as a flow with its angle doubled (see
+`ops.flow`), which has no jump for the net to learn, and is enlarged smoothly to the photo's size.
 """
 
 from collections.abc import Sequence
@@ -27,11 +28,14 @@ class MotionContextNet(nn.Module):
         widths: channels of the three strided convolutions.
         blocks: residual blocks at stride 8.
         scale: pixels of motion for an output of one.
+        reach: standard deviation, in places of stride 8, of the neighbourhood that agrees on a
+            motion.
     """
 
     widths: Sequence[int] = (32, 64, 96)
     blocks: int = 2
     scale: float = 4.0
+    reach: float = 2.5
 
     @nn.compact
     @typechecked
@@ -55,7 +59,8 @@ class MotionContextNet(nn.Module):
             everywhere = nn.Dense(self.widths[-1])(jnp.mean(x, axis=(1, 2), keepdims=True))
             y = nn.LayerNorm()(nn.gelu(_conv(self.widths[-1], 3)(x) + everywhere))
             x = x + nn.Dense(self.widths[-1])(y)
-        coarse = self.scale * nn.Dense(2, kernel_init=nn.initializers.zeros_init())(x)
+        opinions = nn.Dense(3, kernel_init=nn.initializers.zeros_init())(x)
+        coarse = self.scale * _weighted_mean(opinions[..., :2], opinions[..., 2:], self.reach)
 
         size = (blurry.shape[0], height - height % -STRIDE, width - width % -STRIDE, 2)
         return jax.image.resize(coarse, size, "linear")[:, :height, :width]
@@ -63,6 +68,21 @@ class MotionContextNet(nn.Module):
     def flow(self, doubled: Flows) -> Flows:
         """Returns the canonical flow of the net's output, in pixels `[b, h, w, 2]`."""
         return jax.vmap(halve_angle)(doubled)
+
+
+def _weighted_mean(values: jax.Array, logits: jax.Array, reach: float) -> jax.Array:
+    """Averages `values` around each place by a Gaussian times `exp(logits)`, both `[b h w c]`."""
+    weights = jnp.exp(logits - jnp.max(logits, axis=(1, 2, 3), keepdims=True))
+
+    def window(size: int) -> jax.Array:
+        offsets = jnp.arange(size)[:, None] - jnp.arange(size)
+        return jnp.exp(-jnp.square(offsets / reach) / 2)
+
+    def blur(x: jax.Array) -> jax.Array:
+        return jnp.einsum("yh,xw,bhwc->byxc", window(x.shape[1]), window(x.shape[2]), x)
+
+    # Far from every place with weight the mean stays finite.
+    return blur(weights * values) / (blur(weights) + jnp.finfo(values.dtype).tiny)
 
 
 def _conv(features: int, size: int, *, stride: int = 1) -> nn.Conv:

@@ -23,4 +23,7 @@ def make_model(*, name: str, **fields: Any) -> nn.Module:
     """
     if name not in MODELS:
         raise ValueError(f"model.name must be one of {sorted(MODELS)}, got {name!r}")
-    return MODELS[name](**fields)
+    # JSON knows no tuples, and a network must be hashable.
+    return MODELS[name](
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    )

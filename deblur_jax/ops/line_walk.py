@@ -1,48 +1,53 @@
-"""Walks along every pixel's line at once, one pixel a step.
+"""Walks along the lines of all pixels at once, one pixel a step.
 
-The kernel of a flow of length m is a capsule, a segment of length m - 1 with a soft unit-wide
-edge: q has the weight max(0, 1 - distance of q to the segment). Every pixel's line is walked
-along the axis on which it is longer. There the line leaves that axis by less than 45 degrees, so
-a tap of positive weight is less than sqrt(2) pixels away across it, and the three integers
-nearest to the line are enough. The kernel is symmetric, so each weight serves two taps.
+The kernel of a flow of length m is a capsule, a segment of length m - 1 with a soft edge one
+pixel wide: the tap q has the weight max(0, 1 - distance from q to the segment). Every line is
+walked along the axis on which it is longer. It leaves that axis by at most 45 degrees, so a tap
+of positive weight is less than sqrt(2) away from it across, and the three integers nearest to the
+line are enough. The kernel is symmetric: half of it is walked and each weight serves two taps.
 
-All functions take batches: images [b h w c], flows [b h w 2].
+Images are [b h w c], flows [b h w 2]. Pixels are taken in strips of `n`, each walked as far as its
+own longest line; on a CPU a strip that fits the cache is also what makes it fast.
 """
 
+import functools
+import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from deblur_jax.ops.boundary import resolve_index
 
-LONGEST = 2**14  # pixels; beyond it float32 no longer places the taps of a line
+
+LONGEST = 2**14  # pixels; on longer lines float32 would place the taps wrongly by a thousandth
+LANES = 16  # the numbers that a CPU works on at once
 
 
 class Lines(NamedTuple):
-    """The capsules of a flow, one a pixel: all [b h w]."""
+    """One line a pixel, turned so that it runs forward on its longer axis; all [n]."""
 
     half: jax.Array  # half the length of the segment
-    major: jax.Array  # the unit direction along the longer axis, never negative
-    minor: jax.Array  # and along the other
+    major: jax.Array  # cosine of the angle between the line and its longer axis
+    minor: jax.Array  # sine of that angle, with a sign
     horizontal: jax.Array  # whether the longer axis is the row
-    one: jax.Array  # the weight of the pixel itself: 1, or NaN where the flow is no line
+    one: jax.Array  # the weight of the pixel itself: 1, or NaN where the flow is not a line
 
 
-def lines(flow: jax.Array) -> Lines:
-    """Returns the capsules of a flow; their derivative is zero where the length is at most 1."""
+def lines_of(flow: jax.Array) -> Lines:
+    """Returns the lines of a flow; where the length is at most 1 they do not depend on it."""
     u, v = flow[..., 0], flow[..., 1]
-    # A length that is not finite, or out of reach, must not decide how long everybody walks.
+    # What is not finite, or out of reach, must not decide how far everybody walks.
     valid = (jnp.abs(u) <= LONGEST) & (jnp.abs(v) <= LONGEST)
-    squared = jnp.where(valid, u * u + v * v, jnp.zeros_like(u))
-    moves = squared > 1
-    length = jnp.sqrt(jnp.where(moves, squared, jnp.ones_like(u)))
-    right = jnp.where(moves, u, jnp.ones_like(u)) / length
-    down = jnp.where(moves, v, jnp.zeros_like(v)) / length
+    moves = valid & (u * u + v * v > 1)
+    right = jnp.where(moves, u, jnp.ones_like(u))
+    down = jnp.where(moves, v, jnp.zeros_like(v))
+    length = jnp.sqrt(right * right + down * down)
     horizontal = jnp.abs(right) >= jnp.abs(down)
-    major = jnp.where(horizontal, right, down)
-    minor = jnp.where(horizontal, down, right)
+    major = jnp.where(horizontal, right, down) / length
+    minor = jnp.where(horizontal, down, right) / length
     return Lines(
         half=(length - 1) / 2,
         major=jnp.abs(major),
@@ -52,151 +57,243 @@ def lines(flow: jax.Array) -> Lines:
     )
 
 
-def walk(
-    step: Callable[..., tuple],
-    start: tuple,
-    line: Lines,
-) -> tuple:
-    """Folds `step(weight, down, right, state)` over the taps q of one half of every kernel.
+class Tap(NamedTuple):
+    """A place on the walk: `along` the longer axis (one number), `side` across it ([n])."""
 
-    The pixel itself is left out. `weight` is that of (down, right) and of (-down, -right).
-    """
+    along: jax.Array
+    side: jax.Array
 
-    def taps(along: jax.Array, centre: jax.Array, across: tuple[int, ...], state: tuple) -> tuple:
-        for offset in across:
-            side = centre + offset
-            weight = _weight(line, along, side)
-            down = jnp.where(line.horizontal, side, along)
-            right = jnp.where(line.horizontal, along, side)
-            state = step(weight, down, right, state)
-        return state
 
-    def body(carry: tuple) -> tuple:
+def walk(line: Lines, step: Callable[[list[Tap], Any], Any], state: Any) -> Any:
+    """Folds `step` over the taps of one half of every line, without the pixel itself."""
+    dtype = line.half.dtype
+    slope = lax.stop_gradient(line.minor / line.major)
+    reach = jnp.ceil(jnp.max(lax.stop_gradient(line.half * line.major)))
+
+    def body(carry):
         along, state = carry
-        here = jnp.full(line.half.shape, along)
-        slope = lax.stop_gradient(line.minor / line.major)
-        centre = jnp.round(here.astype(slope.dtype) * slope).astype(here.dtype)
-        return along + 1, taps(here, centre, (-1, 0, 1), state)
+        centre = jnp.round(along * slope)
+        taps = [Tap(along, centre + offset) for offset in (-1, 0, 1)]
+        return along + 1, step(taps, state)
 
-    reach = lax.stop_gradient(line.half * line.major)
-    count = jnp.ceil(jnp.max(reach)).astype(jnp.int32)
-    zero = jnp.zeros(line.half.shape, jnp.int32)
-    state = taps(zero, zero, (1,), start)
-    return lax.while_loop(lambda carry: carry[0] <= count, body, (jnp.int32(1), state))[1]
+    # Beside the pixel itself the halves meet; the tap on the line's own side is the forward one.
+    beside = Tap(jnp.zeros((), dtype), jnp.where(slope < 0, -jnp.ones_like(slope), 1))
+    start = (jnp.ones((), dtype), step([beside], state))
+    return lax.while_loop(lambda carry: carry[0] <= reach, body, start)[1]
 
 
-def _weight(line: Lines, along: jax.Array, side: jax.Array) -> jax.Array:
-    along = along.astype(line.half.dtype)
-    side = side.astype(line.half.dtype)
-    off = side * line.major - along * line.minor
-    beyond = jnp.maximum(jnp.abs(along * line.major + side * line.minor) - line.half, 0)
+def offsets(line: Lines, tap: Tap) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Returns how far a tap is off the line, the nearest place on the segment, and how far beyond.
+
+    The place is measured from the pixel along the line. No tap of a walk lies behind the pixel.
+    """
+    off = tap.side * line.major - tap.along * line.minor
+    forward = tap.along * line.major + tap.side * line.minor
+    near = jnp.minimum(forward, line.half)
+    return off, near, forward - near
+
+
+def weight_of(line: Lines, tap: Tap) -> jax.Array:
+    """Returns the weight of a tap and of its opposite."""
+    off, _, beyond = offsets(line, tap)
     squared = off * off + beyond * beyond
-    apart = squared > 0  # the root's derivative on the line itself is taken as zero
+    apart = squared > 0  # on the line itself the root's derivative is taken as zero
     distance = jnp.where(apart, jnp.sqrt(jnp.where(apart, squared, jnp.ones_like(off))), squared)
     return jnp.maximum(1 - distance, 0)
 
 
-def gather(image: jax.Array, flow: jax.Array, padding: str) -> jax.Array:
-    """Returns the blurred image: every pixel gathers along its line."""
-    line = lines(flow)
-    taps = _Taps(image.shape, padding)
-    source = taps.flatten(image)
-
-    def step(weight, down, right, state):
-        total, mass = state
-        pair = taps.read(source, weight, down, right) + taps.read(source, weight, -down, -right)
-        return total + weight[..., None] * pair, mass + 2 * weight
-
-    start = (line.one[..., None] * image, line.one)
-    total, mass = walk(step, start, line)
-    return total / mass[..., None]
+def weight_and_slopes_of(line: Lines, tap: Tap) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Returns the weight of a tap, its derivative by `half` and by the angle of the line."""
+    off, near, beyond = offsets(line, tap)
+    squared = off * off + beyond * beyond
+    apart = squared > 0
+    inverse = jnp.where(apart, lax.rsqrt(jnp.where(apart, squared, jnp.ones_like(off))), squared)
+    weight = jnp.maximum(1 - squared * inverse, 0)
+    inverse = jnp.where(squared < 1, inverse, jnp.zeros_like(inverse))
+    return weight, beyond * inverse, off * inverse * near
 
 
-def contract(image: jax.Array, blurry: jax.Array, flow: jax.Array, padding: str) -> jax.Array:
-    """Returns sum_c blurry * gather(image, flow) at every pixel, [b h w]."""
-    line = lines(flow)
-    taps = _Taps(image.shape, padding)
-    source = taps.flatten(image)
+class Frame(NamedTuple):
+    """Where the pixels of a strip are in the stack of images, and how the outside is made."""
 
-    def step(weight, down, right, state):
-        total, mass = state
-        pair = taps.read(source, weight, down, right) + taps.read(source, weight, -down, -right)
-        return total + weight * jnp.sum(blurry * pair, axis=-1), mass + 2 * weight
+    height: int
+    width: int
+    padding: str
+    own: jax.Array  # the flat index of every pixel, [n]
+    top: jax.Array  # that of the first pixel of its image
+    row: jax.Array  # in its image
+    column: jax.Array
 
-    total, mass = walk(step, (line.one * jnp.sum(blurry * image, axis=-1), line.one), line)
-    return total / mass
-
-
-def scatter(blurry: jax.Array, flow: jax.Array, padding: str) -> jax.Array:
-    """Returns the adjoint of `gather`: every pixel scatters along its line."""
-    line = lines(flow)
-    taps = _Taps(blurry.shape, padding)
-    (mass,) = walk(lambda weight, down, right, state: (state[0] + 2 * weight,), (line.one,), line)
-    share = blurry / mass[..., None]
-
-    def step(weight, down, right, state):
-        (total,) = state
-        light = weight[..., None] * share
-        total = taps.add(total, light, weight, down, right)
-        return (taps.add(total, light, weight, -down, -right),)
-
-    start = (taps.flatten(line.one[..., None] * share),)
-    (total,) = walk(step, start, line)
-    return total.reshape(blurry.shape)
-
-
-class _Taps:
-    """Reads and adds to the pixels at an offset, for one shape and padding."""
-
-    def __init__(self, shape: tuple[int, ...], padding: str):
-        self.shape = shape
-        self.padding = padding
-
-    def flatten(self, image: jax.Array) -> jax.Array:
-        return image.reshape(-1, self.shape[-1])
-
-    def read(self, source, weight, down, right):
-        index, inside = self._index(weight, down, right)
-        values = source.at[index].get(mode="promise_in_bounds")
-        if inside is None:
-            return values
-        return jnp.where(inside[..., None], values, jnp.zeros_like(values))
-
-    def add(self, target, values, weight, down, right):
-        index, inside = self._index(weight, down, right)
-        if inside is not None:
-            values = jnp.where(inside[..., None], values, jnp.zeros_like(values))
-        return target.at[index].add(values, mode="promise_in_bounds")
-
-    def _index(self, weight, down, right):
-        grid = self.shape[:3]
-        _, height, width = grid
-        batch, row, column = (lax.broadcasted_iota(jnp.int32, grid, axis) for axis in range(3))
-        # A tap of weight zero falls back to the pixel itself, so that NaN and infinity
-        # in the image stay with the kernels that hold them.
+    def locate(
+        self, line: Lines, weight: jax.Array, tap: Tap, sign: int
+    ) -> tuple[jax.Array, jax.Array | None]:
+        """Returns the flat index of a tap, and whether there is light where some may be missing."""
+        along = jnp.full(line.half.shape, sign * tap.along.astype(jnp.int32))
+        side = sign * tap.side.astype(jnp.int32)
+        row = self.row + jnp.where(line.horizontal, side, along)
+        column = self.column + jnp.where(line.horizontal, along, side)
+        near_row = resolve_index(row, self.height, self.padding)
+        near_column = resolve_index(column, self.width, self.padding)
         counts = weight > 0
-        row = row + jnp.where(counts, down, jnp.zeros_like(down))
-        column = column + jnp.where(counts, right, jnp.zeros_like(right))
-        inside = None
+        lit = None
         if self.padding == "constant":
-            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        row = resolve(row, height, self.padding)
-        column = resolve(column, width, self.padding)
-        return (batch * height + row) * width + column, inside
+            lit = (near_row == row) & (near_column == column)
+            counts &= lit
+        index = self.top + near_row * self.width + near_column
+        # A tap that does not count falls back to the pixel itself, so that NaN and infinity
+        # stay with the kernels that hold them.
+        return jnp.where(counts, index, self.own), lit
 
 
-PADDINGS = ("edge", "reflect", "symmetric", "wrap", "constant")
+def make_frame(shape: tuple[int, ...], padding: str, first: jax.Array, size: int) -> Frame:
+    """Returns the frame of the `size` pixels from `first` on, of all images one after another."""
+    images, height, width = shape[:3]
+    pixel = first + lax.iota(jnp.int32, size)
+    pixel = jnp.minimum(pixel, images * height * width - 1)  # the last strip may not be full
+    top = pixel // (height * width) * (height * width)
+    row = (pixel - top) // width
+    return Frame(height, width, padding, pixel, top, row, pixel - top - row * width)
 
 
-def resolve(index: jax.Array, size: int, padding: str) -> jax.Array:
-    """Returns the position in [0, size) that stands for `index`, anywhere outside included."""
-    if padding in ("edge", "constant"):
-        return jnp.clip(index, 0, size - 1)
-    if padding == "wrap":
-        return jnp.mod(index, size)
-    if padding == "symmetric":
-        folded = jnp.mod(index, 2 * size)
-        return jnp.minimum(folded, 2 * size - 1 - folded)
-    period = max(2 * (size - 1), 1)
-    folded = jnp.mod(index, period)
-    return jnp.minimum(folded, period - folded) if size > 1 else jnp.zeros_like(index)
+def by_strips(
+    function: Callable, total: Any, shape: tuple[int, ...], padding: str, strip: int, *arrays: Any
+) -> tuple[Any, Any]:
+    """Scans `function(total, frame, *pixels)` over strips of at most about `strip` pixels."""
+    pixels = math.prod(shape[:3])
+    count = -(-pixels // strip)
+    # XLA's loops on a CPU lose their vector code, and half their speed, at odd sizes.
+    size = LANES * -(-pixels // (LANES * count))
+
+    def cut(array):
+        array = array.reshape(pixels, array.shape[-1])
+        array = jnp.pad(array, [(0, count * size - pixels), (0, 0)])
+        return array.reshape(count, size, array.shape[-1])
+
+    def body(total, inputs):
+        first, *arrays = inputs
+        return function(total, make_frame(shape, padding, first, size), *arrays)
+
+    firsts = size * jnp.arange(count, dtype=jnp.int32)
+    total, parts = lax.scan(body, total, (firsts, *map(cut, arrays)))
+    if parts is not None:
+        parts = parts.reshape(count * size, parts.shape[-1])[:pixels]
+        parts = parts.reshape(*shape[:3], parts.shape[-1])
+    return total, parts
+
+
+def where_lit(lit: jax.Array | None, values: jax.Array) -> jax.Array:
+    """Returns the values, zero where there is no light."""
+    return values if lit is None else jnp.where(lit, values, jnp.zeros_like(values))
+
+
+def read(source: jax.Array, index: jax.Array) -> jax.Array:
+    """Returns the pixels at flat indices, [n c]."""
+    return source.at[index].get(mode="promise_in_bounds")
+
+
+def gather(image: jax.Array, flow: jax.Array, *, padding: str, strip: int) -> jax.Array:
+    """Returns the blurred images: every pixel gathers along its line."""
+    source = image.reshape(-1, image.shape[-1])
+
+    def blur(total, frame, flow):
+        line = lines_of(flow)
+
+        def step(taps, state):
+            light, mass = state
+            for tap in taps:
+                weight = weight_of(line, tap)
+                for sign in (1, -1):
+                    index, lit = frame.locate(line, weight, tap, sign)
+                    light = light + where_lit(lit, weight)[:, None] * read(source, index)
+                mass = mass + 2 * weight
+            return light, mass
+
+        start = (line.one[:, None] * read(source, frame.own), line.one)
+        light, mass = walk(line, step, start)
+        return total, light / mass[:, None]
+
+    return by_strips(blur, None, image.shape, padding, strip, flow)[1]
+
+
+def scatter(blurry: jax.Array, flow: jax.Array, *, padding: str, strip: int) -> jax.Array:
+    """Returns the adjoint of `gather`: every pixel scatters along its line."""
+    channels = range(blurry.shape[-1])
+
+    def spread(total, frame, flow, blurry):
+        line = lines_of(flow)
+
+        def weigh(taps, mass):
+            return mass + 2 * sum(weight_of(line, tap) for tap in taps)
+
+        mass = walk(line, weigh, line.one)
+        shares = [blurry[:, channel] / mass for channel in channels]
+
+        def add(total, index, weight):
+            # One plane a channel: scattering single numbers is what backends are good at.
+            return [
+                plane.at[index].add(weight * share, mode="promise_in_bounds")
+                for share, plane in zip(shares, total, strict=True)
+            ]
+
+        def step(taps, total):
+            for tap in taps:
+                weight = weight_of(line, tap)
+                for sign in (1, -1):
+                    index, lit = frame.locate(line, weight, tap, sign)
+                    total = add(total, index, where_lit(lit, weight))
+            return total
+
+        return walk(line, step, add(total, frame.own, line.one)), None
+
+    planes = [jnp.zeros(blurry[..., 0].size, blurry.dtype) for _ in channels]
+    total, _ = by_strips(spread, planes, blurry.shape, padding, strip, flow, blurry)
+    return jnp.stack(total, axis=-1).reshape(blurry.shape)
+
+
+def slope(
+    image: jax.Array, blurry: jax.Array, flow: jax.Array, *, padding: str, strip: int
+) -> jax.Array:
+    """Returns the gradient of <blurry, gather(image, flow)> with respect to the flow."""
+    source = image.reshape(-1, image.shape[-1])
+    channels = range(image.shape[-1])
+
+    def differentiate(total, frame, flow, blurry):
+        line = lines_of(flow)
+        planes = [blurry[:, channel] for channel in channels]
+
+        def inner(light):  # written out: on a CPU a short reduction after a gather is slow
+            return functools.reduce(jnp.add, [light[:, c] * planes[c] for c in channels])
+
+        def step(taps, state):
+            for tap in taps:
+                factors = weight_and_slopes_of(line, tap)
+                light = jnp.zeros_like(line.one)
+                for sign in (1, -1):
+                    index, lit = frame.locate(line, factors[0], tap, sign)
+                    light = light + where_lit(lit, inner(read(source, index)))
+                state = [
+                    (total + factor * light, mass + 2 * factor)
+                    for factor, (total, mass) in zip(factors, state, strict=True)
+                ]
+            return state
+
+        none = jnp.zeros_like(line.one)
+        own = line.one * inner(read(source, frame.own))
+        (light, mass), *slopes = walk(line, step, [(own, line.one), (none, none), (none, none)])
+        by_half, by_angle = ((x - light / mass * m) / mass for x, m in slopes)
+        return total, turn_back(line, flow, by_half, by_angle)
+
+    return by_strips(differentiate, None, image.shape, padding, strip, flow, blurry)[1]
+
+
+def turn_back(line: Lines, flow: jax.Array, by_half: jax.Array, by_angle: jax.Array) -> jax.Array:
+    """Turns a gradient by half length and angle into one by (u, v), zero where nothing moves."""
+    by_length = by_half / 2
+    by_arc = by_angle / (2 * line.half + 1)
+    major = by_length * line.major - by_arc * line.minor
+    minor = by_length * line.minor + by_arc * line.major
+    right = jnp.where(line.horizontal, major, minor)
+    down = jnp.where(line.horizontal, minor, major)
+    forward = jnp.where(line.horizontal, flow[..., 0], flow[..., 1])
+    sign = jnp.where(line.half > 0, jnp.sign(forward), line.one - 1)
+    return jnp.stack([sign * right, sign * down], axis=-1)

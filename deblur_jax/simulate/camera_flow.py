@@ -9,8 +9,7 @@ The flow at a pixel is the sum of four parts (Gong et al. 2017, eq. 6), here wit
 with (x_0, y_0) the middle of the frame. Each of t, a, z and r is uniform on an interval around
 zero, and the centres are uniform around the middle of the frame.
 
-A straight-line blur looks the same for (u, v) and (-u, -v); `ops.flow.canonical`
-picks one of the two.
+A straight-line blur looks the same for (u, v) and (-u, -v); `ops.flow.canonical` picks one of them.
 """
 
 import dataclasses
@@ -138,14 +137,14 @@ def draw_movement(key: jax.Array, motion: CameraMotion) -> CameraMovement:
 def paper_law(movement: CameraMovement, x: Array, y: Array, height: int, width: int) -> Array:
     """Returns the flow of `movement` at columns `x` and rows `y`, as in the module's equation."""
     right, down = x - (width - 1) / 2, y - (height - 1) / 2
-    size = jnp.asarray([width, height], movement.translation.dtype)
-    ramp = 1 + movement.acceleration * jnp.stack([right, down], axis=-1) / size
+    offset = jnp.stack([right, down], axis=-1)
+    ramp = 1 + movement.acceleration * offset / jnp.asarray([width, height], offset.dtype)
+    to_zoom, to_rotation = offset - movement.zoom_centre, offset - movement.rotation_centre
+    turned = jnp.stack([-to_rotation[..., 1], to_rotation[..., 0]], axis=-1)
     return (
         movement.translation * ramp
-        + movement.zoom * _radial(right, down, movement.zoom_centre, power=0.5)
-        + 2
-        * jnp.tan(movement.rotation / 2)
-        * _turned(right, down, movement.rotation_centre, power=0.0)
+        + movement.zoom * jnp.sqrt(jnp.linalg.norm(to_zoom, axis=-1, keepdims=True)) * to_zoom
+        + 2 * jnp.tan(movement.rotation / 2) * turned
     )
 
 
@@ -155,17 +154,25 @@ def released_code_variant(
     """Returns the flow that Gong et al.'s published generator gives for `movement`.
 
     There the radial laws of zoom and rotation are exchanged: what is named rotation moves pixels
-    towards its centre by `tan(rotation) * d`, and what is named zoom turns them around its
-    centre by `zoom * d**1.5`. Rows and columns count from one, the ramp of the vertical
-    translation grows upwards, and the middle of the frame is at (width / 2, height / 2).
+    towards its centre by `tan(rotation) * d`, and what is named zoom turns them around it by
+    `zoom * d**1.5`. Both use `zoom_centre`; the distance d takes its rows from the top of the
+    frame and the direction takes them from the bottom, so the two mean mirrored centres. Rows
+    and columns count from one, the ramp of the vertical translation grows upwards, and the
+    middle of the frame is at (width / 2, height / 2).
     """
-    right, down = x + 1 - width / 2, y + 1 - height / 2
-    fractions = jnp.stack([(x + 1) / width, (height - y) / height], axis=-1)
-    ramp = 1 + movement.acceleration * (fractions - 0.5)
+    columns, rows, rows_from_bottom = x + 1, y + 1, height - y
+    right = columns - width / 2 - movement.zoom_centre[0]
+    down = rows - height / 2 - movement.zoom_centre[1]
+    up = rows_from_bottom - height / 2 - movement.zoom_centre[1]
+    distance = jnp.hypot(right, down)[..., None]
+    outwards = jnp.stack([right, -up], axis=-1)
+    outwards /= jnp.maximum(jnp.hypot(right, up), jnp.finfo(right.dtype).tiny)[..., None]
+    clockwise = jnp.stack([-outwards[..., 1], outwards[..., 0]], axis=-1)
+    fractions = jnp.stack([columns / width, rows_from_bottom / height], axis=-1)
     return (
-        movement.translation * ramp
-        + movement.zoom * _turned(right, down, movement.zoom_centre, power=0.5)
-        - jnp.tan(movement.rotation) * _radial(right, down, movement.rotation_centre, power=0.0)
+        movement.translation * (1 + movement.acceleration * (fractions - 0.5))
+        + movement.zoom * distance**1.5 * clockwise
+        - jnp.tan(movement.rotation) * distance * outwards
     )
 
 
@@ -186,8 +193,8 @@ def camera_flow(
     """A random motion flow of a moving camera over a frame of `height` by `width` pixels.
 
     Movements are drawn until one stays within `motion.limit`. Its sign is left as drawn: see
-    `ops.flow.canonical`. Pure in `key`; works under `jit` and `vmap`, with
-    everything but `key` static.
+    `ops.flow.canonical`. Pure in `key`; works under `jit` and `vmap`, with everything but `key`
+    static.
 
     Args:
         key: a JAX random key.
@@ -240,15 +247,3 @@ def _peak(movement: CameraMovement, law: str, height: int, width: int) -> Array:
     y = jnp.linspace(0, height - 1, LATTICE, dtype=dtype)
     x, y = jnp.meshgrid(x, y)
     return jnp.max(jnp.abs(LAWS[law](movement, x, y, height, width)))
-
-
-def _radial(right: Array, down: Array, centre: Array, *, power: float) -> jax.Array:
-    """Returns the offsets from `centre` with their lengths d stretched to `d**(1 + power)`."""
-    offsets = jnp.stack([right - centre[0], down - centre[1]], axis=-1)
-    return offsets * jnp.sum(offsets**2, axis=-1, keepdims=True) ** (power / 2)
-
-
-def _turned(right: Array, down: Array, centre: Array, *, power: float) -> jax.Array:
-    """Returns `_radial` turned clockwise on the screen by a right angle."""
-    radial = _radial(right, down, centre, power=power)
-    return jnp.stack([-radial[..., 1], radial[..., 0]], axis=-1)

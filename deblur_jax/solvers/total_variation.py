@@ -41,8 +41,8 @@ def denoise_total_variation(image: Image, strength: Scalar, *, num_steps: int = 
         dual, ahead = carry
         slope = _gradient(image - strength * _gradient_adjoint(ahead))
         moved = ahead + slope / (8 * strength)
-        length = jnp.sqrt(jnp.sum(jnp.square(moved), axis=(0, -1), keepdims=True))
-        projected = moved / jnp.maximum(length, 1)
+        squared = jnp.sum(jnp.square(moved), axis=(0, -1), keepdims=True)
+        projected = moved / jnp.sqrt(jnp.maximum(squared, 1))  # the root of zero has no slope
         return (projected, projected + momentum * (projected - dual)), None
 
     zero = jnp.zeros((2, *image.shape), image.dtype)

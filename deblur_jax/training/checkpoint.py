@@ -17,7 +17,9 @@ from deblur_jax.training.state import TrainState
 def open_manager(workdir: Path, *, keep: int) -> ocp.CheckpointManager:
     """Opens `workdir/checkpoints`, which keeps the newest `keep`; saves are asynchronous."""
     options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
-    return ocp.CheckpointManager(workdir.absolute() / "checkpoints", options=options)
+    handlers = {"state": ocp.StandardCheckpointHandler(), "config": ocp.JsonCheckpointHandler()}
+    folder = workdir.absolute() / "checkpoints"
+    return ocp.CheckpointManager(folder, options=options, item_handlers=handlers)
 
 
 def save(manager: ocp.CheckpointManager, state: TrainState, config: Any) -> None:
@@ -40,6 +42,7 @@ def restore(manager: ocp.CheckpointManager, state: TrainState) -> TrainState:
     step = manager.latest_step()
     if step is None:
         return state
+    _check_parameters(manager, step, state)
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
     try:
         restored = manager.restore(
@@ -48,10 +51,29 @@ def restore(manager: ocp.CheckpointManager, state: TrainState) -> TrainState:
     except (ValueError, KeyError, FileNotFoundError) as error:
         first = str(error).strip().splitlines()[0]
         raise ValueError(
-            f"{manager.directory}/{step}: the checkpoint does not fit this config or is damaged "
+            f"{manager.directory}/{step}: the checkpoint is damaged or of another optimizer "
             f"({first}); use the config it was made with, or another --workdir"
         ) from error
     return restored["state"]
+
+
+def _check_parameters(manager: ocp.CheckpointManager, step: int, state: TrainState) -> None:
+    """Raises a ValueError if the checkpoint's parameters are not of the shapes of `state`."""
+    saved = _shapes(manager.item_metadata(step)["state"].tree["params"])
+    wanted = _shapes(state.params)
+    differing = sorted(name for name in saved | wanted if saved.get(name) != wanted.get(name))
+    if differing:
+        there, here = (shapes.get(differing[0], "missing") for shapes in (saved, wanted))
+        raise ValueError(
+            f"{manager.directory}/{step}: the checkpoint is of another model than the config "
+            f"({differing[0]} is {there} there and {here} here); use the config it was made with, "
+            "or another --workdir"
+        )
+
+
+def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): x.shape for path, x in leaves}
 
 
 def load_params(workdir: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
@@ -68,7 +90,7 @@ def load_params(workdir: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
     steps = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
     if not steps:
         raise FileNotFoundError(f"{workdir}: holds no checkpoint; train there first")
-    with ocp.CheckpointManager(folder) as manager:
+    with open_manager(workdir, keep=len(steps)) as manager:
         step = manager.latest_step()
         if step is None:
             raise FileNotFoundError(f"{workdir}: holds no complete checkpoint; train there first")

@@ -46,6 +46,8 @@ def split_batch(batch: Any, devices: Devices) -> Any:
 
 def check_batch_size(batch_size: int, devices: Devices) -> None:
     """Raises a ValueError if a batch of this process cannot be shared out evenly."""
+    if batch_size < 1:
+        raise ValueError(f"batches.batch_size must be at least 1, got {batch_size}")
     if batch_size % len(devices):
         raise ValueError(
             f"batches.batch_size must divide by the number of devices, got {batch_size} examples "

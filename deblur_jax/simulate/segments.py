@@ -1,0 +1,265 @@
+"""Pictures whose objects are blurred each by a kernel of its own.
+
+A photograph is divided into a background and a few objects with masks m_k (of zeros and ones),
+and each is blurred by its own kernel:
+
+    mixing_k = (kernel_k * m_k) / sum_j (kernel_j * m_j)
+    blurry   = sum_k mixing_k (kernel_k * image)
+
+with * a correlation: a mask softened by its own kernel says which share of the light that the
+kernel gathers comes from the object. Masks come from segmentations or from random shapes.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Int
+
+from deblur_jax.ops.basis_blur import basis_blur
+from deblur_jax.ops.sensor import to_light
+from deblur_jax.simulate.develop import CAMERA, Camera, develop
+from deblur_jax.simulate.shake_kernels import shake_kernel
+from deblur_jax.typing import Array, Image, Kernels, typechecked
+
+
+Labels = Int[Array, "h w"]
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["sharp", "blurry", "kernels", "mixing", "weights"],
+    meta_fields=[],
+)
+@dataclasses.dataclass(frozen=True)
+class SegmentBlur:
+    """A blurry picture and everything about its blur.
+
+    Attributes:
+        sharp: `[h, w, c]`.
+        blurry: `[h, w, c]`.
+        kernels: `[k, s, s]`, of the background and of each object.
+        mixing: `[h, w, k]`, the share of each in each pixel; sums to one over `k`.
+        weights: `[h, w]`, one over the size of the segment that has the largest share in the
+            pixel, so that every segment counts alike in a loss.
+    """
+
+    sharp: Array
+    blurry: Array
+    kernels: Array
+    mixing: Array
+    weights: Array
+
+
+@typechecked
+def segment_blur(image: Image, segments: Labels, kernels: Kernels) -> SegmentBlur:
+    """Blurs the segments of `image` each with its own kernel.
+
+    Only what all kernels can see is returned: `side // 2` pixels less on each side.
+
+    Args:
+        image: `[h, w, c]`, in the domain in which light adds up.
+        segments: `[h, w]` integers: zero is the background, 1 to k - 1 are objects. Others
+            count as background.
+        kernels: `[k, s, s]` with `s` odd, of the background and of each object.
+
+    Returns:
+        A `SegmentBlur` whose arrays have `side - 1` rows and columns less than `image`.
+
+    Raises:
+        ValueError: if `image` is smaller than the kernels.
+
+    Source:
+        Carbajal et al., arXiv:2102.01026, section 3.3.
+    """
+    count, side = kernels.shape[:2]
+    radius = side // 2
+    height, width = image.shape[0] - 2 * radius, image.shape[1] - 2 * radius
+    if min(height, width) < 1:
+        raise ValueError(
+            f"segment_blur: image must be at least as large as the kernels, {side}x{side}, "
+            f"got {image.shape[0]}x{image.shape[1]}"
+        )
+    inside = (slice(radius, radius + height), slice(radius, radius + width))
+    objects = segments[..., None] == jnp.arange(1, count)
+    background = ~jnp.any(objects, axis=-1, keepdims=True)
+    masks = jnp.concatenate([background, objects], axis=-1).astype(image.dtype)
+
+    def soften(mask: jax.Array, kernel: jax.Array) -> jax.Array:
+        whole = jnp.ones_like(mask)[..., None]
+        return basis_blur(mask[..., None], kernel[None], whole, padding="edge")[..., 0]
+
+    softened = jax.vmap(soften, in_axes=(-1, 0), out_axes=-1)(masks, jnp.asarray(kernels))
+    softened = jnp.maximum(softened, 0)  # a transform of zeros and ones leaves -1e-8 here and there
+    # Where no kernel finds its own segment the pixel is left to the segment it lies in.
+    found = jnp.sum(softened, axis=-1, keepdims=True)
+    mixing = jnp.where(found > 1e-3, softened, masks)
+    mixing = mixing / jnp.sum(mixing, axis=-1, keepdims=True)
+    blurry = basis_blur(image, kernels, mixing, padding="edge")
+    mixing = mixing[inside]
+    return SegmentBlur(
+        sharp=image[inside],
+        blurry=blurry[inside],
+        kernels=jnp.asarray(kernels),
+        mixing=mixing,
+        weights=segment_weights(mixing),
+    )
+
+
+def segment_weights(mixing: Array) -> jax.Array:
+    """Returns `[h, w]`, one over the size of each pixel's main segment."""
+    segments = jnp.argmax(mixing, axis=-1)
+    sizes = jnp.bincount(segments.ravel(), length=mixing.shape[-1])
+    return (1 / jnp.maximum(sizes, 1)).astype(mixing.dtype)[segments]
+
+
+@typechecked
+def draw_segments(
+    key: jax.Array, labels: Labels, *, objects: int = 3, least: int = 400, most: int = 128
+) -> jax.Array:
+    """Chooses objects among the segments of a segmentation.
+
+    Args:
+        key: a JAX random key.
+        labels: `[h, w]`, one non-negative integer for each segment. Labels of `most` and above
+            are never chosen.
+        objects: how many are chosen, or as many as are large enough.
+        least: pixels, of the smallest segment that can be chosen.
+        most: bounds the labels; static.
+
+    Returns:
+        `[h, w]` integers: zero for the background, 1 to `objects` for the objects.
+    """
+    sizes = jnp.bincount(jnp.where(labels < most, labels, most).ravel(), length=most + 1)[:most]
+    luck = jnp.where(sizes >= least, jax.random.uniform(key, (most,)), -1)
+    order = jnp.argsort(-luck)[:objects]
+    numbers = jnp.zeros(most + 1, labels.dtype)
+    numbers = numbers.at[order].set(jnp.where(luck[order] >= 0, jnp.arange(1, objects + 1), 0))
+    return numbers[jnp.minimum(labels, most)]
+
+
+def draw_shapes(key: jax.Array, height: int, width: int, *, objects: int = 3) -> jax.Array:
+    """Draws random shapes: blobs, ellipses and polygons, at any place and angle.
+
+    A shape is what lies within a radius that depends on the direction from its centre: a wavy
+    circle or a regular polygon, stretched and turned. Later objects cover earlier ones.
+
+    Returns:
+        `[h, w]` integers: zero for the background, 1 to `objects` for the objects.
+    """
+    x, y = jnp.meshgrid(jnp.arange(float(width)), jnp.arange(float(height)))
+
+    def covers(key: jax.Array) -> jax.Array:
+        keys = jax.random.split(key, 4)
+        centre = jax.random.uniform(keys[0], (2,)) * jnp.asarray([width, height])
+        size, stretch, turn, kind = jax.random.uniform(keys[1], (4,))
+        size = (0.1 + 0.25 * size) * min(height, width)  # radius, of the frame's shorter side
+        stretch, turn = 2.0 ** (2 * stretch - 1), 2 * jnp.pi * turn
+        right, down = x - centre[0], y - centre[1]
+        along = (right * jnp.cos(turn) + down * jnp.sin(turn)) * jnp.sqrt(stretch)
+        across = (down * jnp.cos(turn) - right * jnp.sin(turn)) / jnp.sqrt(stretch)
+        direction, distance = jnp.arctan2(across, along), jnp.hypot(along, across)
+        waves = jax.random.normal(keys[2], (4, 2)) / jnp.arange(2, 6)[:, None]
+        phases = direction[..., None] * jnp.arange(2, 6)
+        wavy = 1 + 0.25 * (jnp.cos(phases) @ waves[:, 0] + jnp.sin(phases) @ waves[:, 1])
+        sector = 2 * jnp.pi / jax.random.randint(keys[3], (), 3, 7)
+        polygon = jnp.cos(sector / 2) / jnp.cos(direction % sector - sector / 2)
+        reach = jnp.where(kind < 1 / 3, polygon, jnp.where(kind < 2 / 3, 1.0, wavy))
+        return distance < size * reach
+
+    shapes = jax.vmap(covers)(jax.random.split(key, objects))
+    numbers = jnp.arange(1, objects + 1)[:, None, None]
+    return jnp.max(jnp.where(shapes, numbers, 0), axis=0, initial=0)
+
+
+def draw_lights(
+    key: jax.Array,
+    height: int,
+    width: int,
+    *,
+    counts: tuple[int, int] = (10, 99),
+    size: tuple[int, int] = (6, 8),
+    brightest: float = 8.0,
+) -> jax.Array:
+    """Draws small bright rectangles, which a blur turns into streaks that saturate.
+
+    Args:
+        key: a JAX random key.
+        height: of the frame, pixels.
+        width: of the frame, pixels.
+        counts: the fewest and the most.
+        size: the most rows and columns of one.
+        brightest: the light of one is uniform between zero and this.
+
+    Returns:
+        The light to be added to a picture, `[h, w, 1]`.
+    """
+    keys = jax.random.split(key, 4)
+    most = counts[1]
+    number = jax.random.randint(keys[0], (), counts[0], most + 1)
+    light = brightest * jax.random.uniform(keys[1], (most,))
+    light = jnp.where(jnp.arange(most) < number, light, 0)
+    frame = jnp.asarray([height, width])
+    start = jnp.floor(jax.random.uniform(keys[2], (most, 2)) * frame)
+    end = start + jax.random.randint(keys[3], (most, 2), 1, jnp.asarray(size) + 1)
+    rows, columns = (
+        (start[:, axis, None] <= jnp.arange(length)) & (jnp.arange(length) < end[:, axis, None])
+        for axis, length in enumerate((height, width))
+    )
+    return jnp.einsum("n,nh,nw->hw", light, rows, columns, precision="highest")[..., None]
+
+
+@typechecked
+def draw_segment_blur(
+    key: jax.Array,
+    image: Image,
+    segments: Labels | None = None,
+    *,
+    side: int = 33,
+    draw_kernel: Callable[[jax.Array, int], jax.Array] = shake_kernel,
+    objects: int = 3,
+    brighten: float = 0.0,
+    lights: float = 0.0,
+    camera: Camera = CAMERA,
+) -> SegmentBlur:
+    """A training sample: `image` with a background and objects in motion of their own.
+
+    Args:
+        key: a JAX random key.
+        image: `[h, w, c]`, display values in [0, 1]; `side // 2` pixels on each side are lost.
+        segments: `[h, w]`, as from `draw_segments`; random shapes are drawn without it.
+        side: of the kernels, pixels, odd.
+        draw_kernel: draws one kernel from a key and its side.
+        objects: how many there are at most, besides the background.
+        brighten: light is multiplied by up to one more than this before it saturates; the
+            authors use 2.
+        lights: probability that small bright lights are added; the authors use 0.5.
+        camera: its transfer, noise and rounding. The blur is made in light.
+
+    Returns:
+        A `SegmentBlur`; `sharp` is as `camera` would show it, without its noise.
+
+    Source:
+        Carbajal et al., arXiv:2102.01026, section 3.3; lights and brightening as the authors
+        published them later.
+    """
+    keys = jax.random.split(key, 5)
+    height, width, _ = image.shape
+    if segments is None:
+        segments = draw_shapes(keys[0], height, width, objects=objects)
+    kernels = jax.vmap(lambda key: draw_kernel(key, side))(jax.random.split(keys[1], objects + 1))
+    light = to_light(image, camera.transfer)
+    if brighten or lights:
+        gain, chance = jax.random.uniform(keys[2], (2,), light.dtype)
+        light = light * (1 + brighten * gain)
+        extra = draw_lights(keys[3], height, width).astype(light.dtype)
+        light = light + jnp.where(chance < lights, extra, 0)
+    result = segment_blur(light, segments, kernels.astype(light.dtype))
+    still = dataclasses.replace(camera, sigma=(0.0, 0.0), shot=(0.0, 0.0), levels=None)
+    return dataclasses.replace(
+        result,
+        sharp=develop(keys[4], result.sharp, still),
+        blurry=develop(keys[4], result.blurry, camera),
+    )

@@ -1,0 +1,134 @@
+"""Photos in files: exact round trips, upright pixels, and nothing half-written."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from deblur_jax.io import images
+from deblur_jax.io.images import Photo, read_photo, whole_file, write_photo
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
+
+
+def as_photo(pixels, **fields):
+    return Photo(pixels.astype(np.float32) / np.iinfo(pixels.dtype).max, **fields)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
+def test_eight_bits_come_back_exactly(tmp_path, pixels, suffix):
+    path = tmp_path / f"photo{suffix}"
+    write_photo(path, as_photo(pixels))
+    np.testing.assert_array_equal(read_photo(path).pixels, as_photo(pixels).pixels)
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_sixteen_bits_and_alpha_come_back_exactly_from_png(tmp_path, alpha):
+    rng = np.random.default_rng(1)
+    deep = rng.integers(0, 65536, (9, 7, 4), dtype=np.uint16).astype(np.float32) / 65535
+    path = tmp_path / "deep.png"
+    profile = b"a profile"
+    write_photo(
+        path, Photo(deep[..., :3], deep[..., 3] if alpha else None, bits=16, profile=profile)
+    )
+    back = read_photo(path)
+    assert back.bits == 16
+    assert back.profile == profile
+    np.testing.assert_array_equal(back.pixels, deep[..., :3])
+    assert (back.alpha is None) != alpha
+    if alpha:
+        np.testing.assert_array_equal(back.alpha, deep[..., 3])
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK"])
+def test_every_mode_of_pixels_reads_as_colour(tmp_path, pixels, mode):
+    suffix = ".jpg" if mode == "CMYK" else ".png"
+    image = Image.fromarray(pixels).convert(mode)
+    image.save(tmp_path / f"photo{suffix}", quality=100)
+    photo = read_photo(tmp_path / f"photo{suffix}")
+    assert photo.pixels.shape == (12, 20, 3)
+    assert photo.grey == (mode in ("L", "LA"))
+    assert (photo.alpha is not None) == (mode in ("LA", "RGBA"))
+
+
+def test_a_grey_photo_stays_grey(tmp_path, pixels):
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "grey.png")
+    write_photo(tmp_path / "again.png", read_photo(tmp_path / "grey.png"))
+    with Image.open(tmp_path / "again.png") as again:
+        assert again.mode == "L"
+        np.testing.assert_array_equal(np.asarray(again), pixels[..., 0])
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_turned_photo_is_read_upright_and_not_turned_again(tmp_path, pixels, turn, deep):
+    exif = Image.Exif()
+    exif[images.ORIENTATION] = turn
+    exif[271] = "a maker"
+    path = tmp_path / "turned.png"
+    Image.fromarray(pixels).save(path, exif=exif)
+    with Image.open(path) as stored:
+        upright = np.asarray(ImageOps.exif_transpose(stored))
+    photo = read_photo(path)
+    np.testing.assert_array_equal(np.rint(photo.pixels * 255), upright)
+    if deep:  # the path that decodes 16 bits turns by itself
+        np.testing.assert_array_equal(images._turned_upright(pixels, turn), upright)
+    write_photo(tmp_path / "again.png", photo)
+    with Image.open(tmp_path / "again.png") as again:
+        assert again.getexif().get(images.ORIENTATION, 1) == 1
+        assert again.getexif()[271] == "a maker"
+        np.testing.assert_array_equal(np.asarray(again), upright)
+
+
+def test_a_colour_profile_is_kept(tmp_path, pixels):
+    for suffix in (".jpg", ".png", ".webp", ".tif"):
+        write_photo(tmp_path / f"a{suffix}", as_photo(pixels, profile=b"icc" * 50))
+        assert read_photo(tmp_path / f"a{suffix}").profile == b"icc" * 50
+
+
+def test_a_file_that_is_no_image_is_refused(tmp_path):
+    (tmp_path / "a.jpg").write_text("words")
+    with pytest.raises(ValueError, match=r"a\.jpg: not an image that can be read; expected one of"):
+        read_photo(tmp_path / "a.jpg")
+    with pytest.raises(FileNotFoundError, match="b.jpg: no such file"):
+        read_photo(tmp_path / "b.jpg")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+def test_a_truncated_image_is_refused(tmp_path, pixels, suffix):
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(np.repeat(np.repeat(pixels, 8, 0), 8, 1)).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(
+        ValueError, match=f"a{suffix}: the image is cut short or damaged|not an image"
+    ):
+        read_photo(path)
+
+
+def test_an_unknown_ending_is_refused(tmp_path, pixels):
+    with pytest.raises(ValueError, match=r"must end in one of \.jpg.*got '\.xyz'"):
+        write_photo(tmp_path / "a.xyz", as_photo(pixels))
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_text("old")
+
+    def fail():
+        with whole_file(path) as temporary:
+            temporary.write_text("new")
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.png"]
+    assert path.read_text() == "old"
+
+
+def test_a_missing_folder_and_a_folder_as_file_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
+        images.check_writable(tmp_path / "nowhere" / "a.png")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        images.check_writable(tmp_path)

@@ -1,0 +1,70 @@
+"""The public names: what importing the package loads, and that every name is explained."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import deblur_jax
+
+
+HEAVY = (
+    "flax",
+    "optax",
+    "orbax",
+    "grain",
+    "tensorflow",
+    "tensorflow_datasets",
+    "matplotlib",
+    "PIL",
+)
+
+
+def test_importing_the_package_loads_jax_and_numpy_only():
+    code = f"import sys, deblur_jax; print([m for m in {HEAVY!r} if m in sys.modules])"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert shown.stdout.strip() == "[]"
+
+
+def test_importing_the_package_adds_nothing_to_jax_and_numpy():
+    code = (
+        "import sys, jax, numpy; before = set(sys.modules); import deblur_jax;"
+        "print({m.split('.')[0] for m in set(sys.modules) - before})"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert shown.stdout.strip() == "{'deblur_jax'}"
+
+
+@pytest.mark.parametrize("name", sorted(set(deblur_jax.__all__) - {"__version__"}))
+def test_every_public_name_is_there_and_explained(name):
+    thing = getattr(deblur_jax, name)
+    if callable(thing):
+        assert inspect.getdoc(thing), f"{name} has no docstring"
+
+
+@pytest.mark.parametrize("name", sorted(set(deblur_jax.__all__) - {"__version__"}))
+def test_options_are_given_by_keyword(name):
+    thing = getattr(deblur_jax, name)
+    if not inspect.isfunction(thing):
+        return
+    for parameter in inspect.signature(thing).parameters.values():
+        if isinstance(parameter.default, bool | int | float) and parameter.default is not None:
+            assert parameter.kind is inspect.Parameter.KEYWORD_ONLY, f"{name}: {parameter.name}"
+
+
+def test_every_argument_of_a_public_function_is_explained():
+    for name in deblur_jax.__all__:
+        thing = getattr(deblur_jax, name)
+        if inspect.isfunction(thing) and (document := inspect.getdoc(thing)):
+            for argument in inspect.signature(thing).parameters:
+                assert argument.strip("_") in document, f"{name} does not explain {argument}"
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'blurr'"):
+        deblur_jax.blurr  # noqa: B018

@@ -1,0 +1,47 @@
+"""Pictures: the colours of motion, and what is laid where."""
+
+import numpy as np
+import pytest
+
+from deblur_jax import plots
+
+
+@pytest.mark.parametrize(
+    ("motion", "colour"),
+    [
+        ((0, 0), (255, 255, 255)),
+        ((4, 0), (255, 0, 0)),
+        ((0, 4), (255, 234, 0)),
+        ((-4, 0), (0, 209, 255)),
+        ((0, -4), (103, 0, 255)),
+    ],
+    ids=["none", "right", "down", "left", "up"],
+)
+def test_a_direction_has_its_colour(motion, colour):
+    painted = plots.flow_colours(np.full((1, 1, 2), motion, np.float32), longest=4)
+    np.testing.assert_allclose(painted[0, 0].astype(int), colour, atol=12)
+
+
+def test_a_shorter_motion_is_paler_and_a_longer_one_darker():
+    lengths = np.asarray([[[1.0, 0], [2.0, 0], [9.0, 0]]])
+    half, full, beyond = plots.flow_colours(lengths, longest=2)[0].astype(int)
+    assert half.sum() > full.sum() > beyond.sum()
+
+
+def test_the_key_shows_every_direction_where_it_points():
+    key = plots.flow_key(101, longest=3)
+    right = plots.flow_colours(np.asarray([[[3.0, 0]]]), longest=3)[0, 0]
+    np.testing.assert_allclose(key[50, 99].astype(int), right, atol=12)
+    assert (key[0, 0] == 255).all()
+
+
+def test_panels_keep_every_pixel_of_every_picture():
+    left, right = np.full((20, 30, 3), 10, np.uint8), np.full((20, 16, 3), 200, np.uint8)
+    board = plots.panels({"a": left, "b": right})
+    below = board[plots.LABEL_HEIGHT :]
+    np.testing.assert_array_equal(below[:, :30], left)
+    np.testing.assert_array_equal(below[:, 30 + plots.GAP :], right)
+
+
+def test_values_beyond_the_range_are_clipped():
+    np.testing.assert_array_equal(plots.to_bytes(np.asarray([-1.0, 0.5, 2.0])), [0, 128, 255])

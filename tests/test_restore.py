@@ -1,0 +1,85 @@
+"""From a photo to its restoration: what is gained, what is said, what is refused."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from skimage import data
+
+from deblur_jax import deblur, line_blur, load, psnr
+from deblur_jax.restore import ESTIMATION_PIXELS, estimate_flow, restore_line_blur
+
+
+@pytest.fixture(scope="module")
+def sharp():
+    return jnp.asarray(data.astronaut()[60:188, 150:278], jnp.float32) / 255
+
+
+@pytest.fixture(scope="module")
+def network():
+    return load()
+
+
+def moved(sharp, motion=(6.0, 3.0)):
+    flow = jnp.broadcast_to(jnp.asarray(motion, jnp.float32), (*sharp.shape[:2], 2))
+    return line_blur(sharp, flow), flow
+
+
+def test_the_true_motion_restores_several_decibels(sharp):
+    blurry, flow = moved(sharp)
+    restored, reblur_error = restore_line_blur(blurry, flow)
+    inside = (slice(12, -12), slice(12, -12))
+    gain = psnr(restored[inside], sharp[inside]) - psnr(blurry[inside], sharp[inside])
+    assert gain > 3
+    assert reblur_error < 0.02
+
+
+def test_no_motion_leaves_the_photo_almost_as_it_is(sharp):
+    restored, _ = restore_line_blur(sharp, jnp.zeros((*sharp.shape[:2], 2)))
+    assert psnr(restored, sharp) > 35
+
+
+def test_the_shipped_net_sees_the_motion_and_restores(sharp, network):
+    blurry, flow = moved(sharp)
+    result = deblur(np.asarray(blurry), network)
+    assert result.image.dtype == np.float32
+    assert result.image.shape == sharp.shape
+    assert 0 <= result.image.min() <= result.image.max() <= 1
+    assert np.mean(np.abs(result.flow - flow)) < 2
+    assert psnr(result.image, sharp) > psnr(blurry, sharp)
+    error = np.asarray(line_blur(jnp.asarray(result.image), jnp.asarray(result.flow)) - blurry)
+    np.testing.assert_allclose(result.reblur_error, np.sqrt(np.mean(error**2)), rtol=1e-3)
+
+
+def test_a_photo_twice_as_large_has_motions_twice_as_long(sharp, network):
+    height, width = 600, 800
+    blurry, _ = moved(sharp)
+    large = jax.image.resize(blurry, (height, width, 3), "linear")
+    assert height * width > ESTIMATION_PIXELS
+    ratio = (ESTIMATION_PIXELS / (height * width)) ** 0.5
+    small = jax.image.resize(large, (round(height * ratio), round(width * ratio), 3), "linear")
+    expected = estimate_flow(network, small).mean((0, 1)) / ratio
+    np.testing.assert_allclose(estimate_flow(network, large).mean((0, 1)), expected, rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "message"),
+    [
+        (np.ones((40, 40, 3), np.uint8), TypeError, "image must be a float array .* got uint8"),
+        (np.ones((40, 40), np.float32), TypeError, r"\[h, w, c\], got float32\[40, 40\]"),
+        (np.ones((40, 40, 4), np.float32), ValueError, "3 channels, got 4; .* drop alpha"),
+        (np.ones((31, 40, 3), np.float32), ValueError, "at least 32 pixels a side, got 40x31"),
+        (np.full((40, 40, 3), 2.0), ValueError, r"finite and in \[0, 1\], got values from 2 to 2"),
+        (np.full((40, 40, 3), np.nan), ValueError, "got values from nan to nan"),
+    ],
+)
+def test_a_photo_that_cannot_be_restored_is_refused(network, image, error, message):
+    with pytest.raises(error, match=message):
+        deblur(image, network)
+
+
+def test_an_unknown_model_is_answered_with_the_shipped_ones():
+    with pytest.raises(
+        FileNotFoundError, match=r"model must be one of \['motion-flow-quickstart'\]"
+    ):
+        load("best")

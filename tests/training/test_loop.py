@@ -1,0 +1,107 @@
+"""The run as a whole: interrupted equals unbroken, records, and clear ends."""
+
+import hashlib
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from deblur_jax.training import checkpoint
+from deblur_jax.training.export import export
+from deblur_jax.training.loop import train
+
+
+def digest(tree):
+    sums = hashlib.sha256()
+    for leaf in jax.tree.leaves(tree):
+        sums.update(np.asarray(leaf).tobytes())
+    return sums.hexdigest()
+
+
+def losses(workdir):
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return {record["step"]: record["loss/total"] for record in map(json.loads, lines)}
+
+
+def run(config, workdir, devices=2):
+    workdir.mkdir(exist_ok=True)
+    return train(config, workdir, devices=jax.devices()[:devices])
+
+
+def test_an_interrupted_run_ends_as_an_unbroken_one_bit_for_bit(smoke_config, tmp_path):
+    unbroken = run(smoke_config(), tmp_path / "unbroken")
+    # The optimizer's schedule knows the length of the whole run, so it is the loop that is cut.
+    cut = smoke_config()
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_at(3, cut, tmp_path / "cut")
+    assert max(losses(tmp_path / "cut")) == 3  # a step after the last checkpoint
+    resumed = run(smoke_config(), tmp_path / "cut")
+    assert digest(resumed) == digest(unbroken)
+    assert losses(tmp_path / "cut") == losses(tmp_path / "unbroken")
+
+
+def interrupt_at(step, config, workdir):
+    from deblur_jax.training import loop
+
+    original = loop.write_metrics
+
+    def write_and_stop(write, number, metrics):
+        original(write, number, metrics)
+        if number == step:
+            raise KeyboardInterrupt
+
+    loop.write_metrics = write_and_stop
+    try:
+        run(config, workdir)
+    finally:
+        loop.write_metrics = original
+
+
+def test_a_finished_run_changes_nothing_when_started_again(smoke_config, tmp_path):
+    first = run(smoke_config(), tmp_path / "run")
+    before = losses(tmp_path / "run")
+    again = run(smoke_config(), tmp_path / "run")
+    assert digest(again) == digest(first)
+    assert losses(tmp_path / "run") == before
+
+
+def test_a_loss_that_is_no_number_stops_the_run(smoke_config, tmp_path):
+    config = smoke_config()
+    config.simulate.noise = float("nan")
+    with pytest.raises(FloatingPointError, match="loss/total is nan at step 1"):
+        run(config, tmp_path / "run")
+
+
+def test_a_checkpoint_of_another_model_is_refused(smoke_config, tmp_path):
+    run(smoke_config(), tmp_path / "run")
+    other = smoke_config()
+    other.model.widths = (4, 4, 12)
+    with pytest.raises(
+        ValueError, match=r"of another model .*Conv_2/bias is \(8,\) there and \(12,\) here"
+    ):
+        run(other, tmp_path / "run")
+
+
+def test_an_unknown_task_is_answered_with_the_known_ones(smoke_config, tmp_path):
+    with pytest.raises(ValueError, match=r"config.task must be one of \['motion_flow'\]"):
+        run(smoke_config(task="flow"), tmp_path / "run")
+
+
+def test_exported_weights_are_those_of_the_checkpoint(smoke_config, tmp_path):
+    from deblur_jax.pretrained import load
+
+    state = run(smoke_config(), tmp_path / "run")
+    card = export(tmp_path / "run", tmp_path / "net.safetensors")
+    network = load(str(tmp_path / "net.safetensors"))
+    assert digest(network.params) == digest(state.params)
+    assert card["step"] == network.card["step"] == 4
+    assert network.model.widths == (4, 4, 8)
+    with pytest.raises(ValueError, match="must end in .safetensors"):
+        export(tmp_path / "run", tmp_path / "net.npz")
+
+
+def test_a_folder_without_a_checkpoint_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no checkpoint; train there first"):
+        checkpoint.load_params(tmp_path)
+    assert not list(tmp_path.iterdir())

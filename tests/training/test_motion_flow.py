@@ -1,0 +1,108 @@
+"""The task of seeing motion: its examples, its losses, its evaluation."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from deblur_jax.models.motion_context import MotionContextNet
+from deblur_jax.models.motion_flow import MotionFlowNet
+from deblur_jax.ops.line_blur import line_blur
+from deblur_jax.training.tasks import motion_flow as task
+
+
+SIMULATE = task.make_simulate(limit=6.0, noise=0.0, border=4)
+NETS = {
+    "doubled_angle": MotionContextNet(widths=(8, 8, 16), blocks=1),
+    "labels": MotionFlowNet(
+        reach=6, widths=(4, 4, 8, 8, 8), initial_weights="he", skip_scales=(1, 1)
+    ),
+}
+
+
+def test_an_example_is_the_photo_blurred_by_the_flow_it_names(key):
+    sharp = jax.random.uniform(key, (40, 40, 3))
+    example = jax.jit(SIMULATE)(key, sharp)
+    assert {name: value.shape for name, value in example.items()} == {
+        "sharp": (32, 32, 3), "blurry": (32, 32, 3), "flow": (32, 32, 2),
+    }  # fmt: skip
+    assert jnp.all(example["flow"][..., 0] >= 0)
+    assert jnp.max(jnp.abs(example["flow"])) <= 6
+    # Away from the cut border the pixels around are known again.
+    again = line_blur(example["sharp"], example["flow"])
+    np.testing.assert_allclose(again[4:-4, 4:-4], example["blurry"][4:-4, 4:-4], atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", sorted(NETS))
+def test_each_net_learns_a_single_batch(kind, key):
+    model = NETS[kind]
+    batch = {"sharp": jax.random.uniform(key, (4, 40, 40, 3))}
+    params = model.init(key, jnp.zeros((1, 32, 32, 3)))["params"]
+    loss_fn = task.make_loss(model, SIMULATE, kind=kind)
+    optimizer = optax.adam(3e-3)
+
+    @jax.jit
+    def step(params, state):
+        (_, terms), grads = jax.value_and_grad(loss_fn, has_aux=True)(params, batch, key)
+        updates, state = optimizer.update(grads, state)
+        return optax.apply_updates(params, updates), state, terms
+
+    state = optimizer.init(params)
+    errors = []
+    for _ in range(150):
+        params, state, terms = step(params, state)
+        errors.append(float(terms["flow/mse_sign_invariant"]))
+    assert errors[-1] < 0.25 * errors[0]
+
+
+def test_an_unknown_loss_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"loss.kind must be one of \['doubled_angle', 'labels'\]"):
+        task.make_loss(NETS["labels"], SIMULATE, kind="squares")
+
+
+class Photos:
+    """Two photos without files."""
+
+    def __init__(self, key):
+        self.paths = [Path("a.png"), Path("b.png")]
+        self._pixels = np.asarray(jax.random.uniform(key, (2, 48, 52, 3)) * 255, np.uint8)
+
+    def __getitem__(self, index):
+        return self._pixels[index]
+
+
+def test_evaluation_averages_over_photos_and_maps_and_draws(key, tmp_path):
+    model = NETS["doubled_angle"]
+    params = model.init(key, jnp.zeros((1, 32, 32, 3)))["params"]  # sees no motion yet
+    metrics = task.evaluate(
+        model, params, Photos(key), SIMULATE, seed=0, workdir=tmp_path, height=44, width=48,
+        maps_per_photo=2, pictures=3,
+    )  # fmt: skip
+    assert metrics["flow/mse"] == pytest.approx(metrics["flow/mse_zero_baseline"])
+    assert 0 < metrics["flow/mse_mean_baseline"] < metrics["flow/mse_zero_baseline"]
+    assert metrics["psnr/true_flow"] > metrics["psnr/blurred"]
+    drawn = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert drawn == ["a-0.png", "a-1.png", "b-0.png"]
+
+
+def test_a_photo_below_the_evaluated_part_is_named(key, tmp_path):
+    photos = Photos(key)
+    photos.paths = photos.paths[:1]
+    with pytest.raises(ValueError, match=r"takes 48x60 pixels of every photo, got 52x48"):
+        task.evaluate(
+            None, None, photos, SIMULATE, seed=0, workdir=tmp_path, height=60, width=48,
+            maps_per_photo=1, pictures=0,
+        )  # fmt: skip
+
+
+def test_motions_are_as_often_mostly_across_as_mostly_down():
+    flows = jax.jit(jax.vmap(lambda key: SIMULATE(key, jnp.ones((16, 16, 3)))["flow"]))(
+        jax.random.split(jax.random.key(0), 64)
+    )
+    means = np.asarray(flows.mean((1, 2)))
+    assert np.sum(np.abs(means[:, 0]) > np.abs(means[:, 1])) > 16
+    assert np.sum(np.abs(means[:, 0]) < np.abs(means[:, 1])) > 16

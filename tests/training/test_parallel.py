@@ -1,0 +1,64 @@
+"""Many devices take the same step as one."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from deblur_jax.training.parallel import check_batch_size, over_devices, replicate, split_batch
+from deblur_jax.training.state import TrainState
+from deblur_jax.training.step import make_train_step
+
+
+def loss_fn(params, batch, key):
+    del key
+    error = batch["x"] @ params["w"] - batch["y"]
+    return jnp.mean(error**2), {"largest": jnp.mean(jnp.abs(error))}
+
+
+def take_steps(devices, loss_fn=loss_fn, count=3):
+    rng = np.random.default_rng(0)
+    optimizer = optax.sgd(0.1, momentum=0.9)
+    params = {"w": jnp.ones((3, 2))}
+    state = TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params))
+    step = over_devices(make_train_step(loss_fn, optimizer, seed=0), devices)
+    state = replicate(state, devices)
+    for _ in range(count):
+        batch = {"x": rng.normal(size=(8, 3)), "y": rng.normal(size=(8, 2))}
+        batch = {name: value.astype(np.float32) for name, value in batch.items()}
+        state, metrics = step(state, split_batch(batch, devices))
+    return state, metrics
+
+
+def test_eight_devices_take_the_same_steps_as_one():
+    one, one_metrics = take_steps(jax.devices()[:1])
+    eight, eight_metrics = take_steps(jax.devices()[:8])
+    np.testing.assert_allclose(eight.params["w"], one.params["w"], rtol=1e-5)
+    for name, value in one_metrics.items():
+        np.testing.assert_allclose(eight_metrics[name], value, rtol=1e-5)
+    assert int(eight.step) == 3
+
+
+def test_the_state_carries_no_device_axis():
+    state, metrics = take_steps(jax.devices()[:2])
+    assert state.params["w"].shape == (3, 2)
+    assert all(value.shape == () for value in metrics.values())
+
+
+def test_every_device_and_step_draws_its_own_randomness():
+    def noisy(params, batch, key):
+        draw = jax.random.uniform(key)
+        return jnp.sum(params["w"]) * 0 + draw, {"squared": draw**2}
+
+    _, first = take_steps(jax.devices()[:8], noisy, count=1)
+    _, second = take_steps(jax.devices()[:8], noisy, count=2)
+    # The mean of the squares is the square of the mean only if all devices drew the same.
+    assert not np.isclose(first["squared"], first["loss/total"] ** 2)
+    assert first["loss/total"] != second["loss/total"]
+
+
+def test_a_batch_that_does_not_divide_is_refused():
+    check_batch_size(16, jax.devices()[:8])
+    with pytest.raises(ValueError, match="got 12 examples for 8 devices; take a multiple of 8"):
+        check_batch_size(12, jax.devices()[:8])
