@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from deblur_jax.ops.linear import inner as inner
     from deblur_jax.ops.linear import normal as normal
     from deblur_jax.ops.linear import operator_norm as operator_norm
+    from deblur_jax.ops.low_rank import factor_grid as factor_grid
+    from deblur_jax.ops.low_rank import factor_kernels as factor_kernels
     from deblur_jax.ops.operators import BasisBlur as BasisBlur
     from deblur_jax.ops.operators import LineBlur as LineBlur
+    from deblur_jax.ops.sharded import sharded_basis_blur as sharded_basis_blur
     from deblur_jax.pretrained import load as load
     from deblur_jax.restore import deblur as deblur
     from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
@@ -43,6 +46,8 @@ _HOMES = {
     "compose": "deblur_jax.ops.linear",
     "deblur": "deblur_jax.restore",
     "dense_blur": "deblur_jax.ops.dense_blur",
+    "factor_grid": "deblur_jax.ops.low_rank",
+    "factor_kernels": "deblur_jax.ops.low_rank",
     "inner": "deblur_jax.ops.linear",
     "line_blur": "deblur_jax.ops.line_blur",
     "load": "deblur_jax.pretrained",
@@ -50,6 +55,7 @@ _HOMES = {
     "operator_norm": "deblur_jax.ops.linear",
     "psnr": "deblur_jax.metrics",
     "shake_kernel": "deblur_jax.simulate.shake_kernels",
+    "sharded_basis_blur": "deblur_jax.ops.sharded",
     "ssim": "deblur_jax.metrics",
     "steepest_descent": "deblur_jax.solvers.steepest_descent",
 }

@@ -38,7 +38,7 @@ OURS = "deblur_jax"
 
 def main() -> None:
     """Runs the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Measures the blur operators.")
     commands = parser.add_subparsers(required=True)
     blur = commands.add_parser("blur", help="basis blur: forward, adjoint, gradient")
     blur.add_argument("--sizes", nargs="+", default=list(SIZES), metavar="HxW")

@@ -12,13 +12,14 @@ Each operation takes nothing and returns NumPy-convertible arrays, finished.
 
 import functools
 import time
+from importlib import import_module
 
 import numpy as np
 
 
 def torch_convolution(image, kernels, mixing, probe):
     """PyTorch: `conv2d` with one output channel for each kernel, then the mixture."""
-    import torch
+    torch = import_module("torch")
 
     functional = torch.nn.functional
     x, k, m, y = _torch_arrays(image, kernels, mixing, probe)
@@ -35,7 +36,7 @@ def torch_convolution(image, kernels, mixing, probe):
 
 def torch_transform(image, kernels, mixing, probe):
     """PyTorch: real transforms of the whole image at a good size, one kernel at a time."""
-    import torch
+    torch = import_module("torch")
     from scipy.fft import next_fast_len
 
     x, k, m, y = _torch_arrays(image, kernels, mixing, probe)
@@ -64,26 +65,26 @@ def torch_transform(image, kernels, mixing, probe):
 
 def deepinv(image, kernels, mixing, probe, *, use_fft: bool):
     """DeepInverse's spatially varying blur, with the mask after the convolution."""
-    import torch
-    from deepinv.physics.functional import product_convolution2d as forward_of
-    from deepinv.physics.functional import product_convolution2d_adjoint as adjoint_of
+    torch = import_module("torch")
+    functional = import_module("deepinv.physics.functional")
 
     arrays = (image, kernels[:, ::-1, ::-1], mixing, probe)  # it convolves, where we correlate
     x, k, m, y = _torch_arrays(*arrays)
     x, y = x[:, 0][None], y[:, 0][None]  # [1, c, h, w]
-    options = {"padding": "constant", "use_fft": use_fft, "mask_first": False}
-    if use_fft:  # the transformed kind pads with valid alone
-        radius = kernels.shape[-1] // 2
-        options["padding"] = "valid"
+    # The transformed kind knows no dark frame, so it is given one.
+    radius = kernels.shape[-1] // 2 if use_fft else 0
+    padding = "valid" if use_fft else "constant"
+    options = {"padding": padding, "use_fft": use_fft, "mask_first": False}
 
     def forward(x, k, m):
-        if use_fft:
-            x = torch.nn.functional.pad(x, (radius,) * 4)
-        return forward_of(x, m[None, 0, None], k[None, None], **options)
+        x = torch.nn.functional.pad(x, (radius,) * 4)
+        return functional.product_convolution2d(x, m[None, 0, None], k[None, None], **options)
 
     def adjoint():
-        spread = adjoint_of(y, m[None, 0, None], k[None, None], **options)
-        return spread[..., radius:-radius, radius:-radius] if use_fft else spread
+        spread = functional.product_convolution2d_adjoint(
+            y, m[None, 0, None], k[None, None], **options
+        )
+        return spread[..., radius : radius + y.shape[-2], radius : radius + y.shape[-1]]
 
     return _torch_operations(forward, adjoint, x, k, m, y, channel_axis=1)
 
@@ -171,7 +172,7 @@ def jax_operations(forward, arrays, probe):
 
 def _torch_arrays(image, kernels, mixing, probe):
     """Returns torch arrays `[c, 1, h, w]`, `[k, s, s]`, `[1, k, h, w]`, `[c, 1, h, w]`."""
-    import torch
+    torch = import_module("torch")
 
     def channels_first(array):
         return torch.from_numpy(np.ascontiguousarray(np.moveaxis(array, 2, 0)))
@@ -186,7 +187,7 @@ def _torch_arrays(image, kernels, mixing, probe):
 
 
 def _torch_operations(forward, adjoint, x, k, m, y, *, channel_axis: int = 0):
-    import torch
+    torch = import_module("torch")
 
     def to_ours(array):
         return array.squeeze(1 - channel_axis).movedim(0, -1)

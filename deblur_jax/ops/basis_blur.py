@@ -69,7 +69,7 @@ def basis_blur(
         Carbajal et al., "Non-uniform Motion Blur Kernel Estimation via Adaptive Decomposition",
         arXiv:2102.01026, eq. 2 (gather order).
     """
-    _check(kernels, order, padding, method, precision)
+    check_options("basis_blur", kernels, order, padding, method, precision)
     dtype = jnp.result_type(image, kernels, mixing)
     compute = jnp.float32 if dtype.itemsize < 4 else dtype  # half precision has no transforms
     image, kernels, mixing = (jnp.asarray(x, compute) for x in (image, kernels, mixing))
@@ -78,7 +78,7 @@ def basis_blur(
     radius = kernels.shape[-1] // 2
     if order == "scatter":
         mixing = pad(mixing, radius, padding)
-    blur = _differentiable(order, method, precision)
+    blur = padded_blur(order, method, precision)
     return blur(pad(image, radius, padding), kernels, mixing).astype(dtype)
 
 
@@ -94,8 +94,9 @@ def choose_method(side: int, basis: int, backend: str) -> str:
     return "pixelwise" if backend == "cpu" and side**2 <= 28 * (pairs + 1.5) else "fft"
 
 
-def _check(kernels, order: str, padding: str, method: str, precision: str) -> None:
-    check_padding("basis_blur", padding)
+def check_options(function, kernels, order, padding, method, precision) -> None:
+    """Raises a ValueError that names `function` for an unknown option or kernels of even side."""
+    check_padding(function, padding)
     options = (
         ("order", order, ORDERS),
         ("method", method, METHODS),
@@ -103,18 +104,20 @@ def _check(kernels, order: str, padding: str, method: str, precision: str) -> No
     )
     for name, value, known in options:
         if value not in known:
-            raise ValueError(f"basis_blur: {name} must be one of {list(known)}, got {value!r}")
+            raise ValueError(f"{function}: {name} must be one of {list(known)}, got {value!r}")
     side = kernels.shape[-1]
     if side % 2 == 0:
         raise ValueError(
-            f"basis_blur: kernels must have odd sides so that a centre tap exists, "
+            f"{function}: kernels must have odd sides so that a centre tap exists, "
             f"got {side}x{side}; pad them with a row and a column of zeros"
         )
 
 
 @functools.cache
-def _differentiable(order: str, method: str, precision: str):
+def padded_blur(order: str, method: str, precision: str):
     """Returns `blur(padded image, kernels, mixing)`, whose derivatives are by transforms.
+
+    In scatter order the mixing is padded like the image.
 
     Reverse-mode derivatives of sums of shifts and of convolutions are ten times slower on a
     CPU than the forward pass. The derivatives of the transforms are transforms; they are the same

@@ -20,8 +20,10 @@ from deblur_jax.ops.tiling import Cut, fold, join, plan, split, unfold
 
 # The largest tile. On a CPU three complex channels of a tile stay near the core; elsewhere
 # launching many small transforms costs more than memory does.
-TILE_PIXELS = {"cpu": 100_000}
+TILE_PIXELS = {"cpu": 110_000}
 TILE_PIXELS_ELSEWHERE = 4_000_000
+# A loop over so few pairs is written out: on a CPU a transform inside a loop has one core.
+UNROLLED_PAIRS = 4
 
 
 def filter_then_mix(
@@ -57,7 +59,7 @@ def filter_then_mix(
             return total + mixed, None
 
         blank = jnp.zeros((tile.shape[0], rows.block, columns.block), tile.dtype)
-        return lax.scan(add_pair, blank, (transfers, _pairs(mixing_tile)))[0]
+        return _scan_pairs(add_pair, blank, transfers, mixing_tile)
 
     blocks = _map_tiles(filter_tile, tiles, mixing, rows, columns)
     return jnp.moveaxis(join(join(blocks, 3, width), 1, height), 0, 2)
@@ -92,8 +94,7 @@ def mix_then_filter(
             return spectrum + transfer[None] * jnp.fft.fft2(pair, (rows.tile, columns.tile)), None
 
         blank = jnp.zeros((channels, rows.tile, columns.tile), transfers.dtype)
-        spectrum, _ = lax.scan(add_pair, blank, (transfers, _pairs(mixing_tile)))
-        return jnp.fft.ifft2(spectrum).real
+        return jnp.fft.ifft2(_scan_pairs(add_pair, blank, transfers, mixing_tile)).real
 
     tiles = _map_tiles(filter_tile, blocks, mixing, rows, columns)
     blurred = fold(fold(tiles, 3, columns), 1, rows)[:, reach:height, reach:width]
@@ -111,9 +112,15 @@ def _spectra(kernels: jax.Array, height: int, width: int) -> jax.Array:
     return jnp.fft.fft2(lax.complex(pairs[:, 0], -pairs[:, 1]), (height, width))
 
 
-def _pairs(mixing: jax.Array) -> jax.Array:
-    """Returns mixing maps `[h, w, k]` as pairs `[pairs, 2, h, w]`."""
-    return _even(jnp.moveaxis(mixing, 2, 0)).reshape(-1, 2, *mixing.shape[:2])
+def _scan_pairs(step, start: jax.Array, transfers: jax.Array, mixing: jax.Array) -> jax.Array:
+    """Returns the last carry of `step` over the pairs of kernels and of maps `[h, w, k]`."""
+    pairs, basis = transfers.shape[0], mixing.shape[2]
+    # A product with ones and zeros: it rearranges the maps, adds the missing one, and is faster
+    # than a transposition and a copy.
+    select = jnp.eye(2 * pairs, basis, dtype=mixing.dtype)
+    maps = lax.dot_general(select, mixing, (((1,), (2,)), ((), ())), precision="highest")
+    maps = maps.reshape(pairs, 2, *mixing.shape[:2])
+    return lax.scan(step, start, (transfers, maps), unroll=pairs <= UNROLLED_PAIRS)[0]
 
 
 def _even(array: jax.Array) -> jax.Array:
@@ -137,6 +144,8 @@ def _map_tiles(function, tiles: jax.Array, mixing: jax.Array, rows: Cut, columns
     Returns:
         The results, `[columns.count, rows.count, ...]`.
     """
+    if rows.count == columns.count == 1:
+        return function(tiles[0, 0], mixing)[None, None]
 
     def map_row(inputs):
         row_tiles, row_mixing = inputs

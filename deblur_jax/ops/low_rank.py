@@ -1,0 +1,100 @@
+"""From many kernels to a few: principal components of a kernel field, with the error they leave.
+
+    kernels[p] ~ mean + sum_k weights[p, k] * component[k]
+
+The mean is the first basis kernel and its map is one everywhere. If all kernels have the same
+sum, the components have sum zero and every approximate kernel keeps that sum exactly, so no
+brightness is lost however few components are kept.
+
+A field of point-spread functions, as astronomers and microscopists measure them, becomes a field
+of our correlation kernels when each is turned by 180 degrees; if it is known at the sources of
+light, the blur is `order="scatter"`.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Float
+
+from deblur_jax.typing import Array, PixelKernels, typechecked
+
+
+@typechecked
+def factor_kernels(kernels: PixelKernels, *, basis: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Returns the basis kernels and maps closest to a kernel for every pixel.
+
+    Args:
+        kernels: `[h, w, s, s]`, for `dense_blur`. A coarse grid of kernels will do as well.
+        basis: number of basis kernels, the mean included; at most `s * s + 1`.
+
+    Returns:
+        kernels `[k, s, s]` and mixing `[h, w, k]` for `basis_blur`, and the root mean square
+        of what is lost relative to that of the kernels, a scalar measured on the result.
+
+    Raises:
+        ValueError: if `basis` is out of range.
+    """
+    height, width, side, _ = kernels.shape
+    if not 1 <= basis <= side**2 + 1:
+        raise ValueError(
+            f"factor_kernels: basis must be from 1 to {side**2 + 1} for {side}x{side} kernels, "
+            f"got {basis}"
+        )
+    rows = jnp.asarray(kernels).reshape(height * width, side**2)
+    mean = jnp.mean(rows, axis=0)
+    rest = rows - mean[None]
+    # The right singular vectors of `rest`, largest first, from its small square.
+    _, vectors = jnp.linalg.eigh(jnp.matmul(rest.T, rest, precision="highest"))
+    components = vectors[:, ::-1][:, : basis - 1]
+    weights = jnp.matmul(rest, components, precision="highest")
+    lost = rest - jnp.matmul(weights, components.T, precision="highest")
+    error = jnp.linalg.norm(lost) / jnp.linalg.norm(rows)
+    factors = jnp.concatenate([mean[None], components.T]).reshape(basis, side, side)
+    mixing = jnp.concatenate([jnp.ones_like(rows[:, :1]), weights], axis=1)
+    return factors, mixing.reshape(height, width, basis), error
+
+
+@typechecked
+def factor_grid(
+    grid: Float[Array, "rows columns s s"], *, height: int, width: int, basis: int
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Returns basis kernels and maps for a frame from kernels known on a coarse grid.
+
+    The grid divides the frame into equal cells and its kernels belong to the cells' centres.
+    Between the centres the weights are interpolated linearly, which interpolates the kernels;
+    outside they are those of the nearest centre.
+
+    Args:
+        grid: `[rows, columns, s, s]`.
+        height: of the frame, pixels.
+        width: of the frame, pixels.
+        basis: number of basis kernels, the mean included.
+
+    Returns:
+        kernels `[k, s, s]` and mixing `[height, width, k]` for `basis_blur`, and the error at
+        the grid's kernels as `factor_kernels` gives it.
+
+    Raises:
+        ValueError: if `basis` is out of range, or the frame smaller than the grid.
+    """
+    rows, columns = grid.shape[:2]
+    if height < rows or width < columns:
+        raise ValueError(
+            f"factor_grid: height and width must be at least those of the grid, "
+            f"{rows}x{columns}, got {height}x{width}"
+        )
+    kernels, weights, error = factor_kernels(grid, basis=basis)
+    by_rows = _interpolate(weights, height)
+    mixing = jnp.swapaxes(_interpolate(jnp.swapaxes(by_rows, 0, 1), width), 0, 1)
+    return kernels, mixing, error
+
+
+def _interpolate(weights: jax.Array, length: int) -> jax.Array:
+    """Returns the first axis, values at the centres of cells, sampled at `length` pixels."""
+    cells = weights.shape[0]
+    position = (jnp.arange(length, dtype=weights.dtype) + 0.5) * (cells / length) - 0.5
+    distance = jnp.abs(
+        jnp.clip(position, 0.0, cells - 1.0)[:, None] - jnp.arange(cells, dtype=weights.dtype)[None]
+    )
+    shares = jnp.maximum(1.0 - distance, 0.0)
+    return lax.dot_general(shares, weights, (((1,), (0,)), ((), ())), precision="highest")

@@ -1,0 +1,103 @@
+"""Basis blur of one large image that is spread over several devices by rows.
+
+Every device blurs its own rows. For that it needs the `radius` rows above and below, its halo,
+which its neighbours send; the outermost devices make theirs by the padding. So the traffic is two
+strips of rows for each device, and no device ever holds the whole image.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.sharding import Mesh, PartitionSpec
+
+from deblur_jax.ops.basis_blur import check_options, choose_method, padded_blur
+from deblur_jax.ops.boundary import pad
+from deblur_jax.typing import Image, Kernels, Mixing, typechecked
+
+
+@typechecked
+def sharded_basis_blur(
+    image: Image,
+    kernels: Kernels,
+    mixing: Mixing,
+    *,
+    mesh: Mesh,
+    order: str = "gather",
+    padding: str = "reflect",
+    method: str = "auto",
+    precision: str = "highest",
+) -> jax.Array:
+    """Blurs `image` as `basis_blur` does, its rows spread over the devices of `mesh`.
+
+    It may be used inside `jit` and is differentiable like `basis_blur`.
+
+    Args:
+        image: `[h, w, c]`; `h` is a multiple of the number of devices.
+        kernels: `[k, s, s]` with `s` odd, copied to every device.
+        mixing: `[h, w, k]`, spread like the image.
+        mesh: devices along one axis.
+        order: as for `basis_blur`.
+        padding: as for `basis_blur`.
+        method: as for `basis_blur`.
+        precision: as for `basis_blur`.
+
+    Returns:
+        The blurred image, `[h, w, c]`, its rows spread over the devices.
+
+    Raises:
+        ValueError: if the mesh has several axes, if `h` is not a multiple of the number of
+            devices or a device would have no more rows than the radius, or for an option.
+    """
+    check_options("sharded_basis_blur", kernels, order, padding, method, precision)
+    radius, devices = kernels.shape[-1] // 2, mesh.size
+    rows = image.shape[0] // devices
+    if len(mesh.axis_names) != 1:
+        raise ValueError(
+            f"sharded_basis_blur: mesh must have one axis, got {list(mesh.axis_names)}"
+        )
+    if image.shape[0] % devices:
+        raise ValueError(
+            f"sharded_basis_blur: image must have a multiple of {devices} rows, one share for "
+            f"each device, got {image.shape[0]}; pad it"
+        )
+    if rows <= radius:
+        raise ValueError(
+            f"sharded_basis_blur: kernels of radius {radius} need more than {radius} rows on each "
+            f"device, got {rows}; use fewer devices"
+        )
+    if method == "auto":
+        method = choose_method(kernels.shape[-1], kernels.shape[0], jax.default_backend())
+    (axis,) = mesh.axis_names
+    extend = functools.partial(_extended, radius=radius, padding=padding, axis=axis, size=devices)
+    blur = padded_blur(order, method, precision)
+
+    def blur_rows(image, kernels, mixing):
+        return blur(extend(image), kernels, extend(mixing) if order == "scatter" else mixing)
+
+    by_rows, everywhere = PartitionSpec(axis), PartitionSpec()
+    spread = jax.shard_map(
+        blur_rows,
+        mesh=Mesh(mesh.devices, mesh.axis_names),  # so that inputs of any sharding are accepted
+        in_specs=(by_rows, everywhere, by_rows),
+        out_specs=by_rows,
+        check_vma=False,  # the loops inside start from constants, which vary on no device
+    )
+    return spread(jnp.asarray(image), jnp.asarray(kernels), jnp.asarray(mixing))
+
+
+def _extended(rows: jax.Array, *, radius: int, padding: str, axis: str, size: int) -> jax.Array:
+    """Returns a device's rows, padded at the sides and with the halos of its neighbours."""
+    if radius == 0:
+        return rows
+    own = pad(rows, radius, padding)
+    inner = own[radius:-radius]
+    down = [(device, (device + 1) % size) for device in range(size)]
+    above = lax.ppermute(inner[-radius:], axis, down)
+    below = lax.ppermute(inner[:radius], axis, [(to, start) for start, to in down])
+    if padding != "wrap":  # the ring has brought the other end of the frame
+        place = lax.axis_index(axis)
+        above = jnp.where(place == 0, own[:radius], above)
+        below = jnp.where(place == size - 1, own[-radius:], below)
+    return jnp.concatenate([above, inner, below])

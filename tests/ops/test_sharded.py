@@ -1,0 +1,54 @@
+"""Sharded blur: eight devices draw what one draws."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from deblur_jax import basis_blur, sharded_basis_blur
+from tests.ops.test_basis_blur import sample
+
+
+@pytest.fixture
+def mesh():
+    return jax.make_mesh((8,), ("rows",))
+
+
+@pytest.mark.parametrize("order", ["gather", "scatter"])
+@pytest.mark.parametrize("padding", ["reflect", "wrap"])
+@pytest.mark.parametrize("method", ["fft", "pixelwise"])
+def test_eight_devices_equal_one(key, mesh, order, padding, method):
+    arrays = sample(key, 32, 9, 7, basis=2)
+    options = {"order": order, "padding": padding, "method": method}
+    blurred = jax.jit(partial(sharded_basis_blur, mesh=mesh, **options))(*arrays)
+    assert len(blurred.sharding.device_set) == 8
+    np.testing.assert_allclose(blurred, basis_blur(*arrays, **options), atol=1e-12)
+
+
+def test_gradients_on_eight_devices_equal_those_on_one(key, mesh):
+    arrays = sample(key, 24, 7, 5, basis=2)
+
+    def gradients(blur):
+        return jax.jit(jax.grad(lambda *a: jnp.sum(jnp.sin(blur(*a))), (0, 1, 2)))(*arrays)
+
+    spread = gradients(partial(sharded_basis_blur, mesh=mesh))
+    for gradient, expected in zip(spread, gradients(basis_blur), strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_rows_that_do_not_divide_are_refused(key, mesh):
+    with pytest.raises(ValueError, match=r"image must have a multiple of 8 rows.* got 31; pad it"):
+        sharded_basis_blur(*sample(key, 31, 9, 3), mesh=mesh)
+
+
+def test_a_halo_larger_than_a_share_is_refused(key, mesh):
+    with pytest.raises(ValueError, match="need more than 2 rows on each device, got 2; use fewer"):
+        sharded_basis_blur(*sample(key, 16, 9, 5), mesh=mesh)
+
+
+def test_a_mesh_of_two_axes_is_refused(key):
+    mesh = jax.make_mesh((4, 2), ("rows", "columns"))
+    with pytest.raises(ValueError, match=r"mesh must have one axis, got \['rows', 'columns'\]"):
+        sharded_basis_blur(*sample(key, 16, 9, 3), mesh=mesh)
