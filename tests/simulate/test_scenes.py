@@ -114,7 +114,7 @@ def test_a_sliding_camera_moves_everything_alike_into_the_next_frame(key):
 
 
 def test_light_adds_up_and_not_display_values(key):
-    photos = smooth_photos(key)
+    photos = smooth_photos(key, 2)
     shown = jax.jit(partial(draw, camera=dataclasses.replace(QUIET, transfer=2.2)))(key, photos)
     light = jax.jit(draw)(key, to_light(photos, 2.2))
     np.testing.assert_allclose(to_light(shown.blurry, 2.2), light.blurry, atol=1e-4)
