@@ -65,7 +65,7 @@ def read_pair(files: PairFiles) -> Pair:
                 f"{_size(pair['blurry'])} as in {files.blurry}"
             )
     if files.kernel is not None:
-        pair["kernel"] = _read_kernel(files.kernel)
+        pair["kernel"] = read_kernel(files.kernel)
     return pair
 
 
@@ -73,7 +73,12 @@ def _size(image: np.ndarray) -> str:
     return f"{image.shape[1]}x{image.shape[0]}"
 
 
-def _read_kernel(path: Path) -> np.ndarray:
+def read_kernel(path: Path) -> np.ndarray:
+    """Reads a kernel of odd side from a .npy file, `[s, s]` or `[k, s, s]` float32.
+
+    Raises:
+        ValueError: if the file is damaged, or is not such an array, or holds NaN.
+    """
     try:
         kernel = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

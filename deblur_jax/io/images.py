@@ -102,6 +102,20 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
     return np.array(upright, np.uint8)
 
 
+def read_grey(path: str | os.PathLike) -> np.ndarray:
+    """Reads an image of any kind as `[h, w]` uint8, upright: a mask, say.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not an image or is cut short.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; give the path of an image")
+    with _named_damage(path), Image.open(path) as image:
+        return np.array(ImageOps.exif_transpose(image).convert("L"), np.uint8)
+
+
 def _kind_of_pixels(path: Path, image: Image.Image) -> str:
     if "A" in image.getbands() or "transparency" in image.info:
         return "with transparency"
