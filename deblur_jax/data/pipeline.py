@@ -10,15 +10,27 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import grain
 import numpy as np
 
 from deblur_jax.data.augment import RandomPairCrop
-from deblur_jax.data.pairs import PairSource
+from deblur_jax.data.pairs import Pair
 from deblur_jax.data.sources import PhotoSource
+
+
+class Pairs(Protocol):
+    """Pairs by index: arrays by name, among them `blurry` and `sharp`, `[h, w, 3]` uint8."""
+
+    def __len__(self) -> int:
+        """Returns how many there are."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Pair:
+        """Returns one."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +123,7 @@ def training_batches(
 
 
 def pair_batches(
-    source: PairSource,
+    source: Pairs,
     *,
     seed: int,
     crop: int,
@@ -125,7 +137,8 @@ def pair_batches(
     """Returns an endless iterator over this process's share of batches of pairs.
 
     Args:
-        source: the pairs; each side at least `crop`.
+        source: the pairs by index, `data.pairs.PairSource` or a prepared data set; each side at
+            least `crop`.
         seed: of the order and the crops.
         crop: side of the crops in pixels.
         batch_size: crops in a batch over all processes.

@@ -12,6 +12,8 @@ from scipy.io import savemat
 
 from deblur_jax.data.builders.manual import PreparedSource
 from deblur_jax.data.builders.registry import BUILDERS, prepare
+from deblur_jax.data.pairs import folder_pairs
+from deblur_jax.data.pipeline import pair_batches
 from deblur_jax.io.flow import write_flow
 from deblur_jax.io.images import read_rgb
 
@@ -304,6 +306,20 @@ def test_a_turned_photo_is_stored_upright(tree):
     found = read(tree, "folders", "train")["a"]["blurry"]
     assert found.shape == (8, 6, 3)
     np.testing.assert_array_equal(found, tree.pixels["blur/a.jpg"])
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_prepared_data_set_gives_the_batches_of_its_folders(tree, workers):
+    for kind in ("blur", "sharp"):
+        tree.image(f"{kind}/a.png", size=(9, 12))
+    prepared = PreparedSource(prepare("folders", tree.root, tree.root.parent / "records"), "train")
+    options = {"seed": 1, "crop": 6, "batch_size": 2, "workers": workers}
+    one, other = (
+        next(pair_batches(source, **options)) for source in (prepared, folder_pairs(tree.root))
+    )
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name])
 
 
 @pytest.mark.parametrize("name", sorted(BUILDERS))
