@@ -8,6 +8,7 @@ reads at random. No network and no TensorFlow is used.
 import dataclasses
 import hashlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from deblur_jax.data.builders.fields import PAIR, Field, in_words
-from deblur_jax.data.pairs import ON_BAD
+from deblur_jax.data.pairs import ON_BAD, THREADS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,7 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         LAYOUT: what the folder must hold, as words for a message.
         source: the folder.
         variant: one of `VARIANTS`.
-        skipped: one line for each example left out, after preparing with `on_bad="skip"`.
+        problems: one line for each file that `find` could not make an example of.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -95,12 +96,6 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Returns what an example holds; a blurry and a sharp image unless said otherwise."""
         return PAIR
 
-    @property
-    def skipped(self) -> tuple[str, ...]:
-        """What was left out when the data set was prepared, one line for each example."""
-        metadata: Any = self.info.metadata
-        return tuple(metadata["skipped"])
-
     def _digest(self) -> str:
         """Names the files by their places, sizes and times of change."""
         digest = hashlib.sha256("\n".join(self.problems).encode())
@@ -122,30 +117,34 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
+        """Looks at every file, so that nothing is written before all that is wrong is known."""
         del dl_manager
-        last = list(self.splits_found)[-1]
-        found = list(self.problems)
-        return {
-            split: self._generate_examples(examples, found, split == last)
-            for split, examples in self.splits_found.items()
-        }
-
-    def _generate_examples(self, examples: list[Example], problems: list[str], last: bool):
-        for example in examples:
-            try:
-                record = self._record(example)
-            except (OSError, ValueError) as error:
-                problems.append(str(error))
-            else:
-                yield example.name, record
-        if not (last and problems):
-            return
+        problems, good = list(self.problems), {}
+        with ThreadPoolExecutor(THREADS) as pool:
+            for split, examples in self.splits_found.items():
+                looks = list(pool.map(self._look, examples))
+                problems += [look for look in looks if look]
+                good[split] = [
+                    example for example, look in zip(examples, looks, strict=True) if not look
+                ]
         listed = "\n".join(problems)
-        if self.on_bad == "stop":
+        if problems and (self.on_bad == "stop" or not any(good.values())):
             raise ValueError(f"these files cannot be used; mend or remove them:\n{listed}")
-        metadata: Any = self.info.metadata
-        metadata["skipped"] = problems
-        print(f"{len(problems)} examples skipped:\n{listed}", file=sys.stderr, flush=True)
+        if problems:
+            metadata: Any = self.info.metadata
+            metadata["skipped"] = problems
+            print(f"{len(problems)} examples skipped:\n{listed}", file=sys.stderr, flush=True)
+        return {split: self._generate_examples(found) for split, found in good.items() if found}
+
+    def _look(self, example: Example) -> str | None:
+        """Returns what is wrong with an example, or None."""
+        try:
+            self._record(example)
+        except (OSError, ValueError) as error:
+            return str(error)
+
+    def _generate_examples(self, examples: list[Example]):
+        return ((example.name, self._record(example)) for example in examples)
 
     def _record(self, example: Example) -> dict[str, Any]:
         record, first, size = {"id": example.name}, None, None
@@ -199,17 +198,25 @@ def folders(root: Path) -> list[Path]:
 
 
 class PreparedSource:
-    """A prepared data set's examples by index, as NumPy arrays by name."""
+    """A prepared data set's examples by index, as NumPy arrays by name.
 
-    def __init__(self, builder: ManualBuilder, split: str):
+    Attributes:
+        skipped: what was left out when the data set was prepared, one line for each example.
+    """
+
+    def __init__(self, folder: str | Path, split: str):
         """Opens a split.
 
         Args:
-            builder: has been prepared.
+            folder: what `prepare` returned; the downloaded files are not needed.
             split: its name, or a part of it such as "train[:50%]".
         """
-        open_split: Any = builder.as_data_source
+        # Not the builder that wrote them: it could not be sent to worker processes.
+        open_split: Any = tfds.builder_from_directory(str(folder)).as_data_source
         self.records = open_split(split=split)
+        metadata = tfds.core.MetadataDict()
+        metadata.load_metadata(str(folder))
+        self.skipped = tuple(metadata["skipped"])
 
     def __len__(self) -> int:
         return len(self.records)

@@ -29,8 +29,8 @@ def prepare(
     *,
     variant: str | None = None,
     on_bad: str = "stop",
-) -> ManualBuilder:
-    """Prepares a data set unless it has been, and returns its builder.
+) -> Path:
+    """Prepares a data set unless it has been, and returns its folder, for `PreparedSource`.
 
     Args:
         name: one of `BUILDERS`.
@@ -47,4 +47,4 @@ def prepare(
         raise ValueError(f"name must be one of {sorted(BUILDERS)}, got {name!r}")
     builder = BUILDERS[name](source, data_dir, variant=variant, on_bad=on_bad)
     builder.download_and_prepare()
-    return builder
+    return Path(builder.data_dir)

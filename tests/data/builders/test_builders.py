@@ -52,8 +52,8 @@ def tree(tmp_path):
 
 
 def read(tree, name, split, **options):
-    builder = prepare(name, tree.root, tree.root.parent / "records", **options)
-    source = PreparedSource(builder, split)
+    folder = prepare(name, tree.root, tree.root.parent / "records", **options)
+    source = PreparedSource(folder, split)
     return {source.name(i): source[i] for i in range(len(source))}
 
 
@@ -282,10 +282,22 @@ def test_preparing_skips_with_a_count_that_is_kept(tree, capsys):
     found = read(tree, "gopro", "train", on_bad="skip")
     assert found.keys() == {"GOPR0001_00_00/000004"}
     assert "4 examples skipped:" in capsys.readouterr().err
-    builder = prepare("gopro", tree.root, tree.root.parent / "records", on_bad="skip")
-    assert len(builder.skipped) == 4
-    for line, problem in zip(builder.skipped, problems, strict=True):
+    folder = prepare("gopro", tree.root, tree.root.parent / "records", on_bad="skip")
+    skipped = PreparedSource(folder, "train").skipped
+    assert len(skipped) == 4
+    for line, problem in zip(skipped, problems, strict=True):
         assert line.startswith(problem)
+
+
+def test_a_split_of_which_nothing_is_left_is_left_out_when_skipping(tree):
+    for split in ("train", "test"):
+        for kind in ("blur", "sharp"):
+            tree.image(f"{split}/GOPR0001_00_00/{kind}/000000.png")
+    (tree.root / "test/GOPR0001_00_00/sharp/000000.png").unlink()
+    assert len(read(tree, "gopro", "train", on_bad="skip")) == 1
+    (tree.root / "train/GOPR0001_00_00/sharp/000000.png").unlink()
+    with pytest.raises(ValueError, match="these files cannot be used"):
+        read(tree, "gopro", "train", on_bad="skip")
 
 
 def test_changed_files_are_prepared_anew(tree):
@@ -350,8 +362,8 @@ def test_neither_preparing_nor_reading_needs_tensorflow(tree):
         "import sys\n"
         "from deblur_jax.data.builders.manual import PreparedSource\n"
         "from deblur_jax.data.builders.registry import prepare\n"
-        "builder = prepare('folders', sys.argv[1], sys.argv[2])\n"
-        "print(PreparedSource(builder, 'train')[0]['sharp'].shape, 'tensorflow' in sys.modules)\n"
+        "folder = prepare('folders', sys.argv[1], sys.argv[2])\n"
+        "print(PreparedSource(folder, 'train')[0]['sharp'].shape, 'tensorflow' in sys.modules)\n"
     )
     command = [sys.executable, "-c", code, str(tree.root), str(tree.root.parent / "records")]
     root = Path(__file__).parents[3]
