@@ -21,14 +21,14 @@ def turned(pair: Pair, quarters: int, mirror: bool) -> Pair:
     """Turns a pair counter-clockwise by quarters of a circle, then reflects it left-right.
 
     Args:
-        pair: `[h, w, c]` arrays by name; of them `flow` is `[h, w, 2]`, and `kernel` is `[s, s]`
-            or `[k, s, s]`.
+        pair: `[h, w, c]` arrays by name; of them `flow` is `[h, w, 2]`, and `kernels` is
+            `[k, s, s]`.
         quarters: how many quarter turns.
         mirror: whether to reflect.
     """
     moved = {}
     for name, array in pair.items():
-        rows, columns = (0, 1) if name in MAPS else (array.ndim - 2, array.ndim - 1)
+        rows, columns = (0, 1) if name in MAPS else (1, 2)
         array = np.rot90(array, quarters, (rows, columns))
         moved[name] = np.flip(array, columns) if mirror else array
     if "flow" in moved:
@@ -56,6 +56,11 @@ class RandomPairCrop(grain.transforms.RandomMap):
     ) -> Pair:
         """Returns the pair with images `[size, size, 3]` float32 in [0, 1]."""
         height, width = element["blurry"].shape[:2]
+        if min(height, width) < self.size:
+            raise ValueError(
+                f"a crop of {self.size} pixels does not fit in a pair of {width}x{height}; "
+                "make batches.crop smaller or leave the pair out"
+            )
         row, column = rng.integers(height - self.size + 1), rng.integers(width - self.size + 1)
         crop = {
             name: array[row : row + self.size, column : column + self.size]

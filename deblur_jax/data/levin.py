@@ -10,12 +10,12 @@ from deblur_jax.io.flow import read_mat
 def read_levin(path: str | Path) -> dict[str, np.ndarray]:
     """Reads one of the data set's files, `im05_flit01.mat` or the like.
 
-    `blurry` is `sharp` correlated with `kernel`, up to noise and a shift of a few pixels that
+    `blurry` is `sharp` correlated with `kernels`, up to noise and a shift of a few pixels that
     differs from kernel to kernel: align before comparing.
 
     Returns:
-        `sharp` and `blurry`, `[h, w, 1]`, and `kernel`, `[s, s]`, a correlation kernel with odd
-        `s` and sum one; float32.
+        `sharp` and `blurry`, `[h, w, 1]`, and `kernels`, `[1, s, s]`, a correlation kernel with
+        odd `s` and sum one; float32.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -43,4 +43,4 @@ def read_levin(path: str | Path) -> dict[str, np.ndarray]:
             "a square of odd side and a positive sum"
         )
     images = {name: image[..., None] for name, image in found.items()}
-    return {**images, "kernel": kernel / kernel.sum()}
+    return {**images, "kernels": (kernel / kernel.sum())[None]}

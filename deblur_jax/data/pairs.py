@@ -1,11 +1,11 @@
 """Blurry and sharp images of the same scenes, from plain folders, by index.
 
     FOLDER/blur/NAME.png      FOLDER/sharp/NAME.jpg
-    FOLDER/flow/NAME.flo      FOLDER/kernel/NAME.npy      both optional
+    FOLDER/flow/NAME.flo      FOLDER/kernels/NAME.npy      both optional
 
 Files belong together by their name without its ending; folders within `blur` have their like in
-`sharp`. `flow` and `kernel`, where they exist, hold a file for every pair. Kernels are correlation
-kernels, `[s, s]` or `[k, s, s]` with odd `s`.
+`sharp`. `flow` and `kernels`, where they exist, hold a file for every pair. Kernels are
+correlation kernels, one `[s, s]` or several `[k, s, s]` with odd `s`.
 """
 
 import collections
@@ -28,7 +28,7 @@ KINDS = {  # folder -> the endings of its files
     "blur": images.SUFFIXES,
     "sharp": images.SUFFIXES,
     "flow": flow.SUFFIXES,
-    "kernel": (".npy",),
+    "kernels": (".npy",),
 }
 ON_BAD = ("stop", "skip")
 THREADS = 4  # decode at the same time while every file is looked at
@@ -36,20 +36,20 @@ THREADS = 4  # decode at the same time while every file is looked at
 
 @dataclasses.dataclass(frozen=True)
 class PairFiles:
-    """The files of one pair: `blurry` and `sharp`, and `flow` and `kernel` or None."""
+    """The files of one pair: `blurry` and `sharp`, and `flow` and `kernels` or None."""
 
     blurry: Path
     sharp: Path
     flow: Path | None = None
-    kernel: Path | None = None
+    kernels: Path | None = None
 
 
 def read_pair(files: PairFiles) -> Pair:
     """Reads the files of one pair.
 
     Returns:
-        `blurry` and `sharp`, `[h, w, 3]` uint8; `flow`, `[h, w, 2]` float32, and `kernel`,
-        `[s, s]` or `[k, s, s]` float32, where there are files of them.
+        `blurry` and `sharp`, `[h, w, 3]` uint8; `flow`, `[h, w, 2]` float32, and `kernels`,
+        `[k, s, s]` float32, where there are files of them.
 
     Raises:
         FileNotFoundError: if a file is not there.
@@ -64,8 +64,8 @@ def read_pair(files: PairFiles) -> Pair:
                 f"{getattr(files, name)}: {_size(array)} pixels, expected "
                 f"{_size(pair['blurry'])} as in {files.blurry}"
             )
-    if files.kernel is not None:
-        pair["kernel"] = read_kernel(files.kernel)
+    if files.kernels is not None:
+        pair["kernels"] = read_kernels(files.kernels)
     return pair
 
 
@@ -73,8 +73,8 @@ def _size(image: np.ndarray) -> str:
     return f"{image.shape[1]}x{image.shape[0]}"
 
 
-def read_kernel(path: Path) -> np.ndarray:
-    """Reads a kernel of odd side from a .npy file, `[s, s]` or `[k, s, s]` float32.
+def read_kernels(path: Path) -> np.ndarray:
+    """Reads kernels of odd side from a .npy file: `[k, s, s]` float32, of one `[s, s]` too.
 
     Raises:
         ValueError: if the file is damaged, or is not such an array, or holds NaN.
@@ -91,7 +91,7 @@ def read_kernel(path: Path) -> np.ndarray:
         )
     if not np.isfinite(kernel).all():
         raise ValueError(f"{path}: the kernel is NaN or infinite; mend or remove the file")
-    return kernel.astype(np.float32)
+    return kernel.astype(np.float32).reshape(-1, *kernel.shape[-2:])
 
 
 def match_folders(folder: str | Path) -> tuple[list[PairFiles], list[str]]:
@@ -129,7 +129,7 @@ def match_folders(folder: str | Path) -> tuple[list[PairFiles], list[str]]:
             places = " and ".join(f"{root / kind / name}.*" for kind in missing)
             problems.append(f"{next(iter(files.values()))}: has no partner {places}")
         else:
-            pair = PairFiles(files["blur"], files["sharp"], files.get("flow"), files.get("kernel"))
+            pair = PairFiles(files["blur"], files["sharp"], files.get("flow"), files.get("kernels"))
             pairs.append(pair)
     return pairs, problems
 
@@ -203,13 +203,13 @@ class PairSource:
             )
 
     def _leave_out_odd_kernels(self, shapes: list[tuple[int, ...]]) -> list[str]:
-        """Leaves out pairs whose kernel has not the commonest shape: they must fit in a batch."""
+        """Leaves out pairs whose kernels have not the commonest shape: they must fit in a batch."""
         if not shapes:
             return []
         usual, _ = collections.Counter(shapes).most_common(1)[0]
         odd = [i for i, shape in enumerate(shapes) if shape != usual]
         lines = [
-            f"{self.pairs[i].kernel}: the kernel is {list(shapes[i])}, most are {list(usual)}"
+            f"{self.pairs[i].kernels}: the kernels are {list(shapes[i])}, most are {list(usual)}"
             for i in odd
         ]
         self.pairs = tuple(files for i, files in enumerate(self.pairs) if i not in set(odd))
@@ -223,7 +223,7 @@ class PairSource:
 
 
 def _look(files: PairFiles, smallest: int) -> str | tuple[int, ...]:
-    """Returns what is wrong with a pair, or the shape of its kernel, `()` without one."""
+    """Returns what is wrong with a pair, or the shape of its kernels, `()` without any."""
     try:
         pair = read_pair(files)
     except (OSError, ValueError) as error:
@@ -232,14 +232,14 @@ def _look(files: PairFiles, smallest: int) -> str | tuple[int, ...]:
         return (
             f"{files.blurry}: {_size(pair['blurry'])} pixels, expected at least {smallest} a side"
         )
-    return pair["kernel"].shape if "kernel" in pair else ()
+    return pair["kernels"].shape if "kernels" in pair else ()
 
 
 def folder_pairs(folder: str | Path, *, smallest: int = 1, on_bad: str = "stop") -> PairSource:
     """Returns the pairs below `folder`, `blur/` and `sharp/`, without any preparation.
 
     Args:
-        folder: holds `blur` and `sharp`, and perhaps `flow` and `kernel`; see this module.
+        folder: holds `blur` and `sharp`, and perhaps `flow` and `kernels`; see this module.
         smallest: the shortest side in pixels that an image may have.
         on_bad: see `PairSource`.
 

@@ -150,7 +150,7 @@ def pair_batches(
 
     Returns:
         Batches of `blurry` and `sharp`, `[b, crop, crop, 3]` float32 in [0, 1], and of `flow`,
-        `[b, crop, crop, 2]`, and `kernel`, `[b, ...]`, where the source has them.
+        `[b, crop, crop, 2]`, and `kernels`, `[b, k, s, s]`, where the source has them.
 
     Raises:
         ValueError: if the batch does not divide by the processes, or there are fewer pairs than

@@ -22,7 +22,7 @@ def rng():
     return np.random.default_rng(0)
 
 
-def one_kernel(image, kernel):
+def all_kernels(image, kernel):
     mixing = np.ones((*image.shape[:2], len(kernel)), np.float32) / len(kernel)
     return blur_kernels(image, kernel, mixing)
 
@@ -44,12 +44,10 @@ def test_turning_then_filtering_is_filtering_then_turning(rng, quarters, mirror,
     sharp = rng.random((11, 14, 3), np.float32)
     kernel = rng.random((count, 5, 5), np.float32)
     kernel /= kernel.sum(axis=(1, 2), keepdims=True)
-    blurry = np.asarray(one_kernel(sharp, kernel))
-    stored = kernel[0] if count == 1 else kernel
-    pair = turned({"blurry": blurry, "sharp": sharp, "kernel": stored}, quarters, mirror)
-    kernels = np.reshape(pair["kernel"], (count, 5, 5))
+    blurry = np.asarray(all_kernels(sharp, kernel))
+    pair = turned({"blurry": blurry, "sharp": sharp, "kernels": kernel}, quarters, mirror)
     np.testing.assert_allclose(
-        one_kernel(np.array(pair["sharp"]), kernels), pair["blurry"], atol=2e-6
+        all_kernels(np.array(pair["sharp"]), np.array(pair["kernels"])), pair["blurry"], atol=2e-6
     )
 
 
@@ -72,12 +70,12 @@ def test_everything_is_cut_out_at_the_same_place(rng):
         "sharp": sharp,
         "blurry": sharp + 100,
         "flow": sharp[..., :2].astype(np.float32),
-        "kernel": np.eye(3, dtype=np.float32),
+        "kernels": np.eye(3, dtype=np.float32)[None],
     }
     for crop in crops(rng, pair, 20):
         assert crop["sharp"].shape == crop["blurry"].shape == (6, 6, 3)
         assert crop["flow"].shape == (6, 6, 2)
-        assert crop["kernel"].shape == (3, 3)
+        assert crop["kernels"].shape == (1, 3, 3)
         whole = np.rint(crop["sharp"] * 255)
         np.testing.assert_array_equal(np.rint(crop["blurry"] * 255) - whole, 100)
         # Both hold the place, whichever way the flow was turned.
@@ -101,3 +99,9 @@ def test_colours_change_places_in_both_images_alike(rng):
     assert len(orders) == 6
     for crop in drawn:
         np.testing.assert_allclose(crop["blurry"] - crop["sharp"], 1 / 255, atol=1e-6)
+
+
+def test_a_crop_larger_than_the_pair_is_refused(rng):
+    sharp = np.zeros((5, 9, 3), np.uint8)
+    with pytest.raises(ValueError, match="a crop of 6 pixels does not fit in a pair of 9x5"):
+        crops(rng, {"sharp": sharp, "blurry": sharp}, 1)

@@ -27,7 +27,7 @@ def test_a_file_is_read_as_stored(tmp_path):
     found = read_levin(tmp_path / "a.mat")
     np.testing.assert_array_equal(found["sharp"][..., 0], x.astype(np.float32))
     np.testing.assert_array_equal(found["blurry"][..., 0], y.astype(np.float32))
-    np.testing.assert_allclose(found["kernel"], f / f.sum(), rtol=1e-6)
+    np.testing.assert_allclose(found["kernels"][0], f / f.sum(), rtol=1e-6)
     assert all(array.dtype == np.float32 for array in found.values())
 
 
@@ -60,10 +60,10 @@ def likeness(blurred, observed):
 def test_the_real_kernels_are_correlation_kernels(name):
     found = read_levin(LEVIN / f"{name}.mat")
     mixing = np.ones((*found["sharp"].shape[:2], 1), np.float32)
-    kernel, turned = found["kernel"], found["kernel"][::-1, ::-1].copy()
+    kernels, turned = found["kernels"], found["kernels"][:, ::-1, ::-1].copy()
     right, wrong = (
-        likeness(np.asarray(basis_blur(found["sharp"], k[None], mixing)), found["blurry"])
-        for k in (kernel, turned)
+        likeness(np.asarray(basis_blur(found["sharp"], k, mixing)), found["blurry"])
+        for k in (kernels, turned)
     )
     assert right > 40
     assert wrong < 30

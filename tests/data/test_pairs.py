@@ -34,15 +34,15 @@ def test_pairs_are_matched_by_name_whatever_their_ending_and_folder(tmp_path):
 
 def test_flow_and_kernel_come_with_the_pair(tmp_path):
     save_pair(tmp_path, "a")
-    for kind in ("flow", "kernel"):
+    for kind in ("flow", "kernels"):
         (tmp_path / kind).mkdir()
     flow = np.random.default_rng(0).normal(size=(9, 12, 2)).astype(np.float32)
     kernel = np.random.default_rng(1).random((3, 3))
     write_flow(tmp_path / "flow" / "a.flo", flow)
-    np.save(tmp_path / "kernel" / "a.npy", kernel)
+    np.save(tmp_path / "kernels" / "a.npy", kernel)
     pair = folder_pairs(tmp_path)[0]
     np.testing.assert_array_equal(pair["flow"], flow)
-    np.testing.assert_array_equal(pair["kernel"], kernel.astype(np.float32))
+    np.testing.assert_array_equal(pair["kernels"], kernel.astype(np.float32)[None])
 
 
 def make_bad(folder):
@@ -145,21 +145,21 @@ def test_flow_of_another_size_or_missing_or_nan_is_named(tmp_path):
 )
 def test_a_bad_kernel_is_named(tmp_path, kernel, message):
     save_pair(tmp_path, "a")
-    (tmp_path / "kernel").mkdir()
+    (tmp_path / "kernels").mkdir()
     if kernel is None:
-        (tmp_path / "kernel" / "a.npy").write_text("words")
+        (tmp_path / "kernels" / "a.npy").write_text("words")
     else:
-        np.save(tmp_path / "kernel" / "a.npy", kernel)
+        np.save(tmp_path / "kernels" / "a.npy", kernel)
     with pytest.raises(ValueError, match=message):
         folder_pairs(tmp_path)
 
 
 def test_a_kernel_that_does_not_fit_in_a_batch_with_the_others_is_named(tmp_path):
-    (tmp_path / "kernel").mkdir()
+    (tmp_path / "kernels").mkdir()
     for name, side in (("a", 3), ("b", 5), ("c", 3)):
         save_pair(tmp_path, name)
-        np.save(tmp_path / "kernel" / f"{name}.npy", np.ones((side, side)))
-    with pytest.raises(ValueError, match=r"b.npy: the kernel is \[5, 5\], most are \[3, 3\]"):
+        np.save(tmp_path / "kernels" / f"{name}.npy", np.ones((side, side)))
+    with pytest.raises(ValueError, match=r"b.npy: the kernels are \[1, 5, 5\], most are \["):
         folder_pairs(tmp_path)
     assert len(folder_pairs(tmp_path, on_bad="skip")) == 2
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from deblur_jax.data.pairs import read_kernel
+from deblur_jax.data.pairs import read_kernels
 from deblur_jax.io.flow import read_flow
 from deblur_jax.io.images import ORIENTATION, read_grey, read_rgb
 
@@ -81,5 +81,5 @@ IMAGE = Field(_store_image, _image(3))
 FRAMES = Field(_store_frames, lambda: tfds.features.Sequence(_image(3)()))
 MASK = Field(_store_mask, _image(1))
 FLOW = Field(_store_flow, _tensor((None, None, 2), np.float32))
-KERNEL = Field(lambda path: (read_kernel(path), None), _tensor((None, None), np.float32))
+KERNELS = Field(lambda path: (read_kernels(path), None), _tensor((None, None, None), np.float32))
 PAIR = {"blurry": IMAGE, "sharp": IMAGE}

@@ -1,11 +1,11 @@
-"""Any pairs: `blur/` and `sharp/`, with `flow/` and `kernel/` if there are any."""
+"""Any pairs: `blur/` and `sharp/`, with `flow/` and `kernels/` if there are any."""
 
-from deblur_jax.data.builders.fields import FLOW, IMAGE, KERNEL, Field
+from deblur_jax.data.builders.fields import FLOW, IMAGE, KERNELS, Field
 from deblur_jax.data.builders.manual import Example, ManualBuilder
 from deblur_jax.data.pairs import match_folders
 
 
-FIELDS = {"blurry": IMAGE, "sharp": IMAGE, "flow": FLOW, "kernel": KERNEL}
+FIELDS = {"blurry": IMAGE, "sharp": IMAGE, "flow": FLOW, "kernels": KERNELS}
 
 
 class Folders(ManualBuilder):

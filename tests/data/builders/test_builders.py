@@ -242,10 +242,10 @@ def test_any_folders_of_pairs_are_read_with_flow_and_kernels(tree, place):
         tree.image(f"{place}{kind}/video/a.png")
     flow = np.ones((6, 8, 2), np.float32)
     write_flow(tree.path(f"{place}flow/video/a.flo"), flow)
-    kernel = np.full((3, 3), 1 / 9, np.float32)
-    np.save(tree.path(f"{place}kernel/video/a.npy"), kernel)
+    kernels = np.random.default_rng(0).random((2, 3, 3), np.float32)
+    np.save(tree.path(f"{place}kernels/video/a.npy"), kernels)
     expected = pair(f"{place}blur/video/a.png", f"{place}sharp/video/a.png")
-    expected |= {"flow": flow, "kernel": kernel}
+    expected |= {"flow": flow, "kernels": kernels}
     assert_examples(tree, read(tree, "folders", "train"), {"video/a": expected})
 
 
