@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deblur_jax.data.sources import ON_BAD
 from deblur_jax.io import flow, images
 from deblur_jax.io.flow import read_flow
 from deblur_jax.io.images import read_rgb
@@ -30,7 +31,6 @@ KINDS = {  # folder -> the endings of its files
     "flow": flow.SUFFIXES,
     "kernels": (".npy",),
 }
-ON_BAD = ("stop", "skip")
 THREADS = 4  # decode at the same time while every file is looked at
 
 

@@ -16,7 +16,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from deblur_jax.data.builders.fields import PAIR, Field, in_words
-from deblur_jax.data.pairs import ON_BAD, THREADS
+from deblur_jax.data.pairs import THREADS
+from deblur_jax.data.sources import ON_BAD
 
 
 @dataclasses.dataclass(frozen=True)
