@@ -81,9 +81,8 @@ def _check_arrays(function: str, annotations: dict[str, Any], arguments: dict[st
         value = arguments[name]
         letters = _axes(annotation)
         if not any(isinstance(value, kind) for kind in _kinds(annotation)):
-            raise TypeError(
-                f"{function}: {name} must be {_expected(letters, sizes)}, {_got(value)}"
-            )
+            expected = _expected(annotation, sizes)
+            raise TypeError(f"{function}: {name} must be {expected}, {_got(value)}")
         if value.size == 0:
             raise ValueError(f"{function}: {name} must not be empty, {_got(value)}")
         if "..." in letters:  # any number of axes: none of them has a name
@@ -92,10 +91,12 @@ def _check_arrays(function: str, annotations: dict[str, Any], arguments: dict[st
             sizes.setdefault(letter, (size, name))
 
 
-def _expected(letters: list[str], sizes: dict[str, tuple[int, str]]) -> str:
+def _expected(annotation: Any, sizes: dict[str, tuple[int, str]]) -> str:
+    letters = _axes(annotation)
+    kind = {"Float": "a float", "Int": "an integer"}[_kinds(annotation)[0].dtype.__name__]
     known = [f"{x}={sizes[x][0]} as in {sizes[x][1]}" for x in dict.fromkeys(letters) if x in sizes]
     where = f" with {', '.join(known)}" if known else ""
-    return f"a float array of shape [{', '.join(letters)}]{where}"
+    return f"{kind} array of shape [{', '.join(letters)}]{where}"
 
 
 def _got(value: Any) -> str:

@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import Int
 
-from deblur_jax.typing import Image, Mixing, typechecked
+from deblur_jax.typing import Array, Image, Mixing, typechecked
 
 
 @typechecked
@@ -34,6 +35,18 @@ def test_a_wrong_array_is_named_in_one_line(transform, arguments, error, message
         transform(mixed)(*arguments)
     # JAX adds lines of its own to errors under jit.
     assert "\n" not in str(caught.value).partition("\n----")[0]
+
+
+@typechecked
+def counted(labels: Int[Array, "h w"]):
+    return labels
+
+
+def test_an_array_of_integers_is_asked_for_as_such():
+    with pytest.raises(
+        TypeError, match=r"labels must be an integer array of shape \[h, w\]"
+    ):
+        counted(IMAGE)
 
 
 def test_vmap_sees_one_image_at_a_time():

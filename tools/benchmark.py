@@ -2,6 +2,7 @@
 
     python tools/benchmark.py blur                          every size, side and basis
     python tools/benchmark.py blur --sizes 256x256 --sides 9 33 --bases 25 --operations forward
+    python tools/benchmark.py line                          the line blur, with a smooth flow
     python tools/benchmark.py blur --only "torch convolution" --json results.json
 
 Every contender of a row is run once in every round, so that whatever else the machine does hits
@@ -12,6 +13,7 @@ machine's measured limits allow, for the cheapest formulation, divided by ours.
 """
 
 import argparse
+import ctypes
 import functools
 import gc
 import importlib.util
@@ -26,9 +28,11 @@ from pathlib import Path
 import blur_peers
 import jax
 import jax.numpy as jnp
+import line_peers
 import numpy as np
 
 from deblur_jax.ops.basis_blur import basis_blur, choose_method
+from deblur_jax.ops.line_blur import line_blur
 
 
 SIZES = ("256x256", "720x1280", "1080x1920", "3000x4000")
@@ -50,6 +54,11 @@ def main() -> None:
     blur.add_argument("--patience", type=float, default=20.0, help="seconds for a peer's call")
     blur.add_argument("--json", type=Path, help="also write the rows here")
     blur.set_defaults(run=benchmark_blur)
+    line = commands.add_parser("line", help="line blur: forward, adjoint, gradient to the flow")
+    line.add_argument("--size", default="321x481", metavar="HxW")
+    line.add_argument("--length", type=float, default=36.0, help="of the longest line, pixels")
+    line.add_argument("--rounds", type=int, default=5)
+    line.set_defaults(run=benchmark_line)
     options = parser.parse_args()
     options.run(options)
 
@@ -102,7 +111,7 @@ def measure(case, operation: str, peers, options, limits) -> dict:
     arrays = tuple(map(jnp.asarray, case[:3]))
     blur = functools.partial(basis_blur, padding="constant")
     ours = blur_peers.jax_operations(blur, arrays, jnp.asarray(probe))[operation]
-    calls, different, memory, notes = {OURS: ours}, [], {}, {}
+    calls, different, notes = {OURS: ours}, [], {}
     expected = fingerprint(ours(), operation)
     work = float(mixing.size) * kernels.shape[-1] ** 2
     for name, (contender, _, most_work) in peers.items():
@@ -121,15 +130,7 @@ def measure(case, operation: str, peers, options, limits) -> dict:
             notes[name] = "too slow"
             continue
         calls[name] = call
-    for name, call in calls.items():
-        memory[name] = peak_memory(call)
-    seconds = {name: [] for name in calls}
-    for _ in range(options.rounds):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    medians, memory = take_turns(calls, options.rounds)
     return {
         "operation": operation,
         "method": choose_method(kernels.shape[-1], kernels.shape[0], jax.default_backend()),
@@ -143,6 +144,60 @@ def measure(case, operation: str, peers, options, limits) -> dict:
     }
 
 
+def take_turns(calls, rounds: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Returns the median seconds and the peak megabytes of calls by name."""
+    memory = {name: peak_memory(call) for name, call in calls.items()}
+    seconds = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in seconds.items()}, memory
+
+
+def benchmark_line(options: argparse.Namespace) -> None:
+    """Prints one row for each operation of the line blur, with a smooth flow."""
+    height, width = map(int, options.size.split("x"))
+    rng = np.random.default_rng(0)
+    image, probe = rng.standard_normal((2, height, width, 3), np.float32)
+    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    flow = np.stack([columns - 0.5 * rows, rows + 0.5 * columns], -1)
+    flow *= options.length / np.linalg.norm(flow, axis=-1).max()
+    arrays, y = (jnp.asarray(image), jnp.asarray(flow)), jnp.asarray(probe)
+
+    def derivative(argument, image, flow, y):
+        return jax.grad(lambda *a: jnp.vdot(line_blur(*a), y), argument)(image, flow)
+
+    ours = {
+        "forward": blur_peers.Compiled(line_blur, arrays),
+        "adjoint": blur_peers.Compiled(functools.partial(derivative, 0), (*arrays, y)),
+        "gradient": blur_peers.Compiled(functools.partial(derivative, 1), (*arrays, y)),
+    }
+    peers = {
+        name: contender(image, flow, probe)
+        for name, (contender, packages) in line_peers.PEERS.items()
+        if all(importlib.util.find_spec(package) for package in packages)
+    }
+    print(machine())
+    for operation, call in ours.items():
+        calls = {OURS: call, **{name: peer[operation] for name, peer in peers.items()}}
+        results = {name: np.asarray(call()) for name, call in calls.items()}
+        medians, memory = take_turns(calls, options.rounds)
+        largest = np.abs(results[OURS]).max()
+        peers_text = ", ".join(
+            f"{name} {medians[name] / medians[OURS]:.2f} ({memory[name]:.0f} MB, differs by "
+            f"{np.abs(results[name] - results[OURS]).max() / largest:.0%})"
+            for name in peers
+        )
+        print(
+            f"{options.size} length {options.length:g} {operation} {1e3 * medians[OURS]:.1f} ms, "
+            f"{memory[OURS]:.0f} MB, compiled in {call.compile_seconds:.1f} s"
+            f" | ratios: {peers_text or 'no peer'}",
+            flush=True,
+        )
+
+
 def fingerprint(result, operation: str) -> np.ndarray:
     """Returns what two contenders must agree on: the image, or the norms of the gradients."""
     if operation != "gradient":
@@ -154,11 +209,12 @@ def peak_memory(call) -> float:
     """Returns the megabytes by which the process grows at most during a call; NaN if unknown."""
     gc.collect()
     try:
+        ctypes.CDLL(None).malloc_trim(0)  # memory that was freed may be held for the next call
         Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
         before = resident("VmRSS")
         call()
         return (resident("VmHWM") - before) / 1024
-    except OSError:
+    except (AttributeError, OSError):
         return math.nan
 
 

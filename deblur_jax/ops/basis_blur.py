@@ -55,6 +55,7 @@ def basis_blur(
         method: how it is computed; the numbers agree, see `choose_method`.
             "fft": transforms of tiles. "pixelwise": the kernel of each pixel is made.
             "direct": convolution. "blocked": convolution of blocks, for matrix units.
+            A NaN in the image spoils the pixels that see it, with "fft" their whole tile.
         precision: of matrix products, a `jax.lax.Precision` by name: "highest" is full single
             precision on every device; "high" and "default" are faster on a GPU or TPU and lose
             digits. Transforms always have full precision.

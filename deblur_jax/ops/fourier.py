@@ -147,6 +147,7 @@ def _map_tiles(function, tiles: jax.Array, mixing: jax.Array, rows: Cut, columns
     if rows.count == columns.count == 1:
         return function(tiles[0, 0], mixing)[None, None]
 
+    @jax.checkpoint  # else the rearranged mixing of every row is kept for the backward pass
     def map_row(inputs):
         row_tiles, row_mixing = inputs
         return lax.map(lambda pair: function(*pair), (row_tiles, split(row_mixing, 1, columns)))

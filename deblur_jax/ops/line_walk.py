@@ -245,7 +245,7 @@ def scatter(blurry: jax.Array, flow: jax.Array, *, padding: str, strip: int) -> 
 
         return walk(line, step, add(total, frame.own, line.one)), None
 
-    planes = [jnp.zeros(blurry[..., 0].size, blurry.dtype) for _ in channels]
+    planes = [jnp.zeros_like(blurry[..., 0]).reshape(-1) for _ in channels]
     total, _ = by_strips(spread, planes, blurry.shape, padding, strip, flow, blurry)
     return jnp.stack(total, axis=-1).reshape(blurry.shape)
 

@@ -22,6 +22,7 @@ from deblur_jax.ops.basis_blur import basis_blur
 from deblur_jax.ops.sensor import to_light
 from deblur_jax.simulate.develop import CAMERA, Camera, develop
 from deblur_jax.simulate.shake_kernels import shake_kernel
+from deblur_jax.simulate.shapes import draw_shapes
 from deblur_jax.typing import Array, Image, Kernels, typechecked
 
 
@@ -138,40 +139,6 @@ def draw_segments(
     numbers = jnp.zeros(most + 1, labels.dtype)
     numbers = numbers.at[order].set(jnp.where(luck[order] >= 0, jnp.arange(1, objects + 1), 0))
     return numbers[jnp.minimum(labels, most)]
-
-
-def draw_shapes(key: jax.Array, height: int, width: int, *, objects: int = 3) -> jax.Array:
-    """Draws random shapes: blobs, ellipses and polygons, at any place and angle.
-
-    A shape is what lies within a radius that depends on the direction from its centre: a wavy
-    circle or a regular polygon, stretched and turned. Later objects cover earlier ones.
-
-    Returns:
-        `[h, w]` integers: zero for the background, 1 to `objects` for the objects.
-    """
-    x, y = jnp.meshgrid(jnp.arange(float(width)), jnp.arange(float(height)))
-
-    def covers(key: jax.Array) -> jax.Array:
-        keys = jax.random.split(key, 4)
-        centre = jax.random.uniform(keys[0], (2,)) * jnp.asarray([width, height])
-        size, stretch, turn, kind = jax.random.uniform(keys[1], (4,))
-        size = (0.1 + 0.25 * size) * min(height, width)  # radius, of the frame's shorter side
-        stretch, turn = 2.0 ** (2 * stretch - 1), 2 * jnp.pi * turn
-        right, down = x - centre[0], y - centre[1]
-        along = (right * jnp.cos(turn) + down * jnp.sin(turn)) * jnp.sqrt(stretch)
-        across = (down * jnp.cos(turn) - right * jnp.sin(turn)) / jnp.sqrt(stretch)
-        direction, distance = jnp.arctan2(across, along), jnp.hypot(along, across)
-        waves = jax.random.normal(keys[2], (4, 2)) / jnp.arange(2, 6)[:, None]
-        phases = direction[..., None] * jnp.arange(2, 6)
-        wavy = 1 + 0.25 * (jnp.cos(phases) @ waves[:, 0] + jnp.sin(phases) @ waves[:, 1])
-        sector = 2 * jnp.pi / jax.random.randint(keys[3], (), 3, 7)
-        polygon = jnp.cos(sector / 2) / jnp.cos(direction % sector - sector / 2)
-        reach = jnp.where(kind < 1 / 3, polygon, jnp.where(kind < 2 / 3, 1.0, wavy))
-        return distance < size * reach
-
-    shapes = jax.vmap(covers)(jax.random.split(key, objects))
-    numbers = jnp.arange(1, objects + 1)[:, None, None]
-    return jnp.max(jnp.where(shapes, numbers, 0), axis=0, initial=0)
 
 
 def draw_lights(

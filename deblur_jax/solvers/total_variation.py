@@ -35,6 +35,7 @@ def denoise_total_variation(image: Image, strength: Scalar, *, num_steps: int = 
             Noise of standard deviation sigma wants about 0.7 sigma to sigma.
         num_steps: iterations.
     """
+    image = jnp.asarray(image)
     strength = jnp.maximum(strength, jnp.finfo(image.dtype).tiny).astype(image.dtype)
 
     def step(carry, momentum):

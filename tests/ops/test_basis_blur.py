@@ -179,6 +179,22 @@ def test_single_precision_is_within_two_millionths_of_double(key, side, method):
     np.testing.assert_allclose(single, exact, rtol=0, atol=2e-6 * scale)
 
 
+@pytest.mark.parametrize("method", ["fft", "pixelwise"])
+def test_in_single_precision_adjoints_are_exact_and_flat_images_flat(key, method):
+    x, kernels, mixing = [a.astype(jnp.float32) for a in sample(key, 24, 24, 9)]
+    y = jax.random.normal(jax.random.fold_in(key, 1), x.shape, jnp.float32)
+    operator = partial(basis_blur, kernels=kernels, mixing=mixing, method=method)
+
+    @jax.jit
+    def run(x, y):
+        return operator(x), adjoint(operator, x)(y), operator(jnp.full_like(x, 0.25))
+
+    forward, backward, flat = run(x, y)
+    scale = float(jnp.linalg.norm(forward) * jnp.linalg.norm(y))
+    assert abs(float(inner(forward, y) - inner(x, backward))) < 1e-6 * scale
+    np.testing.assert_allclose(flat, 0.25, rtol=1e-6)
+
+
 def test_auto_makes_pixel_kernels_where_these_are_small_for_their_number():
     assert choose_method(9, 5, "cpu") == "pixelwise"
     assert choose_method(17, 25, "cpu") == "pixelwise"

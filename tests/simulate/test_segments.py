@@ -12,7 +12,6 @@ from deblur_jax.simulate.segments import (
     draw_lights,
     draw_segment_blur,
     draw_segments,
-    draw_shapes,
     segment_blur,
     segment_weights,
 )
@@ -104,16 +103,6 @@ def test_objects_are_distinct_segments_that_are_large_enough(key, objects):
         assert len(set(chosen)) == len(chosen) == min(objects, 4)
         seen |= set(chosen)
     assert seen == {4, 2, 7, 5}  # 9 is too small, 300 too large a label
-
-
-def test_shapes_are_labels_of_a_reasonable_size(key):
-    draw = jax.jit(jax.vmap(partial(draw_shapes, height=40, width=60, objects=2)))
-    shapes = np.asarray(draw(jax.random.split(key, 200)))
-    assert set(np.unique(shapes)) == {0, 1, 2}
-    covered = np.mean(shapes == 2, axis=(1, 2))
-    assert 0.02 < covered.mean() < 0.3
-    assert np.mean(covered > 0) > 0.95
-    assert covered.max() < 0.7
 
 
 def test_lights_are_small_and_as_many_as_drawn(key):

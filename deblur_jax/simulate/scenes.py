@@ -1,0 +1,333 @@
+"""Moving scenes: layers in front of each other, exposed while they and the camera move.
+
+A scene has a background and objects in front of it, each a flat texture with a mask. At time t a
+homography H_k(t) sends the points of layer k to the picture; the camera moves all of them, and
+each object also moves by itself. A sub-frame is painted from back to front,
+
+    S_t <- (1 - a_k) S_t + a_k c_k,    c_k, a_k = texture and mask of layer k at H_k(t)^-1 p
+
+and a blurry frame is the mean of the sub-frames of its exposure, in linear light. So objects
+cover and uncover what is behind them while the shutter is open, which no blur by kernels has,
+and the motion of every visible point is known exactly.
+
+Points are (x to the right, y down) in pixels from the middle of the frame; time is in frames.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Float
+
+from deblur_jax.ops.sensor import to_light
+from deblur_jax.ops.warp import invert_homography, pixel_grid, project, sample
+from deblur_jax.simulate.develop import CAMERA, Camera, develop
+from deblur_jax.simulate.shapes import draw_shape
+from deblur_jax.typing import Array, typechecked
+
+
+Photos = Float[Array, "k h w c"]
+Masks = Float[Array, "k h w"]
+Matrices = Float[Array, "k 3 3"]
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerMotion:
+    """How far a layer may move from one frame to the next; each field bounds a uniform draw.
+
+    Attributes:
+        translation: pixels, along each axis.
+        acceleration: pixels a frame, gained each frame, along each axis.
+        rotation: radians.
+        zoom: logarithm of the growth.
+        perspective: the growth at the right or lower edge of the frame less that in its middle.
+    """
+
+    translation: float
+    acceleration: float
+    rotation: float
+    zoom: float
+    perspective: float
+
+
+# A hand-held camera that follows nothing, and things that cross its view.
+HAND_HELD = LayerMotion(
+    translation=12.0, acceleration=6.0, rotation=0.03, zoom=0.02, perspective=0.02
+)
+CROSSING = LayerMotion(
+    translation=24.0, acceleration=12.0, rotation=0.15, zoom=0.06, perspective=0.02
+)
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["blurry", "sharp", "next_blurry", "next_sharp", "flow", "visible"],
+    meta_fields=[],
+)
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """Two consecutive frames of a moving scene.
+
+    Attributes:
+        blurry: `[h, w, c]`, the frame.
+        sharp: `[h, w, c]`, its middle sub-frame.
+        next_blurry: `[h, w, c]`, the frame that follows.
+        next_sharp: `[h, w, c]`, the middle sub-frame of that.
+        flow: `[h, w, 2]`, from the first to the last sub-frame of the frame: what is seen at
+            pixel p of the first one is at p + flow[p] in the last one.
+        visible: `[h, w]`, true where it is seen there, neither covered nor out of the frame.
+    """
+
+    blurry: Array
+    sharp: Array
+    next_blurry: Array
+    next_sharp: Array
+    flow: Array
+    visible: Array
+
+
+@typechecked
+def render(photos: Photos, masks: Masks, matrices: Matrices, height: int, width: int) -> jax.Array:
+    """Paints the layers from back to front.
+
+    Args:
+        photos: `[k, h, w, c]`, the textures; the first is the background, continued by
+            reflection.
+        masks: `[k, h, w]` from zero to one; that of the background is not looked at.
+        matrices: `[k, 3, 3]`, each sends the points of a layer to the picture.
+        height: rows of the picture; the textures may be larger.
+        width: columns of the picture.
+
+    Returns:
+        The picture, `[h, w, c]`.
+    """
+    points = _centred_grid(height, width, photos.dtype)
+    picture = jnp.zeros((height, width, photos.shape[-1]), photos.dtype)
+    for layer in range(photos.shape[0]):
+        places = _places(matrices[layer], points, masks.shape[1:])
+        if layer == 0:
+            picture = sample(photos[layer], places, padding="reflect")
+        else:
+            # One gather for both. Dark outside, and not weighed by the mask before.
+            both = jnp.concatenate([photos[layer], masks[layer][..., None]], axis=-1)
+            read = sample(both, places, padding="edge")
+            inside = _is_inside(places, masks.shape[1:])[..., None]
+            mask = jnp.where(inside, read[..., -1:], 0)
+            picture = picture + mask * (read[..., :-1] - picture)
+    return picture
+
+
+@typechecked
+def scene_flow(
+    masks: Masks, first: Matrices, last: Matrices, height: int, width: int
+) -> tuple[jax.Array, jax.Array]:
+    """The exact motion of what is seen in a first picture until a last one.
+
+    A pixel shows the front layer of which the mask exceeds one half.
+
+    Args:
+        masks: `[k, h, w]`, see `render`.
+        first: `[k, 3, 3]`, the matrices of the first picture.
+        last: `[k, 3, 3]`, the matrices of the last picture.
+        height: rows of the pictures.
+        width: columns of the pictures.
+
+    Returns:
+        The flow, `[h, w, 2]`, and whether its end point is seen in the last picture, `[h, w]`.
+    """
+    points = _centred_grid(height, width, masks.dtype)
+    count = masks.shape[0]
+
+    def covers(layer: int, matrix: Array, points: jax.Array) -> jax.Array:
+        places = _places(matrix, points, masks.shape[1:])
+        read = sample(masks[layer][..., None], places)[..., 0]
+        return (read > 0.5) & _is_inside(places, masks.shape[1:])
+
+    shown = jnp.zeros((height, width), int)
+    ends = project(_from_first(first[0], last[0]), points)
+    for layer in range(1, count):
+        here = covers(layer, first[layer], points)
+        shown = jnp.where(here, layer, shown)
+        moved = project(_from_first(first[layer], last[layer]), points)
+        ends = jnp.where(here[..., None], moved, ends)
+    limit = jnp.asarray([width - 1, height - 1], ends.dtype) / 2
+    visible = jnp.all(jnp.abs(ends) <= limit, axis=-1)
+    for layer in range(1, count):
+        visible &= ~(covers(layer, last[layer], ends) & (shown < layer))
+    return ends - points, visible
+
+
+@typechecked
+def draw_scene(
+    key: jax.Array,
+    photos: Photos,
+    masks: Masks | None = None,
+    *,
+    margin: int = 16,
+    camera_motion: LayerMotion = HAND_HELD,
+    object_motion: LayerMotion = CROSSING,
+    exposure: tuple[float, float] = (0.4, 1.0),
+    subframes: int = 17,
+    limit: float = 24.0,
+    camera: Camera = CAMERA,
+) -> Scene:
+    """A training sample from photographs: the first is the background, the others give objects.
+
+    Args:
+        key: a JAX random key.
+        photos: `[k, h, w, c]`, display values in [0, 1].
+        masks: `[k, h, w]` of the objects in their photographs, of which the first is not looked
+            at; random shapes without it. Each object is shown with even odds but the last.
+        margin: pixels on each side that the photographs have more than the frames.
+        camera_motion: of the camera, from frame to frame.
+        object_motion: of the objects, besides.
+        exposure: the share of the time between two frames that the shutter is open, from and to.
+        subframes: how many are averaged, odd.
+        limit: pixels; where something would move farther during one exposure, the exposure is
+            shortened. Sub-frames more than a pixel or two apart can be told apart in the mean.
+        camera: transfer, noise and rounding of both frames. Light adds up before it.
+
+    Returns:
+        A `Scene` whose arrays have `2 * margin` rows and columns less than `photos`.
+
+    Raises:
+        ValueError: if `subframes` is even, or nothing is left within `margin`.
+    """
+    count, *size = photos.shape[:3]
+    height, width = size[0] - 2 * margin, size[1] - 2 * margin
+    if subframes % 2 == 0:
+        raise ValueError(
+            f"draw_scene: subframes must be odd so that one is in the middle, got {subframes}"
+        )
+    if margin < 0 or min(height, width) < 1:
+        raise ValueError(
+            "draw_scene: photos must be larger than twice the margin, "
+            f"got {size[0]}x{size[1]} and a margin of {margin}"
+        )
+    keys = jax.random.split(key, 6)
+    light = to_light(photos, camera.transfer)
+    masks = _draw_masks(keys[0], count, size) if masks is None else jnp.asarray(masks)
+    masks = masks * _draw_presence(keys[1], count)[:, None, None].astype(masks.dtype)
+    poses = _draw_poses(keys[2], masks, camera_motion, object_motion, height, width)
+    span = jax.random.uniform(keys[3], minval=exposure[0], maxval=exposure[1])
+    span = span * jnp.minimum(1, limit / _farthest(poses, span, height, width))
+
+    def expose(time: float) -> tuple[jax.Array, jax.Array]:
+        def add(total: jax.Array, moment: jax.Array) -> tuple[jax.Array, None]:
+            return total + render(light, masks, poses(moment), height, width), None
+
+        moments = time + span * jnp.linspace(-0.5, 0.5, subframes)
+        total, _ = lax.scan(add, jnp.zeros((height, width, photos.shape[-1])), moments)
+        return total / subframes, render(light, masks, poses(jnp.asarray(time)), height, width)
+
+    still = dataclasses.replace(camera, sigma=(0.0, 0.0), shot=(0.0, 0.0), levels=None)
+    blurry, sharp = expose(0.0)
+    next_blurry, next_sharp = expose(1.0)
+    flow, visible = scene_flow(masks, poses(-span / 2), poses(span / 2), height, width)
+    return Scene(
+        blurry=develop(keys[4], blurry, camera),
+        sharp=develop(keys[4], sharp, still),
+        next_blurry=develop(keys[5], next_blurry, camera),
+        next_sharp=develop(keys[5], next_sharp, still),
+        flow=flow,
+        visible=visible,
+    )
+
+
+def _draw_masks(key: jax.Array, count: int, size: list[int]) -> jax.Array:
+    return jax.vmap(lambda key: draw_shape(key, size[0], size[1]))(jax.random.split(key, count))
+
+
+def _draw_presence(key: jax.Array, count: int) -> jax.Array:
+    """Returns which layers are there: each object with even odds, the last one always."""
+    return jax.random.bernoulli(key, shape=(count,)).at[jnp.asarray([0, count - 1])].set(True)
+
+
+def _draw_poses(
+    key: jax.Array,
+    masks: jax.Array,
+    camera_motion: LayerMotion,
+    object_motion: LayerMotion,
+    height: int,
+    width: int,
+) -> Callable[[jax.Array], jax.Array]:
+    """Draws how everything moves; returns the matrices `[k, 3, 3]` of all layers at a time."""
+    count = masks.shape[0]
+    keys = jax.random.split(key, count)
+    scale = 2.0 / jnp.asarray([width, height])
+    camera = _draw_motion(keys[0], camera_motion)
+    objects = jax.vmap(lambda key: _draw_motion(key, object_motion))(keys[1:])
+    points = _centred_grid(masks.shape[1], masks.shape[2], masks.dtype)
+    weights = masks[1:, ..., None]
+    weight = jnp.maximum(jnp.sum(weights, axis=(1, 2)), 1)
+    centres = jnp.sum(weights * points, axis=(1, 2)) / weight
+
+    def poses(time: jax.Array) -> jax.Array:
+        view = _motion_matrix(camera, time, jnp.zeros(2), scale)
+        own = jax.vmap(lambda motion, centre: _motion_matrix(motion, time, centre, scale))
+        still = jnp.eye(3)[None]
+        layers = jnp.concatenate([still, own(objects, centres)]) if count > 1 else still
+        return jnp.einsum("ij,kjl->kil", view, layers, precision="highest")
+
+    return poses
+
+
+def _draw_motion(key: jax.Array, motion: LayerMotion) -> jax.Array:
+    """Draws the eight rates of a motion: two each of the four fields that have two, and so on."""
+    bounds = jnp.asarray(
+        [motion.translation] * 2
+        + [motion.acceleration] * 2
+        + [motion.perspective] * 2
+        + [motion.rotation, motion.zoom]
+    )
+    return bounds * jax.random.uniform(key, (8,), minval=-1, maxval=1)
+
+
+def _motion_matrix(
+    rates: jax.Array, time: jax.Array, centre: jax.Array, scale: jax.Array
+) -> jax.Array:
+    """Returns the homography of a motion about `centre` after `time`, the identity at zero."""
+    shift = rates[:2] * time + rates[2:4] * time**2 / 2
+    tilt = rates[4:6] * time * scale
+    angle, growth = rates[6] * time, jnp.exp(rates[7] * time)
+    cosine, sine = growth * jnp.cos(angle), growth * jnp.sin(angle)
+    turn = jnp.asarray([[cosine, -sine], [sine, cosine]])
+    # The point is taken to the centre, turned, tilted, and taken back and along.
+    top = turn - jnp.outer(centre + shift, tilt)
+    offset = centre + shift - top @ centre
+    return jnp.block(
+        [[top, offset[:, None]], [-tilt[None], (1 + jnp.dot(tilt, centre))[None, None]]]
+    )
+
+
+def _farthest(
+    poses: Callable[[jax.Array], jax.Array], span: jax.Array, height: int, width: int
+) -> jax.Array:
+    """Returns the length of the longest motion in the frame during an exposure, in pixels."""
+    corners = jnp.asarray([[x * (width - 1), y * (height - 1)] for x in (-1, 1) for y in (-1, 1)])
+    paths = jax.vmap(_from_first)(poses(-span / 2), poses(span / 2))
+    moved = jax.vmap(project, in_axes=(0, None))(paths, corners / 2)
+    return jnp.max(jnp.linalg.norm(moved - corners / 2, axis=-1))
+
+
+def _from_first(first: Array, last: Array) -> jax.Array:
+    return jnp.matmul(last, invert_homography(first), precision="highest")
+
+
+def _centred_grid(height: int, width: int, dtype: jnp.dtype) -> jax.Array:
+    middle = jnp.asarray([width - 1, height - 1], dtype) / 2
+    return pixel_grid(height, width, dtype) - middle
+
+
+def _places(matrix: Array, points: jax.Array, size: tuple[int, ...]) -> jax.Array:
+    """Returns where a texture of `size` is read for `points` of the picture, in its pixels."""
+    middle = jnp.asarray([size[1] - 1, size[0] - 1], points.dtype) / 2
+    return project(invert_homography(matrix), points) + middle
+
+
+def _is_inside(places: jax.Array, size: tuple[int, ...]) -> jax.Array:
+    last = jnp.asarray([size[1] - 1, size[0] - 1], places.dtype)
+    return jnp.all((places >= 0) & (places <= last), axis=-1)

@@ -1,0 +1,68 @@
+import os
+from functools import partial
+from pathlib import Path
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from deblur_jax.ops.resample import resize_area
+from deblur_jax.simulate.averaging import average_frames
+
+
+def frames(key, count=7, height=12, width=15):
+    return jax.random.uniform(key, (count, height, width, 3))
+
+
+def test_display_values_are_averaged_unless_told_otherwise(key):
+    blurry, sharp = jax.jit(average_frames)(frames(key))
+    np.testing.assert_allclose(blurry, frames(key).mean(axis=0), atol=1e-6)
+    np.testing.assert_array_equal(sharp, frames(key)[3])
+
+
+def test_a_gamma_averages_light(key):
+    blurry, sharp = average_frames(frames(key), transfer=2.2)
+    np.testing.assert_allclose(blurry, np.mean(frames(key) ** 2.2, axis=0) ** (1 / 2.2), atol=1e-5)
+    np.testing.assert_array_equal(sharp, frames(key)[3])
+
+
+def test_frames_are_reduced_by_area_before_they_are_averaged(key):
+    blurry, sharp = jax.jit(partial(average_frames, transfer=2.2, size=(4, 5)))(frames(key))
+    small = jax.vmap(lambda frame: resize_area(frame, 4, 5))(frames(key))
+    np.testing.assert_allclose(blurry, np.mean(small**2.2, axis=0) ** (1 / 2.2), atol=1e-5)
+    np.testing.assert_allclose(sharp, small[3], atol=1e-6)
+
+
+def test_equal_frames_give_a_sharp_picture(key):
+    still = jnp.repeat(frames(key, 1), 9, axis=0)
+    blurry, sharp = average_frames(still, transfer="srgb")
+    np.testing.assert_allclose(blurry, sharp, atol=1e-6)
+
+
+def test_a_single_picture_is_refused(key):
+    with pytest.raises(TypeError, match="average_frames: frames must be"):
+        average_frames(frames(key)[0])
+
+
+DATA = Path(os.environ.get("DEBLUR_JAX_DATA", Path(__file__).parents[3] / "shared" / "data"))
+GOPRO = DATA / "gopro"
+
+
+def read(path):
+    return cv2.imread(str(path))[..., ::-1]
+
+
+@pytest.mark.skipif(not GOPRO.is_dir(), reason=f"no high-speed frames of the GoPro set: {GOPRO}")
+def test_gopro_pair_is_the_mean_of_its_frames_in_light_cut_to_whole_values():
+    crop = (slice(200, 500), slice(300, 700))
+    name = "GOPR0477_11_00_st_frame-165_n_avg-8"
+    published = read(GOPRO / "pairs" / f"{name}.png")[crop]
+    sharp_published = read(GOPRO / "pairs" / f"{name}_gt.png")[crop]
+    raw = np.stack([read(GOPRO / "raw240" / f"{n:06}.png")[crop] for n in range(166, 174)])
+    blurry, sharp = average_frames(raw.astype("float32") / 255, transfer=2.2)
+    np.testing.assert_array_equal(np.round(sharp * 255), sharp_published)
+    cut = np.floor(np.asarray(blurry) * 255 + 1e-3)
+    assert np.mean(cut != published) < 1e-2
+    assert np.abs(cut - published).max() <= 1
