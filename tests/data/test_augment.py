@@ -51,6 +51,25 @@ def test_turning_then_filtering_is_filtering_then_turning(rng, quarters, mirror,
     )
 
 
+def away_from_the_middle(height, width):
+    x, y = np.meshgrid(np.arange(width) - (width - 1) / 2, np.arange(height) - (height - 1) / 2)
+    return np.stack([x, y], axis=-1)
+
+
+@pytest.mark.parametrize(("quarters", "mirror"), TURNS)
+def test_a_flow_away_from_the_middle_still_leads_away_from_it(quarters, mirror):
+    # A blur looks the same along a line both ways; this sees the sign of the flow.
+    flow = turned({"flow": away_from_the_middle(5, 8)}, quarters, mirror)["flow"]
+    np.testing.assert_array_equal(flow, away_from_the_middle(*flow.shape[:2]))
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_a_reflection_is_left_to_right(rng, quarters):
+    sharp = rng.random((5, 8, 3))
+    found = turned({"sharp": sharp}, quarters, True)["sharp"]
+    np.testing.assert_array_equal(found, np.rot90(sharp, quarters)[:, ::-1])
+
+
 def test_a_motion_to_the_right_becomes_one_upwards_by_a_quarter_turn():
     pair = {"flow": np.tile(np.float32([2, 1]), (3, 4, 1))}
     assert turned(pair, 1, False)["flow"].shape == (4, 3, 2)
