@@ -10,12 +10,27 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 import cv2
 import grain
 import numpy as np
 
+from deblur_jax.data.augment import RandomPairCrop
+from deblur_jax.data.pairs import Pair
 from deblur_jax.data.sources import PhotoSource
+
+
+class Pairs(Protocol):
+    """Pairs by index: arrays by name, among them `blurry` and `sharp`, `[h, w, 3]` uint8."""
+
+    def __len__(self) -> int:
+        """Returns how many there are."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Pair:
+        """Returns one."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +108,84 @@ def training_batches(
         ValueError: if the batch does not divide by the processes, or there are fewer photos than
             processes.
     """
+    batches = _batches(
+        source,
+        RandomCrop(crop, largest_scale),
+        things="photos",
+        seed=seed,
+        batch_size=batch_size,
+        workers=workers,
+        start_step=start_step,
+        process_index=process_index,
+        process_count=process_count,
+    )
+    return ({"sharp": np.array(batch)} for batch in batches)
+
+
+def pair_batches(
+    source: Pairs,
+    *,
+    seed: int,
+    crop: int,
+    batch_size: int,
+    workers: int,
+    permute_channels: bool = False,
+    start_step: int = 0,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Returns an endless iterator over this process's share of batches of pairs.
+
+    Args:
+        source: the pairs by index, `data.pairs.PairSource` or a prepared data set; each side at
+            least `crop`.
+        seed: of the order and the crops.
+        crop: side of the crops in pixels.
+        batch_size: crops in a batch over all processes.
+        workers: processes that decode and crop beside the training process; 0 for threads in it.
+        permute_channels: see `RandomPairCrop`.
+        start_step: the first batch to give, counted from 0.
+        process_index: which share is this process's.
+        process_count: how many processes share each batch.
+
+    Returns:
+        Batches of `blurry` and `sharp`, `[b, crop, crop, 3]` float32 in [0, 1], and of `flow`,
+        `[b, crop, crop, 2]`, and `kernels`, `[b, k, s, s]`, where the source has them.
+
+    Raises:
+        ValueError: if the batch does not divide by the processes, or there are fewer pairs than
+            processes.
+    """
+    batches = _batches(
+        source,
+        RandomPairCrop(crop, permute_channels),
+        things="pairs",
+        seed=seed,
+        batch_size=batch_size,
+        workers=workers,
+        start_step=start_step,
+        process_index=process_index,
+        process_count=process_count,
+    )
+    return ({name: np.array(array) for name, array in batch.items()} for batch in batches)
+
+
+def _batches(
+    source: Any,
+    transform: grain.transforms.RandomMap,
+    *,
+    things: str,
+    seed: int,
+    batch_size: int,
+    workers: int,
+    start_step: int,
+    process_index: int,
+    process_count: int,
+) -> Iterator[Any]:
+    """Returns batches of what `transform` makes of `source`.
+
+    They are to be copied: workers hand them over in shared memory that they use again.
+    """
     if batch_size % process_count:
         raise ValueError(
             f"batches.batch_size must divide by the number of processes, got {batch_size} "
@@ -100,16 +193,15 @@ def training_batches(
         )
     if len(source) < process_count:
         raise ValueError(
-            f"each process needs a photo, got {len(source)} photos for {process_count} processes; "
-            "add photos or use fewer processes"
+            f"each process needs one of the {things}, got {len(source)} {things} for "
+            f"{process_count} processes; add {things} or use fewer processes"
         )
     dataset = grain.MapDataset.source(source).seed(seed).shuffle().repeat()
-    dataset = dataset.random_map(RandomCrop(crop, largest_scale))
+    dataset = dataset.random_map(transform)
     dataset = dataset[process_index::process_count]
     dataset = dataset.batch(batch_size // process_count, drop_remainder=True)[start_step:]
     dataset = dataset.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=4))
     if workers:
         options = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
         dataset = dataset.mp_prefetch(options, die_with_parent)
-    # A copy, since workers hand batches over in shared memory that they use again.
-    return ({"sharp": np.array(batch)} for batch in dataset)
+    return iter(dataset)

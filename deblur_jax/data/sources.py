@@ -1,6 +1,7 @@
 """Sharp photographs by index: what a training run reads."""
 
 import importlib.util
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import numpy as np
 
 from deblur_jax.io.images import SUFFIXES, read_photo
 
+
+ON_BAD = ("stop", "skip")  # what to do about files that cannot be used
 
 # Photographs that the scikit-image wheel carries. The two frames of the motorcycle are one scene,
 # so they stay on one side.
@@ -25,23 +28,34 @@ class PhotoSource:
     """Decoded photos by index: `source[i]` is `[h, w, 3]` uint8.
 
     Every file is decoded once at the start, so a bad one is named before the run begins.
+
+    Attributes:
+        paths: the files that are used.
+        skipped: one line for each bad file, if `on_bad` is "skip".
     """
 
-    def __init__(self, paths: Sequence[Path], *, smallest: int, in_memory: bool):
-        """Reads every photo, and refuses the folder if any is bad.
+    def __init__(
+        self, paths: Sequence[Path], *, smallest: int, in_memory: bool, on_bad: str = "stop"
+    ):
+        """Reads every photo, and refuses or leaves out the bad ones.
 
         Args:
             paths: the files.
             smallest: the shortest side in pixels that a photo may have.
             in_memory: whether to keep the decoded photos (3 bytes a pixel).
+            on_bad: "stop" refuses them all if one is bad; "skip" leaves the bad ones out and
+                writes how many, and which, to standard error.
 
         Raises:
-            ValueError: one message that lists every file that cannot be used, and why.
+            ValueError: one message that lists every file that cannot be used, and why; also if
+                none is left.
         """
-        self.paths = tuple(paths)
+        if on_bad not in ON_BAD:
+            raise ValueError(f"on_bad must be one of {sorted(ON_BAD)}, got {on_bad!r}")
+        good = []
         self._photos: list[np.ndarray] | None = [] if in_memory else None
         problems = []
-        for path in self.paths:
+        for path in paths:
             try:
                 photo = _decode(path)
             except (OSError, ValueError) as error:
@@ -50,11 +64,19 @@ class PhotoSource:
             if min(photo.shape[:2]) < smallest:
                 size = f"{photo.shape[1]}x{photo.shape[0]}"
                 problems.append(f"{path}: {size} pixels, expected at least {smallest} a side")
-            elif self._photos is not None:
+                continue
+            good.append(path)
+            if self._photos is not None:
                 self._photos.append(photo)
+        self.paths, self.skipped = tuple(good), tuple(problems)
+        listed = "\n".join(problems)
+        if problems and (on_bad == "stop" or not good):
+            raise ValueError(f"these photos cannot be used; mend or remove them:\n{listed}")
         if problems:
-            raise ValueError(
-                "these photos cannot be used; mend or remove them:\n" + "\n".join(problems)
+            print(
+                f"{len(problems)} photos skipped, {len(good)} used:\n{listed}",
+                file=sys.stderr,
+                flush=True,
             )
 
     def __len__(self) -> int:
@@ -97,7 +119,14 @@ def folder_photos(folder: str) -> list[Path]:
 
 
 def make_source(
-    *, name: str, split: str, folder: str, smallest: int, in_memory: bool, limit: int
+    *,
+    name: str,
+    split: str,
+    folder: str,
+    smallest: int,
+    in_memory: bool,
+    limit: int,
+    on_bad: str = "stop",
 ) -> PhotoSource:
     """Returns the photos that a config names.
 
@@ -108,6 +137,7 @@ def make_source(
         smallest: the shortest side in pixels that a photo may have.
         in_memory: whether to keep the decoded photos.
         limit: how many photos to use at most; 0 for all.
+        on_bad: "stop" or "skip", see `PhotoSource`.
     """
     if name == "embedded":
         paths = embedded_photos(split)
@@ -115,4 +145,5 @@ def make_source(
         paths = folder_photos(folder)
     else:
         raise ValueError(f"source.name must be one of ['embedded', 'folder'], got {name!r}")
-    return PhotoSource(paths[:limit] if limit else paths, smallest=smallest, in_memory=in_memory)
+    paths = paths[:limit] if limit else paths
+    return PhotoSource(paths, smallest=smallest, in_memory=in_memory, on_bad=on_bad)

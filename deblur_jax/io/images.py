@@ -19,6 +19,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 ORIENTATION = 0x0112  # the EXIF tag
 SIXTEEN_BIT_SUFFIXES = (".png",)
 PNG_HEADER_BYTES = 33  # signature and IHDR chunk
+PNG_DEPTH_BYTE = 24
 
 
 @dataclass(frozen=True)
@@ -53,23 +54,11 @@ def read_photo(path: str | os.PathLike) -> Photo:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; give the path of a photo")
-    try:
-        with Image.open(path) as image:
-            stored_mode = image.mode
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            turn = image.getexif().get(ORIENTATION, 1)
-    except UnidentifiedImageError:
-        kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
-        raise ValueError(
-            f"{path}: not an image that can be read; expected one of {kinds}"
-        ) from None
-    except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as error:
-        raise ValueError(
-            f"{path}: the image is cut short or damaged ({error}); copy it again"
-        ) from None
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"{path}: {error}; crop or shrink it first") from None
+    with _named_damage(path), Image.open(path) as image:
+        stored_mode = image.mode
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        turn = image.getexif().get(ORIENTATION, 1)
 
     profile = upright.info.get("icc_profile")
     exif = upright.getexif()
@@ -91,6 +80,71 @@ def read_photo(path: str | os.PathLike) -> Photo:
         profile=profile,
         exif=exif_bytes,
     )
+
+
+def read_rgb(path: str | os.PathLike) -> np.ndarray:
+    """Reads an image that must be 8-bit RGB, as a data set's are: `[h, w, 3]` uint8, upright.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not an image, is cut short, or is grey, has transparency, a
+            palette or more than 8 bits.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; give the path of a photo")
+    with _named_damage(path), Image.open(path) as image:
+        image.load()
+        kind = _kind_of_pixels(path, image)
+        upright = ImageOps.exif_transpose(image)
+    if kind != "8-bit RGB":
+        raise ValueError(f"{path}: {kind}, expected 8-bit RGB; convert it")
+    return np.array(upright, np.uint8)
+
+
+def read_grey(path: str | os.PathLike) -> np.ndarray:
+    """Reads an image of any kind as `[h, w]` uint8, upright: a mask, say.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not an image or is cut short.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; give the path of an image")
+    with _named_damage(path), Image.open(path) as image:
+        return np.array(ImageOps.exif_transpose(image).convert("L"), np.uint8)
+
+
+def _kind_of_pixels(path: Path, image: Image.Image) -> str:
+    if "A" in image.getbands() or "transparency" in image.info:
+        return "with transparency"
+    if image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16"):
+        return "grey"
+    if image.format == "PNG":  # Pillow shows 16-bit colour as 8-bit: ask the header
+        with path.open("rb") as file:
+            depth = file.read(PNG_HEADER_BYTES)[PNG_DEPTH_BYTE]
+        if depth == 16:
+            return "16-bit"
+    return "8-bit RGB" if image.mode == "RGB" else f"of mode {image.mode}"
+
+
+@contextlib.contextmanager
+def _named_damage(path: Path) -> Iterator[None]:
+    """Turns what Pillow raises for a bad file into a ValueError that names it."""
+    try:
+        yield
+    except UnidentifiedImageError:
+        kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
+        raise ValueError(
+            f"{path}: not an image that can be read; expected one of {kinds}"
+        ) from None
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path}: {error}; crop or shrink it first") from None
+    except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as error:
+        raise ValueError(
+            f"{path}: the image is cut short or damaged ({error}); copy it again"
+        ) from None
 
 
 def _sixteen_bit_pixels(path: Path, mode: str, turn: int) -> np.ndarray | None:

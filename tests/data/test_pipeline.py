@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deblur_jax.data.pipeline import RandomCrop, training_batches
+from deblur_jax.data.pairs import folder_pairs
+from deblur_jax.data.pipeline import RandomCrop, pair_batches, training_batches
 from deblur_jax.data.sources import PhotoSource
+from deblur_jax.io.flow import write_flow
 
 
 @pytest.fixture
@@ -73,3 +75,57 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(photos):
         take(photos, 1, process_count=3)
     with pytest.raises(ValueError, match="got 5 photos for 6 processes"):
         take(photos, 1, batch_size=6, process_count=6)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    rng = np.random.default_rng(0)
+    for kind in ("blur", "sharp", "flow"):
+        (tmp_path / "pairs" / kind).mkdir(parents=True)
+    for index in range(5):
+        for kind in ("blur", "sharp"):
+            pixels = rng.integers(0, 256, (14 + index, 20, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pairs" / kind / f"{index}.png")
+        flow = rng.normal(size=(14 + index, 20, 2))
+        write_flow(tmp_path / "pairs" / "flow" / f"{index}.flo", flow)
+    return folder_pairs(tmp_path / "pairs", smallest=8)
+
+
+def take_pairs(pairs, count, **fields):
+    options = {"seed": 3, "crop": 8, "batch_size": 4, "workers": 0}
+    return list(itertools.islice(pair_batches(pairs, **{**options, **fields}), count))
+
+
+def assert_same(one, other):
+    assert len(one) == len(other)
+    for left, right in zip(one, other, strict=True):
+        assert left.keys() == right.keys()
+        for name in left:
+            np.testing.assert_array_equal(left[name], right[name])
+
+
+def test_batches_of_pairs_hold_images_and_flow(pairs):
+    (batch,) = take_pairs(pairs, 1)
+    assert {name: array.shape for name, array in batch.items()} == {
+        "blurry": (4, 8, 8, 3),
+        "sharp": (4, 8, 8, 3),
+        "flow": (4, 8, 8, 2),
+    }
+
+
+def test_batches_of_pairs_start_anywhere_and_are_shared_out(pairs):
+    whole = take_pairs(pairs, 6)
+    assert_same(whole[4:], take_pairs(pairs, 2, start_step=4))
+    shares = [take_pairs(pairs, 6, process_index=index, process_count=2) for index in range(2)]
+    for batch, even, odd in zip(whole, *shares, strict=True):
+        np.testing.assert_array_equal(batch["blurry"][0::2], even["blurry"])
+        np.testing.assert_array_equal(batch["flow"][1::2], odd["flow"])
+    with pytest.raises(ValueError, match="got 5 pairs for 6 processes; add pairs"):
+        take_pairs(pairs, 1, batch_size=6, process_count=6)
+
+
+@pytest.mark.slow
+def test_workers_change_nothing_in_pairs_even_after_a_resume(pairs):
+    whole = take_pairs(pairs, 5)
+    assert_same(whole, take_pairs(pairs, 5, workers=2))
+    assert_same(whole[3:], take_pairs(pairs, 2, workers=1, start_step=3))

@@ -51,6 +51,22 @@ def test_every_bad_photo_is_named_at_once(tmp_path):
     assert "good.png" not in str(caught.value)
 
 
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_bad_photos_are_skipped_with_a_count_if_asked_for(tmp_path, in_memory, capsys):
+    save(tmp_path / "a.png", size=(20, 8))
+    save(tmp_path / "b.png", value=7)
+    (tmp_path / "c.png").write_text("words")
+    photos = source(tmp_path, on_bad="skip", in_memory=in_memory)
+    assert [path.name for path in photos.paths] == ["b.png"]
+    assert photos[0][0, 0, 0] == 7
+    assert len(photos.skipped) == 2
+    assert "2 photos skipped, 1 used:" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="mend or remove them"):
+        source(tmp_path, on_bad="skip", smallest=50)
+    with pytest.raises(ValueError, match=r"on_bad must be one of \['skip', 'stop'\], got 'no'"):
+        source(tmp_path, on_bad="no")
+
+
 def test_a_missing_or_empty_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
         source(tmp_path / "nowhere")

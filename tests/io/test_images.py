@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from deblur_jax.io import images
-from deblur_jax.io.images import Photo, read_photo, whole_file, write_photo
+from deblur_jax.io.images import Photo, read_photo, read_rgb, whole_file, write_photo
 
 
 @pytest.fixture
@@ -132,3 +132,36 @@ def test_a_missing_folder_and_a_folder_as_file_are_named(tmp_path):
         images.check_writable(tmp_path / "nowhere" / "a.png")
     with pytest.raises(IsADirectoryError, match="is a folder"):
         images.check_writable(tmp_path)
+
+
+def test_a_data_set_s_image_is_read_upright_and_exact(tmp_path, pixels):
+    exif = Image.Exif()
+    exif[images.ORIENTATION] = 6
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "turned.png"), np.rot90(pixels, -1))
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("L", "grey"), ("LA", "with transparency"), ("RGBA", "with transparency"), ("P", "of mode P")],
+)
+def test_an_image_that_is_not_rgb_is_named(tmp_path, pixels, mode, kind):
+    Image.fromarray(pixels).convert(mode).save(tmp_path / "odd.png")
+    with pytest.raises(ValueError, match=f"odd.png: {kind}, expected 8-bit RGB; convert it"):
+        read_rgb(tmp_path / "odd.png")
+
+
+@pytest.mark.parametrize(("grey", "kind"), [(False, "16-bit"), (True, "grey")])
+def test_a_sixteen_bit_image_is_named(tmp_path, pixels, grey, kind):
+    write_photo(tmp_path / "deep.png", as_photo(pixels, bits=16, grey=grey))
+    with pytest.raises(ValueError, match=f"deep.png: {kind}, expected 8-bit RGB"):
+        read_rgb(tmp_path / "deep.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
+def test_an_image_cut_short_is_named(tmp_path, pixels, suffix):
+    path = tmp_path / f"photo{suffix}"
+    write_photo(path, as_photo(np.tile(pixels, (9, 9, 1))))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=rf"photo\{suffix}: "):
+        read_rgb(path)

@@ -1,0 +1,73 @@
+"""ADE20K (Zhou et al. 2017): photographs with every object outlined."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from deblur_jax.data.builders.fields import IMAGE, Field
+from deblur_jax.data.builders.manual import Example, ManualBuilder
+from deblur_jax.io.images import read_rgb
+
+
+def read_segments(path: Path) -> np.ndarray:
+    """Reads a file *_seg.png: `[h, w]` uint16, 0 where nothing is outlined, objects from 1.
+
+    Red and green hold the kind of an object, blue its number; both together tell objects apart.
+    """
+    colours = read_rgb(path).astype(np.int64)
+    kind = colours[..., 0] // 10 * 256 + colours[..., 1]
+    code = np.where(kind > 0, 1 + kind * 256 + colours[..., 2], 0)
+    codes, segments = np.unique(code, return_inverse=True)
+    return (segments.reshape(code.shape) + (codes[0] > 0)).astype(np.uint16)
+
+
+def _store(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
+    segments = read_segments(path)
+    return segments, segments.shape
+
+
+SEGMENTS = Field(
+    _store, lambda: tfds.features.Tensor(shape=(None, None), dtype=np.uint16, encoding="zlib")
+)
+
+
+class Ade(ManualBuilder):
+    """Photos and their segments.
+
+    Both the release of 2016 and that of 2021 are read; of the latter's folders we know from other
+    readers only.
+    """
+
+    HOME = "https://groups.csail.mit.edu/vision/datasets/ADE20K/"
+    LAYOUT = (
+        "the full data set (not the scene parsing benchmark), unpacked, so that below this folder "
+        "there are training/**/ADE_train_*.jpg with ADE_train_*_seg.png beside them, and "
+        "validation/ likewise"
+    )
+
+    def fields(self) -> dict[str, Field]:
+        """Returns the photo and its segments."""
+        return {"image": IMAGE, "segments": SEGMENTS}
+
+    def find(self) -> dict[str, list[Example]]:
+        """Returns every photo, and every segmentation even if it has no photo."""
+        return {
+            "train": self._find("training", "ADE_train_"),
+            "val": self._find("validation", "ADE_val_"),
+        }
+
+    def _find(self, folder: str, prefix: str) -> list[Example]:
+        # Folders of the same names as the photos hold one mask for each object.
+        found = set(self.source.rglob(f"{folder}/**/{prefix}*.jpg"))
+        found |= {
+            path.with_name(path.name.removesuffix("_seg.png") + ".jpg")
+            for path in self.source.rglob(f"{folder}/**/{prefix}*_seg.png")
+        }
+        return [
+            Example(
+                path.stem,
+                {"image": path, "segments": path.with_name(f"{path.stem}_seg.png")},
+            )
+            for path in sorted(found)
+        ]

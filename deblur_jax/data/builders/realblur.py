@@ -1,0 +1,35 @@
+"""RealBlur (Rim et al. 2020): pairs of real camera shake, taken through a beam splitter."""
+
+from deblur_jax.data.builders.manual import Example, ManualBuilder
+
+
+class RealBlur(ManualBuilder):
+    """Aligned pairs: variant "J" was developed by the camera, "R" from raw files."""
+
+    VARIANTS = ("J", "R")
+    HOME = "https://cg.postech.ac.kr/research/realblur/"
+    LAYOUT = (
+        "RealBlur.tar.gz, unpacked, so that this folder holds RealBlur_J_train_list.txt, "
+        "RealBlur_J_test_list.txt, the same of R, and the folders that they name, "
+        "RealBlur-J_ECC_IMCORR_centroid_itensity_ref and RealBlur-R_BM3D_ECC_IMCORR_"
+        "centroid_itensity_ref"
+    )
+
+    def find(self) -> dict[str, list[Example]]:
+        """Returns the pairs of the lists, each line of which names a sharp and a blurry file."""
+        splits: dict[str, list[Example]] = {"train": [], "test": []}
+        for split, examples in splits.items():
+            path = self.source / f"RealBlur_{self.variant}_{split}_list.txt"
+            lines = path.read_text().splitlines() if path.is_file() else []
+            for number, line in enumerate(lines, start=1):
+                words = line.split()
+                if len(words) < 2:
+                    if words:
+                        self.problems.append(
+                            f"{path}: line {number} must name a sharp and a blurry file"
+                        )
+                    continue
+                sharp, blurry = (self.source / word for word in words[:2])
+                name = f"{blurry.parent.parent.name}/{blurry.stem}"
+                examples.append(Example(name, {"blurry": blurry, "sharp": sharp}))
+        return splits

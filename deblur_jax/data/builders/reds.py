@@ -1,0 +1,39 @@
+"""REDS (Nah et al. 2019): pairs of dynamic scenes, from interpolated and averaged video."""
+
+from deblur_jax.data.builders.manual import Example, ManualBuilder, folders, partners
+
+
+class Reds(ManualBuilder):
+    """Blurry and sharp frames; the variant "blur_comp" is compressed as a video besides.
+
+    The test set's sharp frames were never published, so it is not read.
+    """
+
+    VARIANTS = ("blur", "blur_comp")
+    HOME = "https://seungjunnah.github.io/Datasets/reds.html"
+    LAYOUT = (
+        "train_sharp.zip, train_blur.zip, val_sharp.zip and val_blur.zip (or *_blur_comp.zip), "
+        "unpacked, so that this folder holds train/train_sharp/000/*.png, "
+        "train/train_blur/000/*.png and val/ likewise"
+    )
+
+    def find(self) -> dict[str, list[Example]]:
+        """Returns the frames of every clip."""
+        return {
+            split: [
+                example
+                for clip in self._clips(split)
+                for example in partners(
+                    self.source / split,
+                    clip,
+                    ("blurry", f"{split}_{self.variant}/{clip}"),
+                    ("sharp", f"{split}_sharp/{clip}"),
+                )
+            ]
+            for split in ("train", "val")
+        }
+
+    def _clips(self, split: str) -> list[str]:
+        kinds = (self.variant, "sharp")
+        places = [self.source / split / f"{split}_{kind}" for kind in kinds]
+        return sorted({clip.name for place in places for clip in folders(place)})

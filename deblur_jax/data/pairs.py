@@ -1,0 +1,251 @@
+"""Blurry and sharp images of the same scenes, from plain folders, by index.
+
+    FOLDER/blur/NAME.png      FOLDER/sharp/NAME.jpg
+    FOLDER/flow/NAME.flo      FOLDER/kernels/NAME.npy      both optional
+
+Files belong together by their name without its ending; folders within `blur` have their like in
+`sharp`. `flow` and `kernels`, where they exist, hold a file for every pair. Kernels are
+correlation kernels, one `[s, s]` or several `[k, s, s]` with odd `s`.
+"""
+
+import collections
+import dataclasses
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from deblur_jax.data.sources import ON_BAD
+from deblur_jax.io import flow, images
+from deblur_jax.io.flow import read_flow
+from deblur_jax.io.images import read_rgb
+
+
+Pair = dict[str, np.ndarray]
+
+KINDS = {  # folder -> the endings of its files
+    "blur": images.SUFFIXES,
+    "sharp": images.SUFFIXES,
+    "flow": flow.SUFFIXES,
+    "kernels": (".npy",),
+}
+THREADS = 4  # decode at the same time while every file is looked at
+
+
+@dataclasses.dataclass(frozen=True)
+class PairFiles:
+    """The files of one pair: `blurry` and `sharp`, and `flow` and `kernels` or None."""
+
+    blurry: Path
+    sharp: Path
+    flow: Path | None = None
+    kernels: Path | None = None
+
+
+def read_pair(files: PairFiles) -> Pair:
+    """Reads the files of one pair.
+
+    Returns:
+        `blurry` and `sharp`, `[h, w, 3]` uint8; `flow`, `[h, w, 2]` float32, and `kernels`,
+        `[k, s, s]` float32, where there are files of them.
+
+    Raises:
+        FileNotFoundError: if a file is not there.
+        ValueError: if a file cannot be used, or its size is not that of `blurry`.
+    """
+    pair = {"blurry": read_rgb(files.blurry), "sharp": read_rgb(files.sharp)}
+    if files.flow is not None:
+        pair["flow"] = read_flow(files.flow)
+    for name, array in pair.items():
+        if array.shape[:2] != pair["blurry"].shape[:2]:
+            raise ValueError(
+                f"{getattr(files, name)}: {_size(array)} pixels, expected "
+                f"{_size(pair['blurry'])} as in {files.blurry}"
+            )
+    if files.kernels is not None:
+        pair["kernels"] = read_kernels(files.kernels)
+    return pair
+
+
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"
+
+
+def read_kernels(path: Path) -> np.ndarray:
+    """Reads kernels of odd side from a .npy file: `[k, s, s]` float32, of one `[s, s]` too.
+
+    Raises:
+        ValueError: if the file is damaged, or is not such an array, or holds NaN.
+    """
+    try:
+        kernel = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{path}: not a NumPy array ({error}); copy it again") from None
+    square = kernel.ndim in (2, 3) and kernel.shape[-1] == kernel.shape[-2]
+    if not square or kernel.shape[-1] % 2 == 0 or kernel.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{path}: {kernel.dtype}{list(kernel.shape)}, expected real numbers [s, s] or "
+            "[k, s, s] with odd s"
+        )
+    if not np.isfinite(kernel).all():
+        raise ValueError(f"{path}: the kernel is NaN or infinite; mend or remove the file")
+    return kernel.astype(np.float32).reshape(-1, *kernel.shape[-2:])
+
+
+def match_folders(folder: str | Path) -> tuple[list[PairFiles], list[str]]:
+    """Finds the pairs below `folder`, sorted by name, and what has no partner.
+
+    Returns:
+        The pairs, and one line for every file that cannot be one of a pair.
+
+    Raises:
+        FileNotFoundError: if `folder`, or `blur` or `sharp` in it, does not exist.
+        ValueError: if `blur` and `sharp` hold no image.
+    """
+    root = Path(folder)
+    for needed in (root, root / "blur", root / "sharp"):
+        if not needed.is_dir():
+            raise FileNotFoundError(
+                f"{needed}: no such folder; a folder of pairs holds blur/ and sharp/"
+            )
+    kinds = [kind for kind in KINDS if (root / kind).is_dir()]
+    found, problems = {}, []
+    for kind in kinds:
+        found[kind], twice = _by_name(root / kind, KINDS[kind])
+        problems += twice
+    names = sorted(set().union(*found.values()))
+    if not names:
+        raise ValueError(
+            f"{root}: blur/ and sharp/ hold no image; expected files ending in "
+            f"{', '.join(images.SUFFIXES)}"
+        )
+    pairs = []
+    for name in names:
+        files = {kind: found[kind][name] for kind in kinds if name in found[kind]}
+        missing = [kind for kind in kinds if kind not in files]
+        if missing:
+            places = " and ".join(f"{root / kind / name}.*" for kind in missing)
+            problems.append(f"{next(iter(files.values()))}: has no partner {places}")
+        else:
+            pair = PairFiles(files["blur"], files["sharp"], files.get("flow"), files.get("kernels"))
+            pairs.append(pair)
+    return pairs, problems
+
+
+def _by_name(root: Path, suffixes: tuple[str, ...]) -> tuple[dict[str, Path], list[str]]:
+    found, problems = {}, []
+    for path in sorted(root.rglob("*")):
+        if path.suffix.lower() not in suffixes:
+            continue
+        name = path.relative_to(root).with_suffix("").as_posix()
+        if name in found:
+            problems.append(f"{path}: {found[name]} has the same name; remove one of them")
+        else:
+            found[name] = path
+    return found, problems
+
+
+class PairSource:
+    """Pairs by index: `source[i]` is what `read_pair` gives.
+
+    Every file is decoded once at the start, so a bad one is named before the run begins.
+
+    Attributes:
+        pairs: the files of the pairs that are used.
+        skipped: one line for each problem, if `on_bad` is "skip".
+    """
+
+    def __init__(
+        self,
+        pairs: Iterable[PairFiles],
+        *,
+        smallest: int,
+        on_bad: str = "stop",
+        problems: Sequence[str] = (),
+    ):
+        """Reads every pair, and refuses or leaves out the bad ones.
+
+        Args:
+            pairs: the files.
+            smallest: the shortest side in pixels that an image may have.
+            on_bad: "stop" refuses them all if one is bad; "skip" leaves the bad ones out and
+                writes how many, and which, to standard error.
+            problems: what was found to be wrong before.
+
+        Raises:
+            ValueError: one message that lists every problem; also if nothing is left.
+        """
+        if on_bad not in ON_BAD:
+            raise ValueError(f"on_bad must be one of {sorted(ON_BAD)}, got {on_bad!r}")
+        problems, good, every = list(problems), [], list(pairs)
+        with ThreadPoolExecutor(THREADS) as pool:
+            looks = pool.map(lambda files: _look(files, smallest), every)
+            for files, look in zip(every, looks, strict=True):
+                if isinstance(look, str):
+                    problems.append(look)
+                else:
+                    good.append((files, look))
+        self.pairs = tuple(files for files, _ in good)
+        problems += self._leave_out_odd_kernels([shape for _, shape in good])
+        listed = "\n".join(problems)
+        if problems and (on_bad == "stop" or not self.pairs):
+            raise ValueError(f"these pairs cannot be used; mend or remove them:\n{listed}")
+        if not self.pairs:
+            raise ValueError("there are no pairs; give a folder with files in blur/ and sharp/")
+        self.skipped = tuple(problems)
+        if problems:
+            print(
+                f"{len(problems)} files or pairs skipped, {len(self.pairs)} pairs used:\n{listed}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def _leave_out_odd_kernels(self, shapes: list[tuple[int, ...]]) -> list[str]:
+        """Leaves out pairs whose kernels have not the commonest shape: they must fit in a batch."""
+        if not shapes:
+            return []
+        usual, _ = collections.Counter(shapes).most_common(1)[0]
+        odd = [i for i, shape in enumerate(shapes) if shape != usual]
+        lines = [
+            f"{self.pairs[i].kernels}: the kernels are {list(shapes[i])}, most are {list(usual)}"
+            for i in odd
+        ]
+        self.pairs = tuple(files for i, files in enumerate(self.pairs) if i not in set(odd))
+        return lines
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Pair:
+        return read_pair(self.pairs[index])
+
+
+def _look(files: PairFiles, smallest: int) -> str | tuple[int, ...]:
+    """Returns what is wrong with a pair, or the shape of its kernels, `()` without any."""
+    try:
+        pair = read_pair(files)
+    except (OSError, ValueError) as error:
+        return str(error)
+    if min(pair["blurry"].shape[:2]) < smallest:
+        return (
+            f"{files.blurry}: {_size(pair['blurry'])} pixels, expected at least {smallest} a side"
+        )
+    return pair["kernels"].shape if "kernels" in pair else ()
+
+
+def folder_pairs(folder: str | Path, *, smallest: int = 1, on_bad: str = "stop") -> PairSource:
+    """Returns the pairs below `folder`, `blur/` and `sharp/`, without any preparation.
+
+    Args:
+        folder: holds `blur` and `sharp`, and perhaps `flow` and `kernels`; see this module.
+        smallest: the shortest side in pixels that an image may have.
+        on_bad: see `PairSource`.
+
+    Raises:
+        FileNotFoundError: if a folder is not there.
+        ValueError: one message that lists every problem.
+    """
+    pairs, problems = match_folders(folder)
+    return PairSource(pairs, smallest=smallest, on_bad=on_bad, problems=problems)
