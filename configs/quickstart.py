@@ -27,6 +27,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.source.smallest = 112  # pixels
     config.source.in_memory = True
     config.source.limit = 0  # all
+    config.source.on_bad = "stop"  # or "skip": bad photos are named either way
 
     config.batches = ConfigDict()  # data.pipeline.training_batches
     config.batches.crop = 112  # pixels

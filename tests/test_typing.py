@@ -43,9 +43,7 @@ def counted(labels: Int[Array, "h w"]):
 
 
 def test_an_array_of_integers_is_asked_for_as_such():
-    with pytest.raises(
-        TypeError, match=r"labels must be an integer array of shape \[h, w\]"
-    ):
+    with pytest.raises(TypeError, match=r"labels must be an integer array of shape \[h, w\]"):
         counted(IMAGE)
 
 
