@@ -68,7 +68,7 @@ class BasisBlur:
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # hashable, so that `jax.jit(operator)` works
 class LineBlur:
     """`deblur_jax.ops.line_blur.line_blur` with its parameters.
 

@@ -8,67 +8,106 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from deblur_jax import BasisBlur, basis_blur, compose, inner
+from deblur_jax import BasisBlur, LineBlur, basis_blur, compose, dense_blur, inner, line_blur
 from deblur_jax.ops.sensor import saturate
 from tests.ops.test_basis_blur import sample
 
 
-@pytest.fixture(params=["gather", "scatter"])
-def order(request):
+HEIGHT, WIDTH = 6, 7
+
+
+def make(kind, key, padding="reflect"):
+    """Returns an operator of a kind on images of HEIGHT by WIDTH."""
+    if kind == "line":
+        flow = jax.random.uniform(key, (HEIGHT, WIDTH, 2), minval=0.5, maxval=3.5)
+        return LineBlur(flow, padding=padding)
+    _, kernels, mixing = sample(key, HEIGHT, WIDTH, 5, basis=2)
+    return BasisBlur(kernels, mixing, order=kind, padding=padding)
+
+
+def picture(key, height=HEIGHT, width=WIDTH):
+    return jax.random.normal(jax.random.fold_in(key, 7), (height, width, 2))
+
+
+@pytest.fixture(params=["gather", "scatter", "line"])
+def kind(request):
     return request.param
 
 
-def test_an_operator_is_its_function(key, order):
-    image, kernels, mixing = sample(key, 7, 8, 5)
-    blur = BasisBlur(kernels, mixing, order=order, padding="wrap")
-    expected = basis_blur(image, kernels, mixing, order=order, padding="wrap")
+def test_an_operator_is_its_function(key, kind):
+    image, blur = picture(key), make(kind, key, "wrap")
+    if kind == "line":
+        expected = line_blur(image, blur.flow, padding="wrap")
+    else:
+        expected = basis_blur(image, blur.kernels, blur.mixing, order=kind, padding="wrap")
     np.testing.assert_allclose(jax.jit(blur)(image), expected, rtol=1e-12, atol=1e-12)
 
 
-def test_the_adjoint_is_exact(key, order):
-    image, kernels, mixing = sample(key, 7, 8, 5)
-    blur = BasisBlur(kernels, mixing, order=order)
+def test_the_adjoint_is_exact(key, kind):
+    image, blur = picture(key), make(kind, key)
     blurry = jax.random.normal(jax.random.fold_in(key, 1), image.shape)
     forward = inner(blur(image), blurry)
     np.testing.assert_allclose(inner(image, blur.adjoint(blurry)), forward, rtol=1e-10)
 
 
-def test_an_operator_passes_through_vmap_and_grad(key, order):
+def test_an_operator_passes_through_vmap_and_grad(key, kind):
     def energy(blur, image):
         return jnp.sum(jnp.square(blur(image)))
 
-    samples = [sample(k, 5, 6, 3, basis=2) for k in jax.random.split(key, 2)]
-    images, kernels, mixing = (jnp.stack(arrays) for arrays in zip(*samples, strict=True))
-    batch = jax.vmap(jax.grad(energy))(BasisBlur(kernels, mixing, order=order), images)
-    alone = jax.grad(energy)(BasisBlur(kernels[1], mixing[1], order=order), images[1])
-    np.testing.assert_allclose(batch.kernels[1], alone.kernels, rtol=1e-10)
-    np.testing.assert_allclose(batch.mixing[1], alone.mixing, rtol=1e-10)
-    check_grads(jax.jit(energy), (BasisBlur(kernels[0], mixing[0], order=order), images[0]), 1)
+    keys = jax.random.split(key, 2)
+    blurs, images = [make(kind, k) for k in keys], [picture(k) for k in keys]
+    stacked = jax.tree.map(lambda *arrays: jnp.stack(arrays), *blurs)
+    batch = jax.vmap(jax.grad(energy))(stacked, jnp.stack(images))
+    alone = jax.grad(energy)(blurs[1], images[1])
+    for together, single in zip(jax.tree.leaves(batch), jax.tree.leaves(alone), strict=True):
+        np.testing.assert_allclose(together[1], single, rtol=1e-9, atol=1e-12)
+    check_grads(jax.jit(energy), (blurs[0], images[0]), 1)
 
 
-def test_an_operator_composes_with_a_sensor(key):
-    image, kernels, mixing = sample(key, 6, 7, 3)
-    camera = compose(partial(saturate, limit=0.5), BasisBlur(kernels, mixing))
-    assert float(jnp.max(jax.jit(camera)(image))) <= 0.5
+def test_an_operator_composes_with_a_sensor(key, kind):
+    camera = compose(partial(saturate, limit=0.5), make(kind, key))
+    assert float(jnp.max(jax.jit(camera)(picture(key)))) <= 0.5
 
 
-def test_the_inside_of_the_extended_canvas_does_not_depend_on_its_padding(key, order):
-    _, kernels, mixing = sample(key, 6, 7, 5)
-    canvas = jax.random.normal(key, (10, 11, 3))
-    reflect = BasisBlur(kernels, mixing, order=order).extended(2)(canvas)
-    dark = BasisBlur(kernels, mixing, order=order, padding="constant").extended(2)(canvas)
+def test_the_inside_of_the_extended_canvas_does_not_depend_on_its_padding(key, kind):
+    canvas = picture(key, HEIGHT + 4, WIDTH + 4)
+    reflect = make(kind, key).extended(2)(canvas)
+    dark = make(kind, key, "constant").extended(2)(canvas)
     np.testing.assert_allclose(reflect[2:-2, 2:-2], dark[2:-2, 2:-2], rtol=1e-10)
     assert reflect.shape == canvas.shape
 
 
-def test_on_a_padded_canvas_the_inside_is_the_plain_blur(key):
-    image, kernels, mixing = sample(key, 6, 7, 5)
-    blur = BasisBlur(kernels, mixing, padding="edge")
+@pytest.mark.parametrize("kind", ["gather", "line"])
+def test_on_a_padded_canvas_the_inside_is_the_plain_blur(key, kind):
+    image, blur = picture(key), make(kind, key, "edge")
     canvas = jnp.pad(image, ((2, 2), (2, 2), (0, 0)), mode="edge")
     np.testing.assert_allclose(blur.extended(2)(canvas)[2:-2, 2:-2], blur(image), rtol=1e-10)
 
 
+@pytest.mark.parametrize("kind", ["gather", "line"])
+def test_a_gathering_operator_is_a_dense_blur_by_the_kernels_it_draws(key, kind):
+    # What a point of light at q adds to pixel p is the tap of p's kernel at q - p.
+    image, blur = picture(key), make(kind, key, "constant")
+    radius = 3
+    points = jnp.eye(HEIGHT * WIDTH).reshape(HEIGHT * WIDTH, HEIGHT, WIDTH, 1)
+    drawn = jax.vmap(blur)(points).reshape(HEIGHT, WIDTH, HEIGHT, WIDTH)
+    kernels = np.zeros((HEIGHT, WIDTH, 2 * radius + 1, 2 * radius + 1))
+    for row, column, down, right in np.ndindex(HEIGHT, WIDTH, 7, 7):
+        at = row + down - radius, column + right - radius
+        if 0 <= at[0] < HEIGHT and 0 <= at[1] < WIDTH:
+            kernels[row, column, down, right] = drawn[*at, row, column]
+    expected = dense_blur(image, jnp.asarray(kernels), padding="constant")
+    np.testing.assert_allclose(blur(image), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["gather", "line"])
+def test_a_flat_image_stays_flat(key, kind):
+    flat = jnp.full((HEIGHT, WIDTH, 2), 0.25)
+    np.testing.assert_allclose(make(kind, key)(flat), flat, rtol=1e-12)
+
+
 def test_an_image_of_another_size_is_refused(key):
-    image, kernels, mixing = sample(key, 6, 7, 5)
     with pytest.raises(TypeError, match=r"mixing must be .* with h=5 as in image"):
-        BasisBlur(kernels, mixing)(image[:5])
+        make("gather", key)(picture(key)[:5])
+    with pytest.raises(TypeError, match=r"flow must be .* with h=5 as in image"):
+        make("line", key)(picture(key)[:5])
