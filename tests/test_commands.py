@@ -166,7 +166,7 @@ def bad_truncated(folder):
 def bad_tiny(folder):
     path = folder / "dot.png"
     Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save(path)
-    return [path], "at least 32 pixels a side, got 1x1"
+    return [path], "dot.png: must have at least 32 pixels a side, got 1x1"
 
 
 def bad_output(folder):

@@ -46,7 +46,10 @@ def _deblur(arguments: argparse.Namespace) -> None:
 
     network = load(arguments.model or DEFAULT)
     print(f"{arguments.photo}: looking for motion with {_description(network)} ...", flush=True)
-    result = deblur(photo.pixels, network)
+    try:
+        result = deblur(photo.pixels, network)
+    except ValueError as error:
+        raise ValueError(f"{arguments.photo}: {str(error).removeprefix('deblur: image ')}") from None
     write_photo(output, dataclasses.replace(photo, pixels=result.image))
     lengths = (result.flow**2).sum(axis=-1) ** 0.5
     print(
