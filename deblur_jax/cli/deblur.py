@@ -49,7 +49,8 @@ def _deblur(arguments: argparse.Namespace) -> None:
     try:
         result = deblur(photo.pixels, network)
     except ValueError as error:
-        raise ValueError(f"{arguments.photo}: {str(error).removeprefix('deblur: image ')}") from None
+        problem = str(error).removeprefix("deblur: image ")
+        raise ValueError(f"{arguments.photo}: {problem}") from None
     write_photo(output, dataclasses.replace(photo, pixels=result.image))
     lengths = (result.flow**2).sum(axis=-1) ** 0.5
     print(
