@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
@@ -34,10 +33,6 @@ class Records:
         self._file.flush()
         for name, value in metrics.items():
             self._events.add_scalar(name, value, step)
-
-    def picture(self, step: int, name: str, pixels: np.ndarray) -> None:
-        """Shows `pixels` `[h, w, 3]` uint8 in TensorBoard."""
-        self._events.add_image(name, pixels, step, dataformats="HWC")
 
     def __enter__(self) -> "Records":
         return self
