@@ -121,12 +121,15 @@ def _kind_of_pixels(path: Path, image: Image.Image) -> str:
         return "with transparency"
     if image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16"):
         return "grey"
-    if image.format == "PNG":  # Pillow shows 16-bit colour as 8-bit: ask the header
-        with path.open("rb") as file:
-            depth = file.read(PNG_HEADER_BYTES)[PNG_DEPTH_BYTE]
-        if depth == 16:
-            return "16-bit"
+    if image.format == "PNG" and _is_sixteen_bit_png(path):
+        return "16-bit"
     return "8-bit RGB" if image.mode == "RGB" else f"of mode {image.mode}"
+
+
+def _is_sixteen_bit_png(path: Path) -> bool:
+    """Asks the header of a PNG, since Pillow shows 16-bit colour as 8-bit."""
+    with path.open("rb") as file:
+        return file.read(PNG_HEADER_BYTES)[PNG_DEPTH_BYTE : PNG_DEPTH_BYTE + 1] == bytes([16])
 
 
 @contextlib.contextmanager
@@ -150,6 +153,8 @@ def _named_damage(path: Path) -> Iterator[None]:
 def _sixteen_bit_pixels(path: Path, mode: str, turn: int) -> np.ndarray | None:
     """Returns the RGB(A) pixels of a 16-bit PNG, which Pillow reads as 8-bit; None for others."""
     if path.suffix.lower() in SIXTEEN_BIT_SUFFIXES:
+        if not _is_sixteen_bit_png(path):  # and so need not be decoded again
+            return None
         flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
         array = cv2.imdecode(np.fromfile(path, np.uint8), flags)
         if array is None or array.dtype != np.uint16:

@@ -1,6 +1,5 @@
 """Releasing what a run has learnt: weights with a model card."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -35,5 +34,5 @@ def export(workdir: Path, path: Path) -> dict[str, Any]:
         "jax": jax.__version__,
         "licence": "Apache-2.0",
     }
-    write_weights(path, jax.tree.map(np.asarray, params), json.loads(json.dumps(card)))
+    write_weights(path, jax.tree.map(np.asarray, params), card)
     return card
