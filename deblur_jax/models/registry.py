@@ -4,11 +4,13 @@ from typing import Any
 
 from flax import linen as nn
 
+from deblur_jax.models.denoiser import DenoiserNet
 from deblur_jax.models.motion_context import MotionContextNet
 from deblur_jax.models.motion_flow import MotionFlowNet
 
 
 MODELS: dict[str, type[nn.Module]] = {
+    "denoiser": DenoiserNet,
     "motion_context": MotionContextNet,
     "motion_flow": MotionFlowNet,
 }

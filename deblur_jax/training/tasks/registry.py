@@ -9,10 +9,10 @@ A task is a module with
 
 from types import ModuleType
 
-from deblur_jax.training.tasks import motion_flow
+from deblur_jax.training.tasks import denoising, motion_flow
 
 
-TASKS: dict[str, ModuleType] = {"motion_flow": motion_flow}
+TASKS: dict[str, ModuleType] = {"denoising": denoising, "motion_flow": motion_flow}
 
 
 def find_task(name: str) -> ModuleType:
