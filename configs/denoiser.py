@@ -23,6 +23,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.log_every = 100
     config.checkpoint_every = 1000
     config.keep_checkpoints = 2
+    config.ema_decay = 0.0  # of a running mean of the parameters; 0 keeps none
 
     config.source = ConfigDict()  # data.sources.make_source
     config.source.name = "embedded"  # or "folder"

@@ -84,7 +84,7 @@ def test_a_checkpoint_of_another_model_is_refused(smoke_config, tmp_path):
 
 
 def test_an_unknown_task_is_answered_with_the_known_ones(smoke_config, tmp_path):
-    with pytest.raises(ValueError, match=r"config.task must be one of \['motion_flow'\]"):
+    with pytest.raises(ValueError, match=r"config.task must be one of .*'motion_flow'"):
         run(smoke_config(task="flow"), tmp_path / "run")
 
 
