@@ -4,13 +4,21 @@ from typing import Any
 
 from flax import linen as nn
 
+from deblur_jax.models.adversarial import Generator
+from deblur_jax.models.deblurnet import DeblurNet
+from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.models.motion_context import MotionContextNet
 from deblur_jax.models.motion_flow import MotionFlowNet
+from deblur_jax.models.vgg import VggFeatures
 
 
 MODELS: dict[str, type[nn.Module]] = {
+    "deblurgan": Generator,
+    "deblurnet": DeblurNet,
+    "kernel_basis": KernelBasisNet,
     "motion_context": MotionContextNet,
     "motion_flow": MotionFlowNet,
+    "vgg_features": VggFeatures,
 }
 
 
