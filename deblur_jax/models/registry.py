@@ -4,11 +4,16 @@ from typing import Any
 
 from flax import linen as nn
 
+from deblur_jax.models.blur_to_flow import BlurToFlowNet
+from deblur_jax.models.flow_rnn import FlowRnnNet, SpatialRnnNet
 from deblur_jax.models.motion_context import MotionContextNet
 from deblur_jax.models.motion_flow import MotionFlowNet
 
 
 MODELS: dict[str, type[nn.Module]] = {
+    "blur_to_flow": BlurToFlowNet,
+    "flow_rnn": FlowRnnNet,
+    "spatial_rnn": SpatialRnnNet,
     "motion_context": MotionContextNet,
     "motion_flow": MotionFlowNet,
 }
