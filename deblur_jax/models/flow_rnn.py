@@ -24,7 +24,7 @@ from deblur_jax.models.blocks import (
 )
 from deblur_jax.ops.resample import resize_bilinear
 from deblur_jax.ops.spatial_rnn import spatial_rnn
-from deblur_jax.typing import Images, typechecked
+from deblur_jax.typing import Array, Images, typechecked
 
 
 STRIDE = 64  # of the coarsest features
@@ -83,7 +83,7 @@ class FlowRnnNet(nn.Module):
 
 
 def check_frames(
-    network: str, blurry: jax.Array, neighbours: tuple[jax.Array, ...], frames: int
+    network: str, blurry: Array, neighbours: tuple[jax.Array, ...], frames: int
 ) -> None:
     """Raises a ValueError unless there are `frames` frames of one size and dtype."""
     if frames not in (1, 2, 3):
