@@ -172,11 +172,11 @@ class FlowEstimator(nn.Module):
     def __call__(self, first: list[jax.Array], last: list[jax.Array]) -> list[jax.Array]:
         """Returns the flows of all levels from fine to coarse."""
         flows: list[jax.Array] = []
-        decoded = None
+        decoded = jnp.zeros(())  # until the coarsest level is done
         correlate = jax.vmap(partial(cost_volume, reach=self.reach))
         for level in reversed(range(len(first))):
             here, there, hints = first[level], last[level], []
-            if decoded is not None:
+            if flows:
                 flow_hint = doubling_conv(2, 4, name=f"up_flow{level + 1}")(flows[0])
                 feature_hint = doubling_conv(2, 4, name=f"up_features{level + 1}")(decoded)
                 there = jax.vmap(warp_flow)(there, flow_hint * (SCALE / 2 ** (level + 1)))
