@@ -37,6 +37,7 @@ def test_every_size_gets_a_flow_for_every_pixel(size):
     assert [level.shape[1] for level in levels] == [-(-size[0] // 4) * 2, -(-size[0] // 4)]
 
 
+@pytest.mark.slow
 def test_the_initial_flow_and_its_gradients_are_finite(key):
     image = jax.random.uniform(key, (1, 32, 33, 3))
     variables = TINY.init(key, image)
