@@ -7,6 +7,7 @@ from flax import linen as nn
 from deblur_jax.models.adversarial import Generator
 from deblur_jax.models.blur_to_flow import BlurToFlowNet
 from deblur_jax.models.deblurnet import DeblurNet
+from deblur_jax.models.denoiser import DenoiserNet
 from deblur_jax.models.flow_rnn import FlowRnnNet, SpatialRnnNet
 from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.models.motion_context import MotionContextNet
@@ -18,6 +19,7 @@ MODELS: dict[str, type[nn.Module]] = {
     "blur_to_flow": BlurToFlowNet,
     "deblurgan": Generator,
     "deblurnet": DeblurNet,
+    "denoiser": DenoiserNet,
     "flow_rnn": FlowRnnNet,
     "kernel_basis": KernelBasisNet,
     "motion_context": MotionContextNet,
