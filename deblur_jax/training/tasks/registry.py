@@ -2,7 +2,7 @@
 
 A task is a module with
 
-    make_simulate(**config.simulate)                       a sharp photo -> an example
+    make_simulate(**config.simulate)                       (key, a photo's example) -> an example
     make_loss(model, simulate, **config.loss)              (params, batch, key) -> (loss, terms)
     evaluate(model, params, photos, simulate, seed=..., workdir=..., **config.evaluate)
 """
