@@ -19,6 +19,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.log_every = 20
     config.checkpoint_every = 200
     config.keep_checkpoints = 2
+    config.ema_decay = 0.0  # of a running mean of the parameters; 0 keeps none
 
     config.source = ConfigDict()  # data.sources.make_source
     config.source.name = "embedded"  # or "folder"

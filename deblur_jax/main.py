@@ -62,7 +62,7 @@ def _train(config: Any, workdir: Path) -> None:
     state = train(config, workdir)
     step = int(state.step)
     print(f"Evaluating after {step} steps ...", flush=True)
-    metrics = evaluate(config, workdir, state.params, step=step)
+    metrics = evaluate(config, workdir, state.variables, step=step)
     seconds = round(time.perf_counter() - started, 1)
     summary = {**metrics, "seconds": seconds, "steps": step}
     write_summary(workdir, summary)

@@ -1,4 +1,4 @@
-"""Trained networks by name or by path: a network, its parameters and its model card."""
+"""Trained networks by name or by path: a network, its variables and its model card."""
 
 import dataclasses
 from pathlib import Path
@@ -20,15 +20,21 @@ class Pretrained:
 
     Attributes:
         name: what it was asked for by.
-        model: the network; `model.apply({"params": params}, ...)` is a pure function.
-        params: its parameters, nested dicts of arrays.
+        model: the network; `model.apply(variables, ...)` is a pure function.
+        variables: its parameters, `{"params": ...}`, and batch statistics if it has any; nested
+            dicts of arrays.
         card: where they come from: config, data, steps, metrics.
     """
 
     name: str
     model: nn.Module
-    params: dict[str, Any]
+    variables: dict[str, Any]
     card: dict[str, Any]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters alone."""
+        return self.variables["params"]
 
 
 def shipped() -> list[str]:
@@ -54,9 +60,11 @@ def load(name: str = DEFAULT) -> Pretrained:
         raise FileNotFoundError(
             f"model must be one of {shipped()} or a .safetensors file, got {name!r}"
         )
-    params, card = read_weights(path)
+    variables, card = read_weights(path)
+    if "params" not in variables:  # a file of version 0.1
+        variables = {"params": variables}
     try:
         model = make_model(**card["model"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the model card does not fit this version ({error})") from None
-    return Pretrained(name=name, model=model, params=params, card=card)
+    return Pretrained(name=name, model=model, variables=variables, card=card)

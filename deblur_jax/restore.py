@@ -93,7 +93,7 @@ def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
     ratio = min(1.0, (ESTIMATION_PIXELS / (height * width)) ** 0.5)
     small = (max(round(height * ratio), SMALLEST_SIDE), max(round(width * ratio), SMALLEST_SIDE))
     looked_at = jax.image.resize(blurry, (*small, 3), "linear") if ratio < 1 else blurry
-    flow = _apply(network.model, network.params, looked_at)
+    flow = _apply(network.model, network.variables, looked_at)
     if ratio < 1:
         stretch = jnp.asarray([width / small[1], height / small[0]], flow.dtype)
         flow = jax.image.resize(flow, (height, width, 2), "linear") * stretch
@@ -101,8 +101,8 @@ def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
 
 
 @functools.partial(jax.jit, static_argnames="model")
-def _apply(model: Any, params: Any, blurry: jax.Array) -> jax.Array:
-    return model.flow(model.apply({"params": params}, blurry[None]))[0]
+def _apply(model: Any, variables: Any, blurry: jax.Array) -> jax.Array:
+    return model.flow(model.apply(variables, blurry[None]))[0]
 
 
 @functools.partial(jax.jit, static_argnames=("denoisings", "margin"))

@@ -38,7 +38,7 @@ class Source(Protocol):
         """Returns how many there are."""
         ...
 
-    def __getitem__(self, index: int, /) -> Example:
+    def __getitem__(self, index: int) -> Example:
         """Returns one."""
         ...
 

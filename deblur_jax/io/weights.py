@@ -14,21 +14,21 @@ from deblur_jax.io.images import whole_file
 CARD = "card"  # the metadata entry that holds the model card as JSON
 
 
-def write_weights(path: Path, params: dict[str, Any], card: dict[str, Any]) -> None:
+def write_weights(path: Path, variables: dict[str, Any], card: dict[str, Any]) -> None:
     """Writes a nested dict of arrays and its model card; the file appears when it is complete.
 
     Args:
         path: ends in `.safetensors`.
-        params: nested dicts of arrays.
+        variables: nested dicts of arrays, such as `{"params": ...}`.
         card: what the weights are; anything that JSON can hold.
     """
-    data = save(dict(_flatten(params, "")), metadata={CARD: json.dumps(card)})
+    data = save(dict(_flatten(variables, "")), metadata={CARD: json.dumps(card)})
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
 
 
 def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the parameters and the model card of a file.
+    """Returns the variables and the model card of a file.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -44,14 +44,14 @@ def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise ValueError(f"{path}: damaged or not a safetensors file ({error})") from None
     if CARD not in metadata:
         raise ValueError(f"{path}: holds no model card; expected weights exported by deblur_jax")
-    params: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
     for name, array in flat.items():
         *folders, leaf = name.split("/")
-        branch = params
+        branch = variables
         for folder in folders:
             branch = branch.setdefault(folder, {})
         branch[leaf] = array
-    return params, json.loads(metadata[CARD])
+    return variables, json.loads(metadata[CARD])
 
 
 def _flatten(tree: dict[str, Any], prefix: str):

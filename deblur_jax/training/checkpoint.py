@@ -76,11 +76,12 @@ def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): x.shape for path, x in leaves}
 
 
-def load_params(workdir: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
+def load_variables(workdir: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
     """Reads the newest checkpoint below `workdir` as plain NumPy arrays.
 
     Returns:
-        The parameters, the config as a plain dict, and the step.
+        The variables to release (see `TrainState.variables`), the config as a plain dict, and the
+        step.
 
     Raises:
         FileNotFoundError: if there is no complete checkpoint.
@@ -102,4 +103,7 @@ def load_params(workdir: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
                 state=ocp.args.StandardRestore(abstract), config=ocp.args.JsonRestore()
             ),
         )
-    return restored["state"]["params"], restored["config"], step
+    saved = restored["state"]
+    # Orbax leaves empty dicts out.
+    variables = {"params": saved.get("ema") or saved["params"], **(saved.get("statistics") or {})}
+    return variables, restored["config"], step

@@ -14,12 +14,12 @@ from deblur_jax.training.tasks.registry import find_task
 SUMMARY = "summary.json"
 
 
-def evaluate(config: Any, workdir: Path, params: Any, *, step: int) -> dict[str, float]:
-    """Evaluates `params` as the config says, and records the metrics at `step`."""
+def evaluate(config: Any, workdir: Path, variables: Any, *, step: int) -> dict[str, float]:
+    """Evaluates `variables` as the config says, and records the metrics at `step`."""
     task = find_task(config.task)
     metrics = task.evaluate(
         make_model(**config.model),
-        params,
+        variables,
         make_source(**config.evaluation_source),
         task.make_simulate(**config.simulate),
         workdir=workdir,

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from deblur_jax.io.weights import write_weights
-from deblur_jax.training.checkpoint import load_params
+from deblur_jax.training.checkpoint import load_variables
 from deblur_jax.training.evaluate import read_summary
 from deblur_jax.version import __version__
 
@@ -24,7 +24,7 @@ def export(workdir: Path, path: Path) -> dict[str, Any]:
     """
     if path.suffix != ".safetensors":
         raise ValueError(f"{path}: the name of exported weights must end in .safetensors")
-    params, config, step = load_params(workdir)
+    variables, config, step = load_variables(workdir)
     card = {
         "model": config["model"],
         "config": config,
@@ -34,5 +34,5 @@ def export(workdir: Path, path: Path) -> dict[str, Any]:
         "jax": jax.__version__,
         "licence": "Apache-2.0",
     }
-    write_weights(path, jax.tree.map(np.asarray, params), card)
+    write_weights(path, jax.tree.map(np.asarray, variables), card)
     return card

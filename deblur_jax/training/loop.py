@@ -45,22 +45,29 @@ def train(config: Any, workdir: Path, *, devices: Devices | None = None) -> Trai
     task = find_task(config.task)
     model = make_model(**config.model)
     optimizer = make_optimizer(**config.optimizer, total_steps=config.steps)
-    loss_fn = task.make_loss(model, task.make_simulate(**config.simulate), **config.loss)
-    step = over_devices(make_train_step(loss_fn, optimizer, seed=config.seed), devices)
+    simulate = task.make_simulate(**config.simulate)
+    loss_fn = task.make_loss(model, simulate, **config.loss)
+    train_step = make_train_step(loss_fn, optimizer, ema_decay=config.ema_decay, seed=config.seed)
+    step = over_devices(train_step, devices)
 
     source = make_source(**config.source)
-    crop = config.batches.crop
-    image = jax.ShapeDtypeStruct((1, crop, crop, 3), np.float32)
-    state = create_state(jax.random.key(config.seed), model, optimizer, image)
     with checkpoint.open_manager(workdir, keep=config.keep_checkpoints) as manager:
+        first = manager.latest_step() or 0
+        batches = training_batches(source, seed=config.seed, start_step=first, **config.batches)
+        batch = next(batches)
+        state = create_state(
+            jax.random.key(config.seed),
+            model,
+            optimizer,
+            *_input_shapes(task, simulate, batch),
+            ema=config.ema_decay > 0,
+        )
         state = checkpoint.restore(manager, replicate(state, devices))
-        first = int(state.step)
         print(
             f"{type(model).__name__}: {count_parameters(state.params)} parameters, "
             f"{len(source)} photos, {_place(first, config.steps)}",
             flush=True,
         )
-        batches = training_batches(source, seed=config.seed, start_step=first, **config.batches)
         with (
             Records(workdir, step=first) as records,
             Progress(step=first, steps=config.steps, batch=config.batches.batch_size) as progress,
@@ -68,7 +75,8 @@ def train(config: Any, workdir: Path, *, devices: Devices | None = None) -> Trai
             for number in range(first + 1, config.steps + 1):
                 if number == first + 1:
                     progress.note("compiling")
-                state, metrics = step(state, split_batch(next(batches), devices))
+                state, metrics = step(state, split_batch(batch, devices))
+                batch = next(batches)  # read while the devices work
                 loss = None
                 if number % config.log_every == 0 or number == config.steps:
                     loss = write_metrics(records.write, number, metrics)
@@ -87,6 +95,13 @@ def write_metrics(write: Callable, number: int, metrics: dict[str, jax.Array]) -
             f"loss/total is {values['loss/total']} at step {number}; lower optimizer.peak_rate"
         )
     return values["loss/total"]
+
+
+def _input_shapes(task: Any, simulate: Callable, batch: Any) -> list[jax.ShapeDtypeStruct]:
+    """Returns what the network is called with, for a batch of one."""
+    key = jax.random.key(0)
+    inputs = jax.eval_shape(lambda batch: task.model_inputs(simulate, batch, key), batch)
+    return [jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype) for x in inputs]
 
 
 def _place(first: int, steps: int) -> str:

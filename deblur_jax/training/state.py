@@ -11,11 +11,26 @@ from flax import struct
 
 @struct.dataclass
 class TrainState:
-    """Parameters, the optimizer's memory and the number of finished steps."""
+    """All that a step changes.
+
+    Attributes:
+        step: how many are done.
+        params: what is trained.
+        opt_state: the optimizer's memory.
+        statistics: the network's other collections, such as `{"batch_stats": ...}`; mostly `{}`.
+        ema: the running mean of `params`; `{}` if none is kept.
+    """
 
     step: jax.Array
     params: Any
     opt_state: Any
+    statistics: Any
+    ema: Any
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What to evaluate and to release: the mean parameters if they are kept."""
+        return {"params": self.ema or self.params, **self.statistics}
 
 
 def create_state(
@@ -23,6 +38,7 @@ def create_state(
     model: nn.Module,
     optimizer: optax.GradientTransformation,
     *inputs: jax.Array | jax.ShapeDtypeStruct,
+    ema: bool,
 ) -> TrainState:
     """Returns the state before the first step.
 
@@ -31,9 +47,19 @@ def create_state(
         model: the network.
         optimizer: what turns gradients into updates.
         *inputs: arrays, or their shapes, of the kind that the network takes.
+        ema: whether to keep a running mean of the parameters.
     """
-    params = jax.jit(model.init)(key, *(jnp.zeros(x.shape, x.dtype) for x in inputs))["params"]
-    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params))
+    variables = jax.jit(model.init)(key, *(jnp.zeros(x.shape, x.dtype) for x in inputs))
+    statistics = dict(variables)
+    params = statistics.pop("params")
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        opt_state=optimizer.init(params),
+        statistics=statistics,
+        # A copy: a step may not be given the same array twice to consume.
+        ema=jax.tree.map(jnp.copy, params) if ema else {},
+    )
 
 
 def count_parameters(params: Any) -> int:

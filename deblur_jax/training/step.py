@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from jax import lax
 
@@ -12,18 +13,20 @@ from deblur_jax.training.state import TrainState
 
 DEVICES = "devices"  # the mapped axis; parallel.py maps over it
 
-Loss = Callable[[Any, Any, jax.Array], tuple[jax.Array, dict[str, jax.Array]]]
 Metrics = dict[str, jax.Array]
+Loss = Callable[[Any, Any, Any, jax.Array], tuple[jax.Array, tuple[Metrics, Any]]]
 
 
 def make_train_step(
-    loss_fn: Loss, optimizer: optax.GradientTransformation, *, seed: int
+    loss_fn: Loss, optimizer: optax.GradientTransformation, *, ema_decay: float, seed: int
 ) -> Callable[[TrainState, Any], tuple[TrainState, Metrics]]:
     """Returns `train_step(state, batch) -> (state, metrics)` for one device's share.
 
     Args:
-        loss_fn: a task's loss, `(params, batch, key) -> (loss, terms)`.
+        loss_fn: a task's loss, `(params, statistics, batch, key) -> (loss, (terms, statistics))`.
         optimizer: what turns gradients into updates.
+        ema_decay: of the running mean of the parameters; 0 keeps none. Over the first steps the
+            mean forgets faster, so that it soon leaves the initial parameters behind.
         seed: of the randomness inside the loss. The key is a function of the seed, the step and
             the device, so a resumed run draws what an unbroken one would.
     """
@@ -32,13 +35,24 @@ def make_train_step(
         key = jax.random.fold_in(jax.random.key(seed), state.step)
         key = jax.random.fold_in(key, lax.axis_index(DEVICES))
         value_and_grad = jax.value_and_grad(loss_fn, has_aux=True)
-        (loss, terms), grads = value_and_grad(state.params, batch, key)
-        grads, metrics = lax.pmean((grads, {"loss/total": loss, **terms}), DEVICES)
+        (loss, (terms, statistics)), grads = value_and_grad(
+            state.params, state.statistics, batch, key
+        )
+        metrics = {"loss/total": loss, **terms}
+        grads, metrics, statistics = lax.pmean((grads, metrics, statistics), DEVICES)
 
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         metrics["norm/grads"] = optax.tree.norm(grads)
         metrics["norm/updates"] = optax.tree.norm(updates)
-        return TrainState(state.step + 1, params, opt_state), metrics
+        ema = _running_mean(state.ema, params, ema_decay, state.step)
+        return TrainState(state.step + 1, params, opt_state, statistics, ema), metrics
 
     return train_step
+
+
+def _running_mean(ema: Any, params: Any, decay: float, step: jax.Array) -> Any:
+    if not decay:
+        return ema
+    decay = jnp.minimum(decay, (1 + step) / (10 + step))
+    return jax.tree.map(lambda mean, x: mean + (1 - decay) * (x - mean), ema, params)

@@ -88,13 +88,15 @@ def test_an_unknown_task_is_answered_with_the_known_ones(smoke_config, tmp_path)
         run(smoke_config(task="flow"), tmp_path / "run")
 
 
-def test_exported_weights_are_those_of_the_checkpoint(smoke_config, tmp_path):
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_exported_weights_are_those_of_the_checkpoint(smoke_config, tmp_path, ema_decay):
     from deblur_jax.pretrained import load
 
-    state = run(smoke_config(), tmp_path / "run")
+    state = run(smoke_config(ema_decay=ema_decay), tmp_path / "run")
+    assert bool(state.ema) == bool(ema_decay)
     card = export(tmp_path / "run", tmp_path / "net.safetensors")
     network = load(str(tmp_path / "net.safetensors"))
-    assert digest(network.params) == digest(state.params)
+    assert digest(network.variables) == digest(state.variables)
     assert card["step"] == network.card["step"] == 4
     assert network.model.widths == (4, 4, 8)
     with pytest.raises(ValueError, match="must end in .safetensors"):
@@ -103,5 +105,5 @@ def test_exported_weights_are_those_of_the_checkpoint(smoke_config, tmp_path):
 
 def test_a_folder_without_a_checkpoint_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no checkpoint; train there first"):
-        checkpoint.load_params(tmp_path)
+        checkpoint.load_variables(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -47,7 +47,7 @@ def test_each_net_learns_a_single_batch(kind, key):
 
     @jax.jit
     def step(params, state):
-        (_, terms), grads = jax.value_and_grad(loss_fn, has_aux=True)(params, batch, key)
+        (_, (terms, _)), grads = jax.value_and_grad(loss_fn, has_aux=True)(params, {}, batch, key)
         updates, state = optimizer.update(grads, state)
         return optax.apply_updates(params, updates), state, terms
 
@@ -57,6 +57,12 @@ def test_each_net_learns_a_single_batch(kind, key):
         params, state, terms = step(params, state)
         errors.append(float(terms["flow/mse_sign_invariant"]))
     assert errors[-1] < 0.25 * errors[0]
+
+
+def test_the_network_is_called_with_the_blurry_photos(key):
+    batch = {"sharp": jax.random.uniform(key, (2, 40, 40, 3))}
+    (blurry,) = task.model_inputs(SIMULATE, batch, key)
+    assert blurry.shape == (2, 32, 32, 3)
 
 
 def test_an_unknown_loss_is_answered_with_the_known_ones():
@@ -77,9 +83,9 @@ class Photos:
 
 def test_evaluation_averages_over_photos_and_maps_and_draws(key, tmp_path):
     model = NETS["doubled_angle"]
-    params = model.init(key, jnp.zeros((1, 32, 32, 3)))["params"]  # sees no motion yet
+    variables = model.init(key, jnp.zeros((1, 32, 32, 3)))  # sees no motion yet
     metrics = task.evaluate(
-        model, params, Photos(key), SIMULATE, seed=0, workdir=tmp_path, height=44, width=48,
+        model, variables, Photos(key), SIMULATE, seed=0, workdir=tmp_path, height=44, width=48,
         maps_per_photo=2, pictures=3,
     )  # fmt: skip
     assert metrics["flow/mse"] == pytest.approx(metrics["flow/mse_zero_baseline"])
@@ -100,7 +106,7 @@ def test_a_photo_below_the_evaluated_part_is_named(key, tmp_path):
 
 
 def test_motions_are_as_often_mostly_across_as_mostly_down():
-    flows = jax.jit(jax.vmap(lambda key: SIMULATE(key, jnp.ones((16, 16, 3)))["flow"]))(
+    flows = jax.jit(jax.vmap(lambda key: SIMULATE(key, {"sharp": jnp.ones((16, 16, 3))})["flow"]))(
         jax.random.split(jax.random.key(0), 64)
     )
     means = np.asarray(flows.mean((1, 2)))

@@ -11,18 +11,26 @@ from deblur_jax.training.state import TrainState
 from deblur_jax.training.step import make_train_step
 
 
-def loss_fn(params, batch, key):
+def loss_fn(params, statistics, batch, key):
     del key
     error = batch["x"] @ params["w"] - batch["y"]
-    return jnp.mean(error**2), {"largest": jnp.mean(jnp.abs(error))}
+    statistics = {"mean": 0.9 * statistics["mean"] + 0.1 * jnp.mean(batch["x"], axis=0)}
+    return jnp.mean(error**2), ({"largest": jnp.mean(jnp.abs(error))}, statistics)
 
 
-def take_steps(devices, loss_fn=loss_fn, count=3):
+def take_steps(devices, loss_fn=loss_fn, count=3, ema_decay=0.0):
     rng = np.random.default_rng(0)
     optimizer = optax.sgd(0.1, momentum=0.9)
     params = {"w": jnp.ones((3, 2))}
-    state = TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params))
-    step = over_devices(make_train_step(loss_fn, optimizer, seed=0), devices)
+    state = TrainState(
+        jnp.zeros((), jnp.int32),
+        params,
+        optimizer.init(params),
+        statistics={"mean": jnp.zeros(3)},
+        ema=jax.tree.map(jnp.copy, params) if ema_decay else {},
+    )
+    train_step = make_train_step(loss_fn, optimizer, ema_decay=ema_decay, seed=0)
+    step = over_devices(train_step, devices)
     state = replicate(state, devices)
     for _ in range(count):
         batch = {"x": rng.normal(size=(8, 3)), "y": rng.normal(size=(8, 2))}
@@ -35,9 +43,21 @@ def test_eight_devices_take_the_same_steps_as_one():
     one, one_metrics = take_steps(jax.devices()[:1])
     eight, eight_metrics = take_steps(jax.devices()[:8])
     np.testing.assert_allclose(eight.params["w"], one.params["w"], rtol=1e-5)
+    np.testing.assert_allclose(eight.statistics["mean"], one.statistics["mean"], rtol=1e-5)
     for name, value in one_metrics.items():
         np.testing.assert_allclose(eight_metrics[name], value, rtol=1e-5)
     assert int(eight.step) == 3
+
+
+def test_the_running_mean_follows_the_parameters():
+    mean, decay = np.ones((3, 2)), 0.15
+    for count in range(1, 4):
+        state, _ = take_steps(jax.devices()[:2], count=count, ema_decay=decay)
+        kept = min(decay, count / (9 + count))  # the first step keeps a tenth
+        mean = kept * mean + (1 - kept) * np.asarray(state.params["w"])
+    np.testing.assert_allclose(state.ema["w"], mean, rtol=1e-5)
+    assert state.variables["params"] is state.ema
+    assert "mean" in state.variables
 
 
 def test_the_state_carries_no_device_axis():
@@ -47,9 +67,9 @@ def test_the_state_carries_no_device_axis():
 
 
 def test_every_device_and_step_draws_its_own_randomness():
-    def noisy(params, batch, key):
+    def noisy(params, statistics, batch, key):
         draw = jax.random.uniform(key)
-        return jnp.sum(params["w"]) * 0 + draw, {"squared": draw**2}
+        return jnp.sum(params["w"]) * 0 + draw, ({"squared": draw**2}, statistics)
 
     _, first = take_steps(jax.devices()[:8], noisy, count=1)
     _, second = take_steps(jax.devices()[:8], noisy, count=2)

@@ -36,13 +36,14 @@ class PreparedSource:
         if whole not in builder.info.splits:
             known = sorted(builder.info.splits)
             raise ValueError(f"{folder}: source.split must be one of {known}, got {split!r}")
+        features: Any = builder.info.features
         open_split: Any = builder.as_data_source
         self._records = open_split(split=split)
         self._raw = open_split(
             split=split,
             decoders={
                 name: tfds.decode.SkipDecoding()
-                for name in builder.info.features
+                for name in features
                 if name in PICTURES and name != "frames"
             },
         )

@@ -60,7 +60,7 @@ def make_simulate(*, limit: float, noise: float, border: int) -> Simulate:
 
 
 def make_loss(model: Any, simulate: Simulate, *, kind: str) -> Callable:
-    """Returns `loss_fn(params, batch, key) -> (loss, terms)`.
+    """Returns `loss_fn(params, statistics, batch, key) -> (loss, (terms, statistics))`.
 
     Args:
         model: a network with `flow`, such as `MotionFlowNet` and `MotionContextNet`.
@@ -71,10 +71,9 @@ def make_loss(model: Any, simulate: Simulate, *, kind: str) -> Callable:
         raise ValueError(f"loss.kind must be one of {sorted(LOSSES)}, got {kind!r}")
     loss_of_photo = LOSSES[kind]
 
-    def loss_fn(params: Any, batch: dict[str, jax.Array], key: jax.Array):
-        keys = jax.random.split(key, len(batch["sharp"]))
-        example = jax.vmap(simulate)(keys, batch)
-        estimate = model.apply({"params": params}, example["blurry"])
+    def loss_fn(params: Any, statistics: Any, batch: dict[str, jax.Array], key: jax.Array):
+        example = _examples(simulate, batch, key)
+        estimate = model.apply({"params": params, **statistics}, example["blurry"])
         loss = jnp.mean(jax.vmap(loss_of_photo)(estimate, example["flow"]))
         flow = model.flow(estimate)
         terms = {
@@ -83,14 +82,25 @@ def make_loss(model: Any, simulate: Simulate, *, kind: str) -> Callable:
                 jax.vmap(flow_mse_sign_invariant)(flow, example["flow"])
             ),
         }
-        return loss, terms
+        return loss, (terms, statistics)
 
     return loss_fn
 
 
+def model_inputs(
+    simulate: Simulate, batch: dict[str, jax.Array], key: jax.Array
+) -> tuple[jax.Array]:
+    """Returns the arrays that the network is called with."""
+    return (_examples(simulate, batch, key)["blurry"],)
+
+
+def _examples(simulate: Simulate, batch: Example, key: jax.Array) -> Example:
+    return jax.vmap(simulate)(jax.random.split(key, len(batch["sharp"])), batch)
+
+
 def evaluate(
     model: Any,
-    params: Any,
+    variables: Any,
     photos: PhotoSource,
     simulate: Simulate,
     *,
@@ -105,7 +115,7 @@ def evaluate(
 
     Args:
         model: the network.
-        params: its parameters.
+        variables: its parameters and statistics.
         photos: sharp photos that the network was not trained on.
         simulate: makes a blurry photo and its flow out of a sharp one.
         seed: of the motions.
@@ -121,7 +131,7 @@ def evaluate(
         the same solver restores when it is given the true motion.
     """
     make_example = jax.jit(simulate)
-    estimate = jax.jit(lambda blurry: model.flow(model.apply({"params": params}, blurry[None]))[0])
+    estimate = jax.jit(lambda blurry: model.flow(model.apply(variables, blurry[None]))[0])
     score = jax.jit(_score)
     folder = workdir / "pictures"
     folder.mkdir(exist_ok=True)
