@@ -85,7 +85,7 @@ class DenoiserNet(nn.Module):
         x = _conv(self.fold**2 * self.channels, "tail", gain=0.1)(x + seen.pop())
 
         x = unfold(x, self.fold)[:, :height, :width]
-        return noisy - x if self.residual else x
+        return jnp.asarray(noisy) - x if self.residual else x
 
     def _residual_blocks(self, x: jax.Array, name: str) -> jax.Array:
         features = x.shape[-1]
@@ -132,7 +132,7 @@ def unfold(maps: jax.Array, factor: int) -> jax.Array:
     return squares.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height * factor, width * factor, -1)
 
 
-def _sigma_map(sigma: float | Array, noisy: jax.Array) -> jax.Array:
+def _sigma_map(sigma: float | Array, noisy: Array) -> jax.Array:
     """Returns the noise level of every pixel, `[b, h, w, 1]`."""
     level = jnp.asarray(sigma, noisy.dtype)
     batch, height, width, _ = noisy.shape
