@@ -18,7 +18,7 @@ from pathlib import Path
 import jax
 
 from deblur_jax import load
-from deblur_jax.data.sources import PhotoSource, folder_photos
+from deblur_jax.data.photos import PhotoSource, folder_photos
 from deblur_jax.training.tasks import denoising
 
 

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.data.sources import folder_photos
+from deblur_jax.data.photos import folder_photos
 from deblur_jax.io.images import read_photo
 from deblur_jax.io.weights import write_weights
 from deblur_jax.models.gmm import (

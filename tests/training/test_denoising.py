@@ -18,7 +18,7 @@ MODEL = DenoiserNet(widths=(8, 16), blocks=1, fold=2, residual=True)
 
 def test_an_example_carries_the_noise_that_it_names(key):
     sharp = jnp.full((64, 64, 3), 0.5)
-    example = jax.jit(SIMULATE)(key, sharp)
+    example = jax.jit(SIMULATE)(key, {"sharp": sharp})
     noise = np.asarray(example["noisy"] - sharp)
     assert 0 < example["sigma"] < 0.2
     assert noise.std() == pytest.approx(float(example["sigma"]), rel=0.05)
@@ -27,7 +27,7 @@ def test_an_example_carries_the_noise_that_it_names(key):
 
 def test_noise_levels_are_spread_over_the_whole_range():
     keys = jax.random.split(jax.random.key(0), 200)
-    sigmas = jax.vmap(lambda key: SIMULATE(key, jnp.zeros((1, 1, 3)))["sigma"])(keys)
+    sigmas = jax.vmap(lambda key: SIMULATE(key, {"sharp": jnp.zeros((1, 1, 3))})["sigma"])(keys)
     counts, _ = np.histogram(sigmas, bins=4, range=(0, 0.2))
     assert counts.sum() == 200
     assert counts.min() > 30
@@ -45,12 +45,16 @@ class Photos:
         return 2
 
     def __getitem__(self, index):
-        return self._pixels[index]
+        return {"sharp": self._pixels[index]}
 
 
 def test_the_net_learns_smooth_photos_and_evaluation_sees_it(key, tmp_path):
     photos = Photos(key)
-    batch = {"sharp": jnp.asarray(np.stack([photos[0], photos[1]])[:, :, :16] / 255, jnp.float32)}
+    batch = {
+        "sharp": jnp.asarray(
+            np.stack([photos[0]["sharp"], photos[1]["sharp"]])[:, :, :16] / 255, jnp.float32
+        )
+    }
     variables = jax.jit(MODEL.init)(key, *task.model_inputs(SIMULATE, batch, key))
     loss_fn = task.make_loss(MODEL, SIMULATE)
     optimizer = optax.adam(5e-3)

@@ -10,22 +10,24 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from deblur_jax.data.sources import PhotoSource
+from deblur_jax.data.photos import PhotoSource
 from deblur_jax.metrics import mean_metrics, psnr
 
 
-Simulate = Callable[[jax.Array, jax.Array], dict[str, jax.Array]]
+Example = dict[str, jax.Array]
+Simulate = Callable[[jax.Array, Example], Example]
 
 
 def make_simulate(*, strongest: float) -> Simulate:
-    """Returns `simulate(key, sharp) -> {"sharp", "noisy", "sigma"}` for one photo.
+    """Returns `simulate(key, {"sharp"}) -> {"sharp", "noisy", "sigma"}` for one photo.
 
     Args:
         strongest: the largest standard deviation of the noise; it is drawn uniformly from zero to
             this. The noise is white and Gaussian, and nothing is clipped.
     """
 
-    def simulate(key: jax.Array, sharp: jax.Array) -> dict[str, jax.Array]:
+    def simulate(key: jax.Array, example: Example) -> Example:
+        sharp = example["sharp"]
         level_key, noise_key = jax.random.split(key)
         sigma = strongest * jax.random.uniform(level_key, (), sharp.dtype)
         noise = jax.random.normal(noise_key, sharp.shape, sharp.dtype)
@@ -44,7 +46,7 @@ def make_loss(model: Any, simulate: Simulate) -> Callable:
         simulate: makes a noisy photo out of a sharp one.
     """
 
-    def loss_fn(params: Any, statistics: Any, batch: dict[str, jax.Array], key: jax.Array):
+    def loss_fn(params: Any, statistics: Any, batch: Example, key: jax.Array):
         example = _examples(simulate, batch, key)
         variables = {"params": params, **statistics}
         restored = model.apply(variables, example["noisy"], example["sigma"])
@@ -55,18 +57,13 @@ def make_loss(model: Any, simulate: Simulate) -> Callable:
     return loss_fn
 
 
-def model_inputs(
-    simulate: Simulate, batch: dict[str, jax.Array], key: jax.Array
-) -> tuple[jax.Array]:
+def model_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[jax.Array]:
     """Returns the arrays that the network is called with; without a noise level it assumes none."""
     return (_examples(simulate, batch, key)["noisy"],)
 
 
-def _examples(
-    simulate: Simulate, batch: dict[str, jax.Array], key: jax.Array
-) -> dict[str, jax.Array]:
-    keys = jax.random.split(key, len(batch["sharp"]))
-    return jax.vmap(simulate)(keys, batch["sharp"])
+def _examples(simulate: Simulate, batch: Example, key: jax.Array) -> Example:
+    return jax.vmap(simulate)(jax.random.split(key, len(batch["sharp"])), batch)
 
 
 def evaluate(
@@ -106,7 +103,7 @@ def evaluate(
 
     rows = []
     for index in range(len(photos)):
-        sharp = jnp.asarray(photos[index], jnp.float32) / 255
+        sharp = jnp.asarray(photos[index]["sharp"], jnp.float32) / 255
         row = {}
         for level in levels:
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), index), level)
