@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deblur_jax.metrics import psnr as psnr
     from deblur_jax.metrics import ssim as ssim
     from deblur_jax.ops.basis_blur import basis_blur as basis_blur
+    from deblur_jax.ops.cost_volume import cost_volume as cost_volume
     from deblur_jax.ops.dense_blur import dense_blur as dense_blur
     from deblur_jax.ops.flow import canonical as canonical
     from deblur_jax.ops.line_blur import line_blur as line_blur
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from deblur_jax.ops.operators import BasisBlur as BasisBlur
     from deblur_jax.ops.operators import LineBlur as LineBlur
     from deblur_jax.ops.sharded import sharded_basis_blur as sharded_basis_blur
+    from deblur_jax.ops.spatial_rnn import spatial_rnn as spatial_rnn
     from deblur_jax.pretrained import load as load
     from deblur_jax.restore import deblur as deblur
     from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
@@ -44,6 +46,7 @@ _HOMES = {
     "camera_flow": "deblur_jax.simulate.camera_flow",
     "canonical": "deblur_jax.ops.flow",
     "compose": "deblur_jax.ops.linear",
+    "cost_volume": "deblur_jax.ops.cost_volume",
     "deblur": "deblur_jax.restore",
     "dense_blur": "deblur_jax.ops.dense_blur",
     "factor_grid": "deblur_jax.ops.low_rank",
@@ -56,6 +59,7 @@ _HOMES = {
     "psnr": "deblur_jax.metrics",
     "shake_kernel": "deblur_jax.simulate.shake_kernels",
     "sharded_basis_blur": "deblur_jax.ops.sharded",
+    "spatial_rnn": "deblur_jax.ops.spatial_rnn",
     "ssim": "deblur_jax.metrics",
     "steepest_descent": "deblur_jax.solvers.steepest_descent",
 }

@@ -78,7 +78,7 @@ def test_the_main_job_trains_evaluates_draws_and_says_so(tmp_path):
         (
             ["--config.source.name=web"],
             SMOKE,
-            r"source.name must be one of \['embedded', 'folder'\]",
+            r"source.name must be one of \['ade', ",
         ),
     ],
 )

@@ -10,20 +10,18 @@ correlation kernels, one `[s, s]` or several `[k, s, s]` with odd `s`.
 
 import collections
 import dataclasses
-import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from deblur_jax.data.sources import ON_BAD
+from deblur_jax.data.checks import check_side, look_at_all, settle, size_in_words
+from deblur_jax.data.examples import Example
+from deblur_jax.data.photos import each_folder
 from deblur_jax.io import flow, images
 from deblur_jax.io.flow import read_flow
 from deblur_jax.io.images import read_rgb
 
-
-Pair = dict[str, np.ndarray]
 
 KINDS = {  # folder -> the endings of its files
     "blur": images.SUFFIXES,
@@ -31,7 +29,6 @@ KINDS = {  # folder -> the endings of its files
     "flow": flow.SUFFIXES,
     "kernels": (".npy",),
 }
-THREADS = 4  # decode at the same time while every file is looked at
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +41,7 @@ class PairFiles:
     kernels: Path | None = None
 
 
-def read_pair(files: PairFiles) -> Pair:
+def read_pair(files: PairFiles) -> Example:
     """Reads the files of one pair.
 
     Returns:
@@ -61,16 +58,12 @@ def read_pair(files: PairFiles) -> Pair:
     for name, array in pair.items():
         if array.shape[:2] != pair["blurry"].shape[:2]:
             raise ValueError(
-                f"{getattr(files, name)}: {_size(array)} pixels, expected "
-                f"{_size(pair['blurry'])} as in {files.blurry}"
+                f"{getattr(files, name)}: {size_in_words(array)} pixels, expected "
+                f"{size_in_words(pair['blurry'])} as in {files.blurry}"
             )
     if files.kernels is not None:
         pair["kernels"] = read_kernels(files.kernels)
     return pair
-
-
-def _size(image: np.ndarray) -> str:
-    return f"{image.shape[1]}x{image.shape[0]}"
 
 
 def read_kernels(path: Path) -> np.ndarray:
@@ -177,75 +170,81 @@ class PairSource:
         Raises:
             ValueError: one message that lists every problem; also if nothing is left.
         """
-        if on_bad not in ON_BAD:
-            raise ValueError(f"on_bad must be one of {sorted(ON_BAD)}, got {on_bad!r}")
-        problems, good, every = list(problems), [], list(pairs)
-        with ThreadPoolExecutor(THREADS) as pool:
-            looks = pool.map(lambda files: _look(files, smallest), every)
-            for files, look in zip(every, looks, strict=True):
-                if isinstance(look, str):
-                    problems.append(look)
-                else:
-                    good.append((files, look))
+
+        def look(files: PairFiles) -> Form:
+            pair = read_pair(files)
+            check_side(pair["blurry"], smallest, files.blurry)
+            return "flow" in pair, pair["kernels"].shape if "kernels" in pair else ()
+
+        good, found = look_at_all(list(pairs), look)
+        good, odd = _of_one_form(good)
         self.pairs = tuple(files for files, _ in good)
-        problems += self._leave_out_odd_kernels([shape for _, shape in good])
-        listed = "\n".join(problems)
-        if problems and (on_bad == "stop" or not self.pairs):
-            raise ValueError(f"these pairs cannot be used; mend or remove them:\n{listed}")
+        self.skipped = settle(
+            [*problems, *found, *odd], len(self.pairs), things="pairs", on_bad=on_bad
+        )
         if not self.pairs:
             raise ValueError("there are no pairs; give a folder with files in blur/ and sharp/")
-        self.skipped = tuple(problems)
-        if problems:
-            print(
-                f"{len(problems)} files or pairs skipped, {len(self.pairs)} pairs used:\n{listed}",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    def _leave_out_odd_kernels(self, shapes: list[tuple[int, ...]]) -> list[str]:
-        """Leaves out pairs whose kernels have not the commonest shape: they must fit in a batch."""
-        if not shapes:
-            return []
-        usual, _ = collections.Counter(shapes).most_common(1)[0]
-        odd = [i for i, shape in enumerate(shapes) if shape != usual]
-        lines = [
-            f"{self.pairs[i].kernels}: the kernels are {list(shapes[i])}, most are {list(usual)}"
-            for i in odd
-        ]
-        self.pairs = tuple(files for i, files in enumerate(self.pairs) if i not in set(odd))
-        return lines
 
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index: int) -> Pair:
+    def __getitem__(self, index: int) -> Example:
         return read_pair(self.pairs[index])
 
-
-def _look(files: PairFiles, smallest: int) -> str | tuple[int, ...]:
-    """Returns what is wrong with a pair, or the shape of its kernels, `()` without any."""
-    try:
-        pair = read_pair(files)
-    except (OSError, ValueError) as error:
-        return str(error)
-    if min(pair["blurry"].shape[:2]) < smallest:
-        return (
-            f"{files.blurry}: {_size(pair['blurry'])} pixels, expected at least {smallest} a side"
-        )
-    return pair["kernels"].shape if "kernels" in pair else ()
+    def name(self, index: int) -> str:
+        """Returns what a pair is called: its folder and its file's name."""
+        path = self.pairs[index].blurry
+        return f"{path.parent.name}/{path.stem}"
 
 
-def folder_pairs(folder: str | Path, *, smallest: int = 1, on_bad: str = "stop") -> PairSource:
-    """Returns the pairs below `folder`, `blur/` and `sharp/`, without any preparation.
+Form = tuple[bool, tuple[int, ...]]  # whether there is a flow, and the shape of the kernels
+
+
+def _of_one_form(
+    good: list[tuple[PairFiles, Form]],
+) -> tuple[list[tuple[PairFiles, Form]], list[str]]:
+    """Leaves out pairs that have not what most have: all of them must fit in one batch."""
+    if not good:
+        return good, []
+    usual, _ = collections.Counter(form for _, form in good).most_common(1)[0]
+    expected = _in_words(usual)
+    lines = [
+        f"{files.kernels or files.blurry}: has {_in_words(form)}, most have {expected}"
+        for files, form in good
+        if form != usual
+    ]
+    return [(files, form) for files, form in good if form == usual], lines
+
+
+def _in_words(form: Form) -> str:
+    flow, kernels = form
+    second = f"kernels {list(kernels)}" if kernels else "no kernels"
+    return f"{'a' if flow else 'no'} flow and {second}"
+
+
+def folder_pairs(
+    folder: str | Sequence[str] | Path,
+    *,
+    smallest: int = 1,
+    limit: int = 0,
+    on_bad: str = "stop",
+) -> PairSource:
+    """Returns the pairs below one or several folders, without any preparation.
 
     Args:
         folder: holds `blur` and `sharp`, and perhaps `flow` and `kernels`; see this module.
+            Several are a tuple, or a text with `:` between them.
         smallest: the shortest side in pixels that an image may have.
+        limit: how many pairs to use at most; 0 for all.
         on_bad: see `PairSource`.
 
     Raises:
         FileNotFoundError: if a folder is not there.
         ValueError: one message that lists every problem.
     """
-    pairs, problems = match_folders(folder)
+    pairs, problems = [], []
+    for root in each_folder(str(folder) if isinstance(folder, Path) else folder):
+        found, wrong = match_folders(root)
+        pairs, problems = pairs + found, problems + wrong
+    pairs = pairs[:limit] if limit else pairs
     return PairSource(pairs, smallest=smallest, on_bad=on_bad, problems=problems)

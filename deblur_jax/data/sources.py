@@ -1,149 +1,129 @@
-"""Sharp photographs by index: what a training run reads."""
+"""The sources of training data by the names that configs give them.
 
-import importlib.util
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+A source holds examples by index: dicts of arrays, photographs `[h, w, 3]` in uint8 among them;
+see `data.examples`.
+"""
 
-import numpy as np
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from deblur_jax.io.images import SUFFIXES, read_photo
-
-
-ON_BAD = ("stop", "skip")  # what to do about files that cannot be used
-
-# Photographs that the scikit-image wheel carries. The two frames of the motorcycle are one scene,
-# so they stay on one side.
-EMBEDDED = {
-    "train": (
-        "astronaut.png", "rocket.jpg", "motorcycle_left.png", "motorcycle_right.png",
-        "retina.jpg", "hubble_deep_field.jpg", "camera.png", "coins.png", "brick.png",
-        "grass.png", "gravel.png",
-    ),
-    "test": ("chelsea.png", "coffee.png"),
-}  # fmt: skip
+from deblur_jax.data.checks import check_option
+from deblur_jax.data.examples import Source
+from deblur_jax.data.pairs import PairSource, folder_pairs
+from deblur_jax.data.photos import PhotoSource, embedded_photos, folder_photos
 
 
-class PhotoSource:
-    """Decoded photos by index: `source[i]` is `[h, w, 3]` uint8.
-
-    Every file is decoded once at the start, so a bad one is named before the run begins.
-
-    Attributes:
-        paths: the files that are used.
-        skipped: one line for each bad file, if `on_bad` is "skip".
-    """
-
-    def __init__(
-        self, paths: Sequence[Path], *, smallest: int, in_memory: bool, on_bad: str = "stop"
-    ):
-        """Reads every photo, and refuses or leaves out the bad ones.
-
-        Args:
-            paths: the files.
-            smallest: the shortest side in pixels that a photo may have.
-            in_memory: whether to keep the decoded photos (3 bytes a pixel).
-            on_bad: "stop" refuses them all if one is bad; "skip" leaves the bad ones out and
-                writes how many, and which, to standard error.
-
-        Raises:
-            ValueError: one message that lists every file that cannot be used, and why; also if
-                none is left.
-        """
-        if on_bad not in ON_BAD:
-            raise ValueError(f"on_bad must be one of {sorted(ON_BAD)}, got {on_bad!r}")
-        good = []
-        self._photos: list[np.ndarray] | None = [] if in_memory else None
-        problems = []
-        for path in paths:
-            try:
-                photo = _decode(path)
-            except (OSError, ValueError) as error:
-                problems.append(str(error))
-                continue
-            if min(photo.shape[:2]) < smallest:
-                size = f"{photo.shape[1]}x{photo.shape[0]}"
-                problems.append(f"{path}: {size} pixels, expected at least {smallest} a side")
-                continue
-            good.append(path)
-            if self._photos is not None:
-                self._photos.append(photo)
-        self.paths, self.skipped = tuple(good), tuple(problems)
-        listed = "\n".join(problems)
-        if problems and (on_bad == "stop" or not good):
-            raise ValueError(f"these photos cannot be used; mend or remove them:\n{listed}")
-        if problems:
-            print(
-                f"{len(problems)} photos skipped, {len(good)} used:\n{listed}",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return _decode(self.paths[index]) if self._photos is None else self._photos[index]
-
-
-def _decode(path: Path) -> np.ndarray:
-    return np.rint(read_photo(path).pixels * 255).astype(np.uint8)
-
-
-def embedded_photos(split: str) -> list[Path]:
-    """Returns the files of scikit-image's photographs, `train` or `test`; nothing is downloaded."""
-    if split not in EMBEDDED:
-        raise ValueError(f"split must be one of {sorted(EMBEDDED)}, got {split!r}")
-    package = importlib.util.find_spec("skimage")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError(
-            "the embedded photos come with scikit-image: pip install scikit-image"
-        )
-    return [Path(package.origin).parent / "data" / name for name in EMBEDDED[split]]
-
-
-def folder_photos(folder: str) -> list[Path]:
-    """Returns the image files below `folder`, sorted by path.
-
-    Raises:
-        FileNotFoundError: if there is no such folder.
-        ValueError: if it holds no image.
-    """
-    root = Path(folder)
-    if not root.is_dir():
-        raise FileNotFoundError(f"{root}: no such folder; give a folder of photos")
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise ValueError(f"{root}: holds no photo; expected files ending in {', '.join(SUFFIXES)}")
-    return paths
-
-
-def make_source(
+def embedded_source(
     *,
-    name: str,
     split: str,
-    folder: str,
     smallest: int,
     in_memory: bool,
     limit: int,
     on_bad: str = "stop",
+    folder: str | Sequence[str] = "",
 ) -> PhotoSource:
-    """Returns the photos that a config names.
+    """Returns scikit-image's photographs, as `{"sharp"}`.
 
     Args:
-        name: `embedded` (scikit-image's photographs, `split` of them) or `folder`.
-        split: `train` or `test`, for `embedded`.
-        folder: where the photos are, for `folder`.
+        split: `train` or `test`.
         smallest: the shortest side in pixels that a photo may have.
         in_memory: whether to keep the decoded photos.
         limit: how many photos to use at most; 0 for all.
         on_bad: "stop" or "skip", see `PhotoSource`.
+        folder: not looked at, so that a config can go over to `folder_source` by its name alone.
     """
-    if name == "embedded":
-        paths = embedded_photos(split)
-    elif name == "folder":
-        paths = folder_photos(folder)
-    else:
-        raise ValueError(f"source.name must be one of ['embedded', 'folder'], got {name!r}")
-    paths = paths[:limit] if limit else paths
+    del folder
+    return PhotoSource(
+        _first(embedded_photos(split), limit),
+        smallest=smallest,
+        in_memory=in_memory,
+        on_bad=on_bad,
+        any_kind=True,  # some of them are grey
+    )
+
+
+def folder_source(
+    *,
+    folder: str | Sequence[str],
+    smallest: int,
+    in_memory: bool,
+    limit: int,
+    on_bad: str = "stop",
+    split: str = "",
+) -> PhotoSource:
+    """Returns the photographs below one or several folders, as `{"sharp"}`.
+
+    Args:
+        folder: where the photos are; several are a tuple, or a text with `:` between them.
+        smallest: the shortest side in pixels that a photo may have.
+        in_memory: whether to keep the decoded photos.
+        limit: how many photos to use at most; 0 for all.
+        on_bad: "stop" or "skip", see `PhotoSource`.
+        split: not looked at, so that a config can come from `embedded_source` by its name alone.
+    """
+    del split
+    paths = _first(folder_photos(folder), limit)
     return PhotoSource(paths, smallest=smallest, in_memory=in_memory, on_bad=on_bad)
+
+
+def pair_source(
+    *, folder: str | Sequence[str], smallest: int, limit: int, on_bad: str
+) -> PairSource:
+    """Returns the pairs below one or several folders, as `data.pairs` reads them.
+
+    Args:
+        folder: holds `blur` and `sharp`, and perhaps `flow` and `kernels`; several are a tuple,
+            or a text with `:` between them.
+        smallest: the shortest side in pixels that an image may have.
+        limit: how many pairs to use at most; 0 for all.
+        on_bad: "stop" or "skip", see `PairSource`.
+    """
+    return folder_pairs(folder, smallest=smallest, limit=limit, on_bad=on_bad)
+
+
+def prepared_source(
+    dataset: str, *, data_dir: str, variant: str, split: str, smallest: int, limit: int
+) -> Source:
+    """Returns the examples of a prepared data set.
+
+    Args:
+        dataset: its name.
+        data_dir: where it was prepared.
+        variant: which of its variants; "" for its first.
+        split: such as "train" or "train[:50%]".
+        smallest: the shortest side in pixels that an image may have.
+        limit: how many examples to use at most; 0 for all.
+    """
+    # Here, since tfds is needed for nothing else and takes its time to load.
+    from deblur_jax.data.builders.registry import open_prepared
+
+    return open_prepared(dataset, data_dir, variant, split=split, smallest=smallest, limit=limit)
+
+
+# `data.builders.registry.BUILDERS` has these names; it is not read here, as it loads tfds.
+PREPARED = (
+    "ade", "bsds", "cuhk", "dvd", "folders", "gopro", "kohler", "monkaa", "nfs", "realblur", "reds",
+)  # fmt: skip
+
+SOURCES: dict[str, Callable[..., Any]] = {
+    "embedded": embedded_source,
+    "folder": folder_source,
+    "pairs": pair_source,
+    **{name: functools.partial(prepared_source, name) for name in PREPARED},
+}
+
+
+def make_source(*, name: str, **options: Any) -> Source:
+    """Returns the source that a config names.
+
+    Args:
+        name: one of `SOURCES`; those of `PREPARED` are data sets prepared by `tools/prepare.py`.
+        **options: the arguments of the function of that name.
+    """
+    check_option("source.name", name, SOURCES)
+    return SOURCES[name](**options)
+
+
+def _first(things: list, limit: int) -> list:
+    return things[:limit] if limit else things

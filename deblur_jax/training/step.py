@@ -54,5 +54,5 @@ def make_train_step(
 def _running_mean(ema: Any, params: Any, decay: float, step: jax.Array) -> Any:
     if not decay:
         return ema
-    decay = jnp.minimum(decay, (1 + step) / (10 + step))
-    return jax.tree.map(lambda mean, x: mean + (1 - decay) * (x - mean), ema, params)
+    early = jnp.minimum(decay, (1 + step) / (10 + step))
+    return jax.tree.map(lambda mean, x: mean + (1 - early) * (x - mean), ema, params)

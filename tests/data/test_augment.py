@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from deblur_jax.data.augment import RandomPairCrop, turned
+from deblur_jax.data.augment import RandomCrop, shrunk, turned
 from deblur_jax.ops.basis_blur import basis_blur
 from deblur_jax.ops.line_blur import line_blur
 
@@ -78,7 +78,7 @@ def test_a_motion_to_the_right_becomes_one_upwards_by_a_quarter_turn():
 
 
 def crops(rng, pair, count, **options):
-    transform = RandomPairCrop(6, **options)
+    transform = RandomCrop(6, 1.0, **options)
     return [transform.random_map(pair, rng) for _ in range(count)]
 
 
@@ -122,5 +122,50 @@ def test_colours_change_places_in_both_images_alike(rng):
 
 def test_a_crop_larger_than_the_pair_is_refused(rng):
     sharp = np.zeros((5, 9, 3), np.uint8)
-    with pytest.raises(ValueError, match="a crop of 6 pixels does not fit in a pair of 9x5"):
+    with pytest.raises(
+        ValueError, match="a crop of 6 pixels does not fit in 9x5; make batches.crop"
+    ):
         crops(rng, {"sharp": sharp, "blurry": sharp}, 1)
+
+
+def test_segments_are_cut_out_and_turned_as_the_picture_is(rng):
+    numbers = np.arange(7 * 9, dtype=np.uint8).reshape(7, 9)
+    pair = {"sharp": np.repeat(numbers[..., None], 3, axis=-1), "segments": numbers}
+    for crop in crops(rng, pair, 20):
+        assert crop["segments"].dtype == np.int32
+        np.testing.assert_array_equal(np.rint(crop["sharp"][..., 0] * 255), crop["segments"])
+
+
+def test_one_of_several_segmentations_is_chosen(rng):
+    people = np.stack([np.full((7, 9), number, np.uint16) for number in (3, 5, 8)])
+    drawn = crops(rng, {"sharp": np.zeros((7, 9, 3), np.uint8), "segmentations": people}, 40)
+    assert {int(crop["segments"][0, 0]) for crop in drawn} == {3, 5, 8}
+    assert all(crop.keys() == {"sharp", "segments"} for crop in drawn)
+
+
+def test_a_flow_is_shrunk_with_its_picture_and_a_segment_keeps_its_number():
+    x = np.tile(np.arange(12, dtype=np.float32), (12, 1))
+    example = {
+        "blurry": np.zeros((12, 12, 3), np.uint8),
+        "flow": np.stack([x, np.full_like(x, 6)], axis=-1),
+        "segments": np.where(x < 6, 40, 7),
+        "mask": np.zeros((12, 12, 1), np.uint8),
+        "frames": np.zeros((2, 12, 12, 3), np.uint8),
+    }
+    small = shrunk(example, 4)
+    assert small["blurry"].shape == (4, 4, 3)
+    assert small["mask"].shape == (4, 4, 1)
+    assert small["frames"].shape == (2, 4, 4, 3)
+    np.testing.assert_allclose(small["flow"][0], [[1 / 3, 2], [4 / 3, 2], [7 / 3, 2], [10 / 3, 2]])
+    np.testing.assert_array_equal(small["segments"], np.tile([40, 40, 7, 7], (4, 1)))
+
+
+def test_a_picture_with_kernels_is_not_shrunk():
+    example = {"sharp": np.zeros((8, 8, 3), np.uint8), "kernels": np.ones((1, 3, 3), np.float32)}
+    with pytest.raises(ValueError, match="kernels cannot be shrunk with their image; set"):
+        shrunk(example, 4)
+
+
+def test_an_array_of_an_unknown_name_is_refused(rng):
+    with pytest.raises(ValueError, match=r"the arrays of an example are named .*, got 'depth'"):
+        crops(rng, {"depth": np.zeros((7, 9), np.float32)}, 1)

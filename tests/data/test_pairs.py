@@ -95,7 +95,7 @@ def test_what_is_skipped_is_counted_and_named(tmp_path, capsys):
     assert len(source) == 2
     assert len(source.skipped) == len(expected) == 9
     written = capsys.readouterr().err
-    assert "9 files or pairs skipped, 2 pairs used:" in written
+    assert "9 pairs skipped, 2 used:" in written
     for line in expected:
         assert line in written
 
@@ -110,7 +110,7 @@ def test_nothing_left_stops_the_run_even_when_skipping(tmp_path):
 
 
 def test_a_missing_or_empty_folder_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere: no such folder; a folder of pairs"):
+    with pytest.raises(FileNotFoundError, match="nowhere: no such folder; give one that"):
         folder_pairs(tmp_path / "nowhere")
     (tmp_path / "blur").mkdir()
     with pytest.raises(FileNotFoundError, match="sharp: no such folder"):
@@ -159,7 +159,10 @@ def test_a_kernel_that_does_not_fit_in_a_batch_with_the_others_is_named(tmp_path
     for name, side in (("a", 3), ("b", 5), ("c", 3)):
         save_pair(tmp_path, name)
         np.save(tmp_path / "kernels" / f"{name}.npy", np.ones((side, side)))
-    with pytest.raises(ValueError, match=r"b.npy: the kernels are \[1, 5, 5\], most are \["):
+    with pytest.raises(
+        ValueError,
+        match=r"b.npy: has no flow and kernels \[1, 5, 5\], most have no flow and kernels \[1, 3",
+    ):
         folder_pairs(tmp_path)
     assert len(folder_pairs(tmp_path, on_bad="skip")) == 2
 

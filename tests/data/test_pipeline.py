@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deblur_jax.data.augment import RandomCrop
 from deblur_jax.data.pairs import folder_pairs
-from deblur_jax.data.pipeline import RandomCrop, pair_batches, training_batches
-from deblur_jax.data.sources import PhotoSource
+from deblur_jax.data.photos import PhotoSource
+from deblur_jax.data.pipeline import training_batches
 from deblur_jax.io.flow import write_flow
 
 
@@ -65,7 +66,9 @@ def test_a_crop_without_scaling_is_a_turned_piece_of_the_photo():
         for column in range(13)
     }
     for _ in range(10):
-        crop = np.rint(RandomCrop(8, 1.0).random_map(photo, rng) * 255).astype(np.uint8)
+        crop = np.rint(RandomCrop(8, 1.0).random_map({"sharp": photo}, rng)["sharp"] * 255).astype(
+            np.uint8
+        )
         turns = [np.rot90(side, turn) for side in (crop, crop[:, ::-1]) for turn in range(4)]
         assert any(np.ascontiguousarray(turn).tobytes() in pieces for turn in turns)
 
@@ -73,7 +76,7 @@ def test_a_crop_without_scaling_is_a_turned_piece_of_the_photo():
 def test_a_batch_that_cannot_be_shared_out_is_refused(photos):
     with pytest.raises(ValueError, match="must divide by the number of processes, got 4 for 3"):
         take(photos, 1, process_count=3)
-    with pytest.raises(ValueError, match="got 5 photos for 6 processes"):
+    with pytest.raises(ValueError, match="got 5 examples for 6 processes; add some"):
         take(photos, 1, batch_size=6, process_count=6)
 
 
@@ -92,8 +95,8 @@ def pairs(tmp_path):
 
 
 def take_pairs(pairs, count, **fields):
-    options = {"seed": 3, "crop": 8, "batch_size": 4, "workers": 0}
-    return list(itertools.islice(pair_batches(pairs, **{**options, **fields}), count))
+    options = {"seed": 3, "crop": 8, "largest_scale": 1.0, "batch_size": 4, "workers": 0}
+    return list(itertools.islice(training_batches(pairs, **{**options, **fields}), count))
 
 
 def assert_same(one, other):
@@ -120,7 +123,7 @@ def test_batches_of_pairs_start_anywhere_and_are_shared_out(pairs):
     for batch, even, odd in zip(whole, *shares, strict=True):
         np.testing.assert_array_equal(batch["blurry"][0::2], even["blurry"])
         np.testing.assert_array_equal(batch["flow"][1::2], odd["flow"])
-    with pytest.raises(ValueError, match="got 5 pairs for 6 processes; add pairs"):
+    with pytest.raises(ValueError, match="got 5 examples for 6 processes; add some"):
         take_pairs(pairs, 1, batch_size=6, process_count=6)
 
 
@@ -129,3 +132,14 @@ def test_workers_change_nothing_in_pairs_even_after_a_resume(pairs):
     whole = take_pairs(pairs, 5)
     assert_same(whole, take_pairs(pairs, 5, workers=2))
     assert_same(whole[3:], take_pairs(pairs, 2, workers=1, start_step=3))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_group_holds_different_photos_and_processes_share_groups(photos, count):
+    flat = np.concatenate(take(photos, 3)).reshape(2, 2, 3, 8, 8, 3)  # 12 crops in 4 groups
+    shares = [
+        take(photos, 2, group=3, batch_size=2, process_index=index, process_count=count)
+        for index in range(count)
+    ]
+    found = np.stack(shares, axis=2).reshape(flat.shape)
+    np.testing.assert_array_equal(found, flat)

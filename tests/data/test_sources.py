@@ -1,10 +1,12 @@
 """Photos by index: which there are, and how bad ones are told."""
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from deblur_jax.data.sources import EMBEDDED, PhotoSource, embedded_photos, make_source
+from deblur_jax.data.photos import EMBEDDED, PhotoSource, embedded_photos
+from deblur_jax.data.sources import PREPARED, make_source
 
 
 def save(path, size=(20, 30), value=100):
@@ -35,8 +37,8 @@ def test_a_folder_gives_its_photos_in_order_of_their_names(tmp_path, in_memory):
     save(tmp_path / "below" / "c.png", value=3)
     (tmp_path / "notes.txt").write_text("not a photo")
     photos = source(tmp_path, in_memory=in_memory)
-    assert [int(photos[index][0, 0, 0]) for index in range(len(photos))] == [1, 2, 3]
-    assert photos[0].dtype == np.uint8
+    assert [int(photos[index]["sharp"][0, 0, 0]) for index in range(len(photos))] == [1, 2, 3]
+    assert photos[0]["sharp"].dtype == np.uint8
     assert len(source(tmp_path, limit=2)) == 2
 
 
@@ -58,7 +60,7 @@ def test_bad_photos_are_skipped_with_a_count_if_asked_for(tmp_path, in_memory, c
     (tmp_path / "c.png").write_text("words")
     photos = source(tmp_path, on_bad="skip", in_memory=in_memory)
     assert [path.name for path in photos.paths] == ["b.png"]
-    assert photos[0][0, 0, 0] == 7
+    assert photos[0]["sharp"][0, 0, 0] == 7
     assert len(photos.skipped) == 2
     assert "2 photos skipped, 1 used:" in capsys.readouterr().err
     with pytest.raises(ValueError, match="mend or remove them"):
@@ -75,16 +77,101 @@ def test_a_missing_or_empty_folder_is_named(tmp_path):
 
 
 def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
-    with pytest.raises(ValueError, match=r"source.name must be one of \['embedded', 'folder'\]"):
+    with pytest.raises(
+        ValueError, match=r"source.name must be one of \['ade',.*, 'embedded', 'folder',"
+    ):
         source(tmp_path, name="web")
     with pytest.raises(ValueError, match=r"split must be one of \['test', 'train'\], got 'all'"):
         source(tmp_path, name="embedded", split="all")
 
 
-def test_grey_and_transparent_photos_are_read_as_colour(tmp_path):
+def test_photos_that_are_not_plain_colour_are_named(tmp_path):
     Image.fromarray(np.full((20, 20), 7, np.uint8)).save(tmp_path / "grey.png")
     Image.fromarray(np.full((20, 20, 4), 9, np.uint8)).save(tmp_path / "clear.png")
-    photos = PhotoSource(
-        [tmp_path / "grey.png", tmp_path / "clear.png"], smallest=1, in_memory=True
+    cv2.imwrite(str(tmp_path / "deep.png"), np.full((20, 20, 3), 900, np.uint16))
+    save(tmp_path / "good.png")
+    with pytest.raises(ValueError, match="mend or remove them") as caught:
+        source(tmp_path)
+    lines = str(caught.value).splitlines()[1:]
+    assert lines == [
+        f"{tmp_path}/clear.png: with transparency, expected 8-bit RGB; convert it",
+        f"{tmp_path}/deep.png: 16-bit, expected 8-bit RGB; convert it",
+        f"{tmp_path}/grey.png: grey, expected 8-bit RGB; convert it",
+    ]
+    paths = [tmp_path / "grey.png", tmp_path / "clear.png", tmp_path / "deep.png"]
+    photos = PhotoSource(paths, smallest=1, in_memory=True, any_kind=True)
+    assert [photos[index]["sharp"].shape for index in range(3)] == 3 * [(20, 20, 3)]
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_several_folders_are_one_source(tmp_path, joined):
+    for number in (1, 2):
+        (tmp_path / f"folder{number}").mkdir()
+        save(tmp_path / f"folder{number}" / "a.png", value=number)
+    folders = [str(tmp_path / f"folder{number}") for number in (2, 1)]
+    options = {"smallest": 16, "in_memory": False, "limit": 0, "on_bad": "stop"}
+    photos = make_source(name="folder", folder=":".join(folders) if joined else folders, **options)
+    assert [int(photos[index]["sharp"][0, 0, 0]) for index in range(2)] == [2, 1]
+    with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
+        make_source(name="folder", folder=f"{folders[0]}:{tmp_path}/nowhere", **options)
+    with pytest.raises(ValueError, match="source.folder is empty; give a folder"):
+        make_source(name="folder", folder="", **options)
+
+
+def test_a_misspelt_option_is_named(tmp_path):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'smalest'"):
+        make_source(name="pairs", folder=str(tmp_path), smalest=1, limit=0, on_bad="stop")
+
+
+def test_pairs_are_had_by_name_from_several_folders(tmp_path):
+    for number in (1, 2):
+        for kind in ("blur", "sharp"):
+            (tmp_path / f"folder{number}" / kind).mkdir(parents=True)
+            save(tmp_path / f"folder{number}" / kind / "a.png", value=number)
+    folder = tuple(str(tmp_path / f"folder{number}") for number in (1, 2))
+    pairs = make_source(name="pairs", folder=folder, smallest=16, limit=0, on_bad="stop")
+    assert [int(pairs[index]["blurry"][0, 0, 0]) for index in range(2)] == [1, 2]
+    assert pairs.name(0) == "blur/a"
+    # All of them must fit in one batch.
+    (tmp_path / "folder2" / "kernels").mkdir()
+    np.save(tmp_path / "folder2" / "kernels" / "a.npy", np.ones((3, 3)))
+    with pytest.raises(
+        ValueError, match=r"a.npy: has no flow and kernels \[1, 3, 3\], most have no flow and no k"
+    ):
+        make_source(name="pairs", folder=folder, smallest=16, limit=0, on_bad="stop")
+
+
+def prepare_pairs(folder):
+    from deblur_jax.data.builders.registry import prepare
+
+    for kind in ("blur", "sharp"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        for name, size in (("a", (20, 30)), ("b", (12, 30))):
+            save(folder / kind / f"{name}.png", size=size)
+    return prepare("folders", folder, folder.parent / "records")
+
+
+def test_every_prepared_data_set_is_had_by_its_name(tmp_path):
+    from deblur_jax.data.builders.registry import BUILDERS
+
+    assert tuple(BUILDERS) == PREPARED
+    options = {"data_dir": str(tmp_path / "records"), "variant": "", "limit": 0}
+    with pytest.raises(FileNotFoundError, match="is not prepared; run python tools/prepare.py fol"):
+        make_source(name="folders", split="train", smallest=1, **options)
+    prepare_pairs(tmp_path / "pairs")
+    pairs = make_source(name="folders", split="train", smallest=1, **options)
+    assert sorted(pairs.name(index) for index in range(len(pairs))) == ["a", "b"]
+    assert pairs[0].keys() == {"blurry", "sharp"}
+    assert (
+        len(make_source(name="folders", split="train", smallest=1, **options | {"limit": 1})) == 1
     )
-    assert photos[0].shape == photos[1].shape == (20, 20, 3)
+    with pytest.raises(ValueError, match="b: 30x12 pixels, expected at least 16 a side"):
+        make_source(name="folders", split="train", smallest=16, **options)
+    with pytest.raises(ValueError, match=r"source.split must be one of \['train'\], got 'val'"):
+        make_source(name="folders", split="val", smallest=1, **options)
+    with pytest.raises(ValueError, match=r"variant must be one of \['all'\], got 'some'"):
+        make_source(name="folders", split="train", smallest=1, **options | {"variant": "some"})
+    save(tmp_path / "pairs" / "blur" / "a.png", value=3)
+    prepare_pairs(tmp_path / "pairs")
+    with pytest.raises(ValueError, match="folders was prepared more than once; keep one of"):
+        make_source(name="folders", split="train", smallest=1, **options)

@@ -25,7 +25,7 @@ NETS = {
 
 def test_an_example_is_the_photo_blurred_by_the_flow_it_names(key):
     sharp = jax.random.uniform(key, (40, 40, 3))
-    example = jax.jit(SIMULATE)(key, sharp)
+    example = jax.jit(SIMULATE)(key, {"sharp": sharp})
     assert {name: value.shape for name, value in example.items()} == {
         "sharp": (32, 32, 3), "blurry": (32, 32, 3), "flow": (32, 32, 2),
     }  # fmt: skip
@@ -66,7 +66,9 @@ def test_the_network_is_called_with_the_blurry_photos(key):
 
 
 def test_an_unknown_loss_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"loss.kind must be one of \['doubled_angle', 'labels'\]"):
+    with pytest.raises(
+        ValueError, match=r"loss.kind must be one of \['doubled_angle', 'labels', '"
+    ):
         task.make_loss(NETS["labels"], SIMULATE, kind="squares")
 
 
@@ -78,7 +80,7 @@ class Photos:
         self._pixels = np.asarray(jax.random.uniform(key, (2, 48, 52, 3)) * 255, np.uint8)
 
     def __getitem__(self, index):
-        return self._pixels[index]
+        return {"sharp": self._pixels[index]}
 
 
 def test_evaluation_averages_over_photos_and_maps_and_draws(key, tmp_path):
@@ -106,7 +108,7 @@ def test_a_photo_below_the_evaluated_part_is_named(key, tmp_path):
 
 
 def test_motions_are_as_often_mostly_across_as_mostly_down():
-    flows = jax.jit(jax.vmap(lambda key: SIMULATE(key, jnp.ones((16, 16, 3)))["flow"]))(
+    flows = jax.jit(jax.vmap(lambda key: SIMULATE(key, {"sharp": jnp.ones((16, 16, 3))})["flow"]))(
         jax.random.split(jax.random.key(0), 64)
     )
     means = np.asarray(flows.mean((1, 2)))

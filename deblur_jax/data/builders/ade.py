@@ -48,7 +48,7 @@ class Ade(ManualBuilder):
 
     def fields(self) -> dict[str, Field]:
         """Returns the photo and its segments."""
-        return {"image": IMAGE, "segments": SEGMENTS}
+        return {"sharp": IMAGE, "segments": SEGMENTS}
 
     def find(self) -> dict[str, list[Example]]:
         """Returns every photo, and every segmentation even if it has no photo."""
@@ -67,7 +67,7 @@ class Ade(ManualBuilder):
         return [
             Example(
                 path.stem,
-                {"image": path, "segments": path.with_name(f"{path.stem}_seg.png")},
+                {"sharp": path, "segments": path.with_name(f"{path.stem}_seg.png")},
             )
             for path in sorted(found)
         ]

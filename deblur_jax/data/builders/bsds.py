@@ -50,8 +50,8 @@ class Bsds(ManualBuilder):
     def fields(self) -> dict[str, Field]:
         """Returns the photo and, unless only photos are asked for, what people made of it."""
         if self.variant == "photos":
-            return {"image": IMAGE}
-        return {"image": IMAGE, "segmentations": SEGMENTATIONS}
+            return {"sharp": IMAGE}
+        return {"sharp": IMAGE, "segmentations": SEGMENTATIONS}
 
     def find(self) -> dict[str, list[Example]]:
         """Returns every photo, and every segmentation even if it has no photo."""
@@ -64,6 +64,6 @@ class Bsds(ManualBuilder):
             names |= {path.stem for path in truths.glob("*.mat")}
         examples = []
         for name in sorted(names):
-            files = {"image": photos / f"{name}.jpg", "segmentations": truths / f"{name}.mat"}
+            files = {"sharp": photos / f"{name}.jpg", "segmentations": truths / f"{name}.mat"}
             examples.append(Example(name, {field: files[field] for field in self.fields()}))
         return examples

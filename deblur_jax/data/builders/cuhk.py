@@ -20,7 +20,7 @@ class Cuhk(ManualBuilder):
 
     def fields(self) -> dict[str, Field]:
         """Returns the photo and its mask."""
-        return {"image": IMAGE, "mask": MASK}
+        return {"blurry": IMAGE, "mask": MASK}
 
     def find(self) -> dict[str, list[Example]]:
         """Returns every photo and mask."""
@@ -31,7 +31,7 @@ class Cuhk(ManualBuilder):
                 Example(
                     name,
                     {
-                        "image": self.source / "image" / f"{name}.jpg",
+                        "blurry": self.source / "image" / f"{name}.jpg",
                         "mask": self.source / "gt" / f"{name}.png",
                     },
                 )

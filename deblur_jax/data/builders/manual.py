@@ -7,17 +7,13 @@ reads at random. No network and no TensorFlow is used.
 
 import dataclasses
 import hashlib
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 
 from deblur_jax.data.builders.fields import PAIR, Field, in_words
-from deblur_jax.data.pairs import THREADS
-from deblur_jax.data.sources import ON_BAD
+from deblur_jax.data.checks import ON_BAD, look_at_all, settle
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,28 +117,18 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Looks at every file, so that nothing is written before all that is wrong is known."""
         del dl_manager
         problems, good = list(self.problems), {}
-        with ThreadPoolExecutor(THREADS) as pool:
-            for split, examples in self.splits_found.items():
-                looks = list(pool.map(self._look, examples))
-                problems += [look for look in looks if look]
-                good[split] = [
-                    example for example, look in zip(examples, looks, strict=True) if not look
-                ]
-        listed = "\n".join(problems)
-        if problems and (self.on_bad == "stop" or not any(good.values())):
-            raise ValueError(f"these files cannot be used; mend or remove them:\n{listed}")
-        if problems:
-            metadata: Any = self.info.metadata
-            metadata["skipped"] = problems
-            print(f"{len(problems)} examples skipped:\n{listed}", file=sys.stderr, flush=True)
+        for split, examples in self.splits_found.items():
+            looks, found = look_at_all(examples, self._look)
+            problems += found
+            good[split] = [example for example, _ in looks]
+        kept = sum(map(len, good.values()))
+        skipped = settle(problems, kept, things="files", on_bad=self.on_bad)
+        metadata: Any = self.info.metadata
+        metadata["skipped"] = list(skipped)
         return {split: self._generate_examples(found) for split, found in good.items() if found}
 
-    def _look(self, example: Example) -> str | None:
-        """Returns what is wrong with an example, or None."""
-        try:
-            self._record(example)
-        except (OSError, ValueError) as error:
-            return str(error)
+    def _look(self, example: Example) -> None:
+        self._record(example)  # and forget it: all of a data set's would not fit in memory
 
     def _generate_examples(self, examples: list[Example]):
         return ((example.name, self._record(example)) for example in examples)
@@ -196,37 +182,3 @@ def partners(folder: Path, name: str, *fields: tuple[str, str]) -> list[Example]
 def folders(root: Path) -> list[Path]:
     """Returns the folders in `root` sorted by name, none if there is no `root`."""
     return sorted(path for path in root.glob("*") if path.is_dir())
-
-
-class PreparedSource:
-    """A prepared data set's examples by index, as NumPy arrays by name.
-
-    Attributes:
-        skipped: what was left out when the data set was prepared, one line for each example.
-    """
-
-    def __init__(self, folder: str | Path, split: str):
-        """Opens a split.
-
-        Args:
-            folder: what `prepare` returned; the downloaded files are not needed.
-            split: its name, or a part of it such as "train[:50%]".
-        """
-        # Not the builder that wrote them: it could not be sent to worker processes.
-        open_split: Any = tfds.builder_from_directory(str(folder)).as_data_source
-        self.records = open_split(split=split)
-        metadata = tfds.core.MetadataDict()
-        metadata.load_metadata(str(folder))
-        self.skipped = tuple(metadata["skipped"])
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        example = dict(self.records[index])
-        del example["id"]
-        return example
-
-    def name(self, index: int) -> str:
-        """Returns the name of an example, made of its files'."""
-        return self.records[index]["id"].decode()

@@ -24,7 +24,7 @@ class Monkaa(ManualBuilder):
 
     def fields(self) -> dict[str, Field]:
         """Returns two frames and the flow between them, both ways."""
-        return {"first": IMAGE, "second": IMAGE, "flow": FLOW, "backward_flow": FLOW}
+        return {"sharp": IMAGE, "next_sharp": IMAGE, "flow": FLOW, "backward_flow": FLOW}
 
     def find(self) -> dict[str, list[Example]]:
         """Returns all frames that have a next one."""
@@ -46,5 +46,5 @@ class Monkaa(ManualBuilder):
         flows = self.source / "optical_flow" / scene
         future = flows / "into_future" / "left" / f"OpticalFlowIntoFuture_{first.stem}_L.pfm"
         past = flows / "into_past" / "left" / f"OpticalFlowIntoPast_{second.stem}_L.pfm"
-        files = {"first": first, "second": second, "flow": future, "backward_flow": past}
+        files = {"sharp": first, "next_sharp": second, "flow": future, "backward_flow": past}
         return Example(f"{scene}/{first.stem}", files)

@@ -12,8 +12,10 @@ from deblur_jax.data.builders.kohler import Kohler
 from deblur_jax.data.builders.manual import ManualBuilder
 from deblur_jax.data.builders.monkaa import Monkaa
 from deblur_jax.data.builders.nfs import Nfs
+from deblur_jax.data.builders.prepared import PreparedSource
 from deblur_jax.data.builders.realblur import RealBlur
 from deblur_jax.data.builders.reds import Reds
+from deblur_jax.data.checks import check_option
 
 
 BUILDERS: dict[str, type[ManualBuilder]] = {
@@ -30,7 +32,7 @@ def prepare(
     variant: str | None = None,
     on_bad: str = "stop",
 ) -> Path:
-    """Prepares a data set unless it has been, and returns its folder, for `PreparedSource`.
+    """Prepares a data set unless it has been, and returns its folder, for `open_prepared`.
 
     Args:
         name: one of `BUILDERS`.
@@ -43,8 +45,40 @@ def prepare(
         FileNotFoundError: if files are missing, with where to get them and put them.
         ValueError: if an option is unknown, or files are bad, with the list of them.
     """
-    if name not in BUILDERS:
-        raise ValueError(f"name must be one of {sorted(BUILDERS)}, got {name!r}")
+    check_option("name", name, BUILDERS)
     builder = BUILDERS[name](source, data_dir, variant=variant, on_bad=on_bad)
     builder.download_and_prepare()
     return Path(builder.data_dir)
+
+
+def open_prepared(
+    name: str, data_dir: str | Path, variant: str = "", *, split: str, smallest: int, limit: int
+) -> PreparedSource:
+    """Opens a data set that was prepared; the downloaded files are not needed.
+
+    Args:
+        name: one of `BUILDERS`.
+        data_dir: where the records went.
+        variant: as it was prepared; "" for the builder's first.
+        split: see `PreparedSource`.
+        smallest: likewise.
+        limit: likewise.
+
+    Raises:
+        FileNotFoundError: if it is not there, with the command that prepares it.
+        ValueError: if it was prepared from different files one after the other.
+    """
+    variant = variant or BUILDERS[name].VARIANTS[0]
+    check_option("variant", variant, BUILDERS[name].VARIANTS)
+    # As `ManualBuilder` names its folders: variant, what was done about bad files, a digest.
+    found = sorted((Path(data_dir) / name).glob(f"{variant}-*-*/*/dataset_info.json"))
+    if not found:
+        raise FileNotFoundError(
+            f"{Path(data_dir) / name}: {name}, variant {variant}, is not prepared; run "
+            f"python tools/prepare.py {name} --variant {variant} --source DOWNLOADED "
+            f"--data-dir {data_dir}"
+        )
+    if len(found) > 1:
+        folders = ", ".join(str(path.parent) for path in found)
+        raise ValueError(f"{name} was prepared more than once; keep one of {folders}")
+    return PreparedSource(found[0].parent, split, smallest=smallest, limit=limit)

@@ -12,9 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.data.sources import PhotoSource
+from deblur_jax.data.photos import PhotoSource
 from deblur_jax.io.images import Photo, write_photo
-from deblur_jax.losses.flow import doubled_angle_distance, label_cross_entropy
+from deblur_jax.losses.flow import (
+    doubled_angle_distance,
+    label_cross_entropy,
+    summed_label_cross_entropy,
+)
 from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant, mean_metrics, psnr, ssim
 from deblur_jax.ops.flow import canonical
 from deblur_jax.ops.line_blur import line_blur
@@ -24,13 +28,18 @@ from deblur_jax.simulate.camera_flow import MILD, camera_flow
 from deblur_jax.typing import Array
 
 
-LOSSES = {"labels": label_cross_entropy, "doubled_angle": doubled_angle_distance}
+LOSSES = {
+    "labels": label_cross_entropy,
+    "summed_labels": summed_label_cross_entropy,
+    "doubled_angle": doubled_angle_distance,
+}
 
-Simulate = Callable[[jax.Array, jax.Array], dict[str, jax.Array]]
+Example = dict[str, jax.Array]
+Simulate = Callable[[jax.Array, Example], Example]
 
 
 def make_simulate(*, limit: float, noise: float, border: int) -> Simulate:
-    """Returns `simulate(key, sharp) -> {"sharp", "blurry", "flow"}` for one photo.
+    """Returns `simulate(key, {"sharp"}) -> {"sharp", "blurry", "flow"}` for one photo.
 
     Args:
         limit: the longest motion along either axis in pixels; the rest of the camera's motion is
@@ -41,7 +50,8 @@ def make_simulate(*, limit: float, noise: float, border: int) -> Simulate:
     """
     motion = MILD.scaled(limit)
 
-    def simulate(key: jax.Array, sharp: jax.Array) -> dict[str, jax.Array]:
+    def simulate(key: jax.Array, example: Example) -> Example:
+        sharp = example["sharp"]
         motion_key, noise_key = jax.random.split(key)
         height, width, _ = sharp.shape
         flow = canonical(camera_flow(motion_key, height, width, motion))
@@ -63,7 +73,8 @@ def make_loss(model: Any, simulate: Simulate, *, kind: str) -> Callable:
     Args:
         model: a network with `flow`, such as `MotionFlowNet` and `MotionContextNet`.
         simulate: makes a blurry photo and its flow out of a sharp one.
-        kind: what the network gives: `labels` (scores) or `doubled_angle` (a flow).
+        kind: what the network gives: `labels` or `summed_labels` (scores, with the mean or the
+            paper's sum over pixels) or `doubled_angle` (a flow).
     """
     if kind not in LOSSES:
         raise ValueError(f"loss.kind must be one of {sorted(LOSSES)}, got {kind!r}")
@@ -92,11 +103,8 @@ def model_inputs(
     return (_examples(simulate, batch, key)["blurry"],)
 
 
-def _examples(
-    simulate: Simulate, batch: dict[str, jax.Array], key: jax.Array
-) -> dict[str, jax.Array]:
-    keys = jax.random.split(key, len(batch["sharp"]))
-    return jax.vmap(simulate)(keys, batch["sharp"])
+def _examples(simulate: Simulate, batch: Example, key: jax.Array) -> Example:
+    return jax.vmap(simulate)(jax.random.split(key, len(batch["sharp"])), batch)
 
 
 def evaluate(
@@ -138,10 +146,10 @@ def evaluate(
     folder.mkdir(exist_ok=True)
     rows = []
     for index, path in enumerate(photos.paths):
-        sharp = _middle(photos[index], height, width, path)
+        sharp = _middle(photos[index]["sharp"], height, width, path)
         for number in range(maps_per_photo):
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), index), number)
-            example = make_example(key, sharp)
+            example = make_example(key, {"sharp": sharp})
             flow = estimate(example["blurry"])
             restored, _ = restore_line_blur(example["blurry"], flow)
             ideal, _ = restore_line_blur(example["blurry"], example["flow"])

@@ -2,10 +2,12 @@
 
 A task is a module with
 
-    make_simulate(**config.simulate)                 a sharp photo -> an example
+    make_simulate(**config.simulate)                 (key, one of a batch) -> an example
     make_loss(model, simulate, **config.loss)        its loss, see below
     model_inputs(simulate, batch, key)               the arrays that the network is called with
     evaluate(model, variables, source, simulate, seed=..., workdir=..., **config.evaluate)
+
+What a source gives and what a simulation makes of it are dicts of arrays; see `data.examples`.
 
 The loss is `(params, statistics, batch, key) -> (loss, (terms, statistics))`. `statistics` holds
 the network's collections beside its parameters, such as `{"batch_stats": ...}`, and is `{}` for
@@ -15,10 +17,10 @@ shapes are looked at, to make the first parameters.
 
 from types import ModuleType
 
-from deblur_jax.training.tasks import motion_flow
+from deblur_jax.training.tasks import denoising, motion_flow
 
 
-TASKS: dict[str, ModuleType] = {"motion_flow": motion_flow}
+TASKS: dict[str, ModuleType] = {"denoising": denoising, "motion_flow": motion_flow}
 
 
 def find_task(name: str) -> ModuleType:

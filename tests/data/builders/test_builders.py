@@ -10,10 +10,10 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from scipy.io import savemat
 
-from deblur_jax.data.builders.manual import PreparedSource
+from deblur_jax.data.builders.prepared import PreparedSource
 from deblur_jax.data.builders.registry import BUILDERS, prepare
 from deblur_jax.data.pairs import folder_pairs
-from deblur_jax.data.pipeline import pair_batches
+from deblur_jax.data.pipeline import training_batches
 from deblur_jax.io.flow import write_flow
 from deblur_jax.io.images import read_rgb
 
@@ -141,7 +141,7 @@ def test_cuhk_gives_masks_of_black_and_white(tree):
         tree.image(f"image/{name}.jpg")
         tree.path(f"gt/{name}.png")
         Image.fromarray(mask).save(tree.root / f"gt/{name}.png")
-    expected = {"image": "image/motion0001.jpg", "mask": mask[..., None]}
+    expected = {"blurry": "image/motion0001.jpg", "mask": mask[..., None]}
     assert_examples(tree, read(tree, "cuhk", "motion"), {"motion0001": expected})
     assert read(tree, "cuhk", "out_of_focus").keys() == {"out_of_focus0001"}
 
@@ -163,10 +163,10 @@ def test_bsds_gives_all_annotators_segments(tree):
         save_segmentations(path, truths[split])
     tree.path("images/train/Thumbs.db").write_text("not a photo")
     for split, name in (("train", "100"), ("val", "200"), ("test", "300")):
-        expected = {"image": f"images/{split}/{name}.jpg", "segmentations": truths[split]}
+        expected = {"sharp": f"images/{split}/{name}.jpg", "segmentations": truths[split]}
         assert_examples(tree, read(tree, "bsds", split), {name: expected})
     found = read(tree, "bsds", "test", variant="photos")
-    assert_examples(tree, found, {"300": {"image": "images/test/300.jpg"}})
+    assert_examples(tree, found, {"300": {"sharp": "images/test/300.jpg"}})
 
 
 def test_a_segmentation_of_another_size_or_kind_is_named(tree):
@@ -201,7 +201,7 @@ def test_ade_tells_objects_apart_by_kind_and_number(tree, images):
         Image.fromarray(colours[..., 0]).save(tree.path(f"{place}/{name}/instance_000_{name}.png"))
     for split, name in (("train", "ADE_train_00000001"), ("val", "ADE_val_00000001")):
         folder = {"train": "training", "val": "validation"}[split]
-        expected = {"image": f"{images}/{folder}/a/abbey/{name}.jpg", "segments": segments}
+        expected = {"sharp": f"{images}/{folder}/a/abbey/{name}.jpg", "segments": segments}
         assert_examples(tree, read(tree, "ade", split), {name: expected})
 
 
@@ -215,8 +215,8 @@ def test_monkaa_gives_frames_in_a_row_and_the_flow_both_ways(tree):
     flows = "optical_flow/a_rain_of_stones_x2"
     expected = {
         f"a_rain_of_stones_x2/{number:04}": {
-            "first": f"{frames}/{number:04}.png",
-            "second": f"{frames}/{number + 1:04}.png",
+            "sharp": f"{frames}/{number:04}.png",
+            "next_sharp": f"{frames}/{number + 1:04}.png",
             "flow": f"{flows}/into_future/left/OpticalFlowIntoFuture_{number:04}_L.pfm",
             "backward_flow": f"{flows}/into_past/left/OpticalFlowIntoPast_{number + 1:04}_L.pfm",
         }
@@ -281,7 +281,7 @@ def test_preparing_skips_with_a_count_that_is_kept(tree, capsys):
     problems = bad_gopro(tree)
     found = read(tree, "gopro", "train", on_bad="skip")
     assert found.keys() == {"GOPR0001_00_00/000004"}
-    assert "4 examples skipped:" in capsys.readouterr().err
+    assert "4 files skipped, 1 used:" in capsys.readouterr().err
     folder = prepare("gopro", tree.root, tree.root.parent / "records", on_bad="skip")
     skipped = PreparedSource(folder, "train").skipped
     assert len(skipped) == 4
@@ -325,9 +325,9 @@ def test_a_prepared_data_set_gives_the_batches_of_its_folders(tree, workers):
     for kind in ("blur", "sharp"):
         tree.image(f"{kind}/a.png", size=(9, 12))
     prepared = PreparedSource(prepare("folders", tree.root, tree.root.parent / "records"), "train")
-    options = {"seed": 1, "crop": 6, "batch_size": 2, "workers": workers}
+    options = {"seed": 1, "crop": 6, "largest_scale": 1, "batch_size": 2, "workers": workers}
     one, other = (
-        next(pair_batches(source, **options)) for source in (prepared, folder_pairs(tree.root))
+        next(training_batches(source, **options)) for source in (prepared, folder_pairs(tree.root))
     )
     assert one.keys() == other.keys()
     for name in one:
@@ -360,7 +360,7 @@ def test_neither_preparing_nor_reading_needs_tensorflow(tree):
         tree.image(f"{kind}/a.png")
     code = (
         "import sys\n"
-        "from deblur_jax.data.builders.manual import PreparedSource\n"
+        "from deblur_jax.data.builders.prepared import PreparedSource\n"
         "from deblur_jax.data.builders.registry import prepare\n"
         "folder = prepare('folders', sys.argv[1], sys.argv[2])\n"
         "print(PreparedSource(folder, 'train')[0]['sharp'].shape, 'tensorflow' in sys.modules)\n"

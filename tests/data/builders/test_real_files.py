@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from deblur_jax.data.builders.manual import PreparedSource
+from deblur_jax.data.builders.prepared import PreparedSource
 from deblur_jax.data.builders.registry import prepare
 from deblur_jax.io.images import read_rgb
 
@@ -46,9 +46,9 @@ def test_real_photos_and_their_segmentations(tmp_path):
     found = read(tmp_path, "bsds", "val")
     assert found.keys() == set(names["val"])
     for name, example in found.items():
-        np.testing.assert_array_equal(example["image"], read_rgb(files / f"images/val/{name}.jpg"))
+        np.testing.assert_array_equal(example["sharp"], read_rgb(files / f"images/val/{name}.jpg"))
         segmentations = example["segmentations"]
-        assert segmentations.shape[1:] == example["image"].shape[:2]
+        assert segmentations.shape[1:] == example["sharp"].shape[:2]
         assert 4 <= len(segmentations) <= 9
         for labels in segmentations:
             assert set(np.unique(labels)) == set(range(1, labels.max() + 1))

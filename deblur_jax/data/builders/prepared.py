@@ -1,0 +1,81 @@
+"""Examples of a prepared data set by index."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from deblur_jax.data.checks import settle
+from deblur_jax.data.examples import PICTURES, Example
+
+
+class PreparedSource:
+    """A prepared data set's examples by index, as NumPy arrays by name.
+
+    Attributes:
+        skipped: what was left out when the data set was prepared, one line for each file.
+    """
+
+    def __init__(self, folder: str | Path, split: str, *, smallest: int = 1, limit: int = 0):
+        """Opens a split.
+
+        Args:
+            folder: what `prepare` returned; the downloaded files are not needed.
+            split: its name, or a part of it such as "train[:50%]".
+            smallest: the shortest side in pixels that an image may have.
+            limit: how many examples to use at most; 0 for all.
+
+        Raises:
+            ValueError: if there is no such split, or images are too small, with the list of them.
+        """
+        # Not the builder that wrote them: it could not be sent to worker processes.
+        builder = tfds.builder_from_directory(str(folder))
+        whole = split.partition("[")[0]
+        if whole not in builder.info.splits:
+            known = sorted(builder.info.splits)
+            raise ValueError(f"{folder}: source.split must be one of {known}, got {split!r}")
+        features: Any = builder.info.features
+        open_split: Any = builder.as_data_source
+        self._records = open_split(split=split)
+        self._raw = open_split(
+            split=split,
+            decoders={
+                name: tfds.decode.SkipDecoding()
+                for name in features
+                if name in PICTURES and name != "frames"
+            },
+        )
+        self._count = min(limit or len(self._records), len(self._records))
+        metadata = tfds.core.MetadataDict()
+        metadata.load_metadata(str(folder))
+        self.skipped = tuple(metadata["skipped"])
+        if smallest > 1:
+            problems = [line for i in range(len(self)) if (line := self._too_small(i, smallest))]
+            settle(problems, len(self), things="examples", on_bad="stop")
+
+    def _too_small(self, index: int, smallest: int) -> str | None:
+        """Asks the header of a picture, which is not decoded."""
+        example = self._raw[index]
+        picture = next((example[name] for name in PICTURES if name in example), None)
+        if not isinstance(picture, bytes):
+            return None
+        with Image.open(io.BytesIO(picture)) as image:
+            if min(image.size) >= smallest:
+                return None
+            size = f"{image.width}x{image.height}"
+        name = example["id"].decode()
+        return f"{name}: {size} pixels, expected at least {smallest} a side"
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Example:
+        example = dict(self._records[index])
+        del example["id"]
+        return example
+
+    def name(self, index: int) -> str:
+        """Returns the name of an example, made of its files'."""
+        return self._raw[index]["id"].decode()
