@@ -34,11 +34,19 @@ class Mixture(Protocol):
     """
 
     @property
-    def log_weights(self) -> Array: ...
+    def log_weights(self) -> Array:
+        """The logarithm of how common each Gaussian is, `[m]`."""
+        ...
+
     @property
-    def eigenvalues(self) -> Array: ...
+    def eigenvalues(self) -> Array:
+        """Variances along the directions, `[m, r]`."""
+        ...
+
     @property
-    def directions(self) -> Array: ...
+    def directions(self) -> Array:
+        """Orthonormal columns, `[m, d, r]`."""
+        ...
 
 
 @jax.tree_util.register_dataclass

@@ -53,7 +53,7 @@ def denoise_total_variation(image: Image, strength: Scalar, *, num_steps: int = 
 
 
 def momenta(count: int) -> tuple[list[float], list[float]]:
-    """Returns Nesterov's momenta: `(t - 1) / t'` and `t / t'` for the weights t, t' = 1, 1.6, ..."""
+    """Returns Nesterov's momenta: `(t - 1) / t'` and `t / t'` for t, t' = 1, 1.6, ..."""
     leaps, pulls, weight = [], [], 1.0
     for _ in range(count):
         following = (1 + (1 + 4 * weight**2) ** 0.5) / 2
