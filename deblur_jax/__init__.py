@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from deblur_jax.ops.sharded import sharded_basis_blur as sharded_basis_blur
     from deblur_jax.ops.spatial_rnn import spatial_rnn as spatial_rnn
     from deblur_jax.pretrained import load as load
+    from deblur_jax.pretrained import load_denoiser as load_denoiser
+    from deblur_jax.pretrained import load_mixture as load_mixture
     from deblur_jax.restore import deblur as deblur
     from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
     from deblur_jax.simulate.shake_kernels import shake_kernel as shake_kernel
@@ -54,6 +56,8 @@ _HOMES = {
     "inner": "deblur_jax.ops.linear",
     "line_blur": "deblur_jax.ops.line_blur",
     "load": "deblur_jax.pretrained",
+    "load_denoiser": "deblur_jax.pretrained",
+    "load_mixture": "deblur_jax.pretrained",
     "normal": "deblur_jax.ops.linear",
     "operator_norm": "deblur_jax.ops.linear",
     "psnr": "deblur_jax.metrics",

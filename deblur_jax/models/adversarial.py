@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from deblur_jax.models.blocks import check_images, conv, crop_like, doubling_conv, pad_to_multiple
-from deblur_jax.typing import Images, typechecked
+from deblur_jax.typing import Array, Images, typechecked
 
 
 STRIDE = 4
@@ -71,7 +71,7 @@ class Generator(nn.Module):
         """Returns the network whose parameters are in the collection `critic`."""
         return Critic(self.critic_width, parent=None)
 
-    def _make_critic(self, blurry: jax.Array) -> None:
+    def _make_critic(self, blurry: Array) -> None:
         params = self.variable(
             "critic",
             "params",

@@ -68,10 +68,11 @@ class DenoiserNet(nn.Module):
                 f"DenoiserNet: noisy must have {self.channels} channels, got {noisy.shape[-1]}; "
                 "repeat a grey channel three times, drop alpha"
             )
-        height, width = noisy.shape[1:3]
+        photos = jnp.asarray(noisy)
+        height, width = photos.shape[1:3]
         multiple = self.fold * 2 ** (len(self.widths) - 1)
         around = ((0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0))
-        x = jnp.concatenate([noisy, _sigma_map(sigma, noisy)], axis=-1)
+        x = jnp.concatenate([photos, _sigma_map(sigma, photos)], axis=-1)
         x = fold(jnp.pad(x, around, mode="edge"), self.fold)
 
         seen = [_conv(self.widths[0], "head")(x)]
@@ -85,7 +86,7 @@ class DenoiserNet(nn.Module):
         x = _conv(self.fold**2 * self.channels, "tail", gain=0.1)(x + seen.pop())
 
         x = unfold(x, self.fold)[:, :height, :width]
-        return noisy - x if self.residual else x
+        return photos - x if self.residual else x
 
     def _residual_blocks(self, x: jax.Array, name: str) -> jax.Array:
         features = x.shape[-1]
@@ -95,7 +96,7 @@ class DenoiserNet(nn.Module):
         return x
 
 
-def make_denoiser(model: DenoiserNet, params: Any) -> Denoiser:
+def make_denoiser(model: DenoiserNet, variables: Any) -> Denoiser:
     """Returns `denoise(image, sigma) -> image` for solvers: one photo `[h, w, c]` at a time.
 
     A net of three channels takes a grey photo too: the channel is repeated and the three results
@@ -103,14 +104,14 @@ def make_denoiser(model: DenoiserNet, params: Any) -> Denoiser:
 
     Args:
         model: the network.
-        params: its parameters.
+        variables: its parameters, `{"params": ...}`.
     """
 
     @typechecked
     def denoise(image: Image, sigma: float | Array) -> jax.Array:
         grey = image.shape[-1] == 1 and model.channels == 3
         noisy = jnp.repeat(image, 3, axis=-1) if grey else image
-        restored = model.apply({"params": params}, noisy[None], jnp.asarray(sigma, image.dtype))[0]
+        restored = model.apply(variables, noisy[None], jnp.asarray(sigma, image.dtype))[0]
         return jnp.mean(restored, axis=-1, keepdims=True) if grey else restored
 
     return denoise

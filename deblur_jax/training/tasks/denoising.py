@@ -10,22 +10,24 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from deblur_jax.data.sources import PhotoSource
+from deblur_jax.data.photos import PhotoSource
 from deblur_jax.metrics import mean_metrics, psnr
 
 
-Simulate = Callable[[jax.Array, jax.Array], dict[str, jax.Array]]
+Example = dict[str, jax.Array]
+Simulate = Callable[[jax.Array, Example], Example]
 
 
 def make_simulate(*, strongest: float) -> Simulate:
-    """Returns `simulate(key, sharp) -> {"sharp", "noisy", "sigma"}` for one photo.
+    """Returns `simulate(key, {"sharp"}) -> {"sharp", "noisy", "sigma"}` for one photo.
 
     Args:
         strongest: the largest standard deviation of the noise; it is drawn uniformly from zero to
             this. The noise is white and Gaussian, and nothing is clipped.
     """
 
-    def simulate(key: jax.Array, sharp: jax.Array) -> dict[str, jax.Array]:
+    def simulate(key: jax.Array, example: Example) -> Example:
+        sharp = example["sharp"]
         level_key, noise_key = jax.random.split(key)
         sigma = strongest * jax.random.uniform(level_key, (), sharp.dtype)
         noise = jax.random.normal(noise_key, sharp.shape, sharp.dtype)
@@ -35,26 +37,38 @@ def make_simulate(*, strongest: float) -> Simulate:
 
 
 def make_loss(model: Any, simulate: Simulate) -> Callable:
-    """Returns `loss_fn(params, batch, key) -> (loss, terms)`, the mean absolute error.
+    """Returns `loss_fn(params, statistics, batch, key) -> (loss, (terms, statistics))`.
+
+    The loss is the mean absolute error.
 
     Args:
         model: maps noisy photos and noise levels to photos, such as `DenoiserNet`.
         simulate: makes a noisy photo out of a sharp one.
     """
 
-    def loss_fn(params: Any, batch: dict[str, jax.Array], key: jax.Array):
-        keys = jax.random.split(key, len(batch["sharp"]))
-        example = jax.vmap(simulate)(keys, batch["sharp"])
-        restored = model.apply({"params": params}, example["noisy"], example["sigma"])
+    def loss_fn(params: Any, statistics: Any, batch: Example, key: jax.Array):
+        example = _examples(simulate, batch, key)
+        variables = {"params": params, **statistics}
+        restored = model.apply(variables, example["noisy"], example["sigma"])
         loss = jnp.mean(jnp.abs(restored - example["sharp"]))
-        return loss, {"psnr/restored": jnp.mean(jax.vmap(psnr)(restored, example["sharp"]))}
+        terms = {"psnr/restored": jnp.mean(jax.vmap(psnr)(restored, example["sharp"]))}
+        return loss, (terms, statistics)
 
     return loss_fn
 
 
+def model_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[jax.Array]:
+    """Returns the arrays that the network is called with; without a noise level it assumes none."""
+    return (_examples(simulate, batch, key)["noisy"],)
+
+
+def _examples(simulate: Simulate, batch: Example, key: jax.Array) -> Example:
+    return jax.vmap(simulate)(jax.random.split(key, len(batch["sharp"])), batch)
+
+
 def evaluate(
     model: Any,
-    params: Any,
+    variables: Any,
     photos: PhotoSource,
     simulate: Simulate,
     *,
@@ -66,7 +80,7 @@ def evaluate(
 
     Args:
         model: the network.
-        params: its parameters.
+        variables: its parameters and statistics.
         photos: sharp photos that the network was not trained on.
         simulate: not used: the levels are given.
         seed: of the noise.
@@ -83,13 +97,13 @@ def evaluate(
     @jax.jit
     def score(key: jax.Array, sharp: jax.Array, sigma: jax.Array):
         noisy = sharp + sigma * jax.random.normal(key, sharp.shape, sharp.dtype)
-        restored = model.apply({"params": params}, noisy[None], sigma)[0]
+        restored = model.apply(variables, noisy[None], sigma)[0]
         shown = jnp.round(255 * jnp.clip(restored, 0, 1)) / 255
         return psnr(noisy, sharp), psnr(shown, sharp)
 
     rows = []
     for index in range(len(photos)):
-        sharp = jnp.asarray(photos[index], jnp.float32) / 255
+        sharp = jnp.asarray(photos[index]["sharp"], jnp.float32) / 255
         row = {}
         for level in levels:
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), index), level)
