@@ -95,7 +95,7 @@ def epll(
     check_range("epll", "penalties", penalties, 1e-3, float("inf"))
     canvas = framed.canvas()
     dtype = canvas.dtype
-    counts = cover(*canvas.shape[:2], side, dtype)
+    counts = cover(canvas.shape[0], canvas.shape[1], side, dtype)
 
     def step(problem, estimate, penalty):
         framed, mixture, counts, fidelity = problem

@@ -14,6 +14,7 @@ from typing import Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from deblur_jax.ops.linear import adjoint, inner
 from deblur_jax.typing import Array, Image, ImageOperator
@@ -78,7 +79,8 @@ class Framed:
 
     def residual(self, light: jax.Array) -> jax.Array:
         """Returns `respond(light) - observed`, without the weights."""
-        return (self.respond(light) if self.respond else light) - self.observed
+        shown = self.respond(light) if self.respond else light
+        return shown - jnp.asarray(self.observed)
 
     def slope(self, light: jax.Array) -> jax.Array:
         """Returns the gradient of `misfit_sum(light)` with respect to the light."""
@@ -99,7 +101,7 @@ class Framed:
 
     def weigh(self, values: jax.Array) -> jax.Array:
         """Returns `weights * values`."""
-        return values if self.weights is None else self.weights * values
+        return values if self.weights is None else jnp.asarray(self.weights) * values
 
 
 def put_in_frame(
@@ -145,7 +147,7 @@ def check_range(
 
     Nothing is checked inside `jit` and `vmap`, where values are not known.
     """
-    if isinstance(values, jax.core.Tracer):
+    if isinstance(values, Tracer):
         return
     low, high = float(np.asarray(values).min()), float(np.asarray(values).max())
     if not (low >= lowest - ROUNDING and high <= highest + ROUNDING and high < np.inf):
@@ -157,7 +159,7 @@ def check_range(
 
 def check_sigmas(function: str, sigmas: Array) -> None:
     """Raises a ValueError unless noise levels are above 0 and at most 1; not inside `jit`."""
-    if isinstance(sigmas, jax.core.Tracer):
+    if isinstance(sigmas, Tracer):
         return
     low, high = float(np.asarray(sigmas).min()), float(np.asarray(sigmas).max())
     if not 0 < low <= high <= 1:

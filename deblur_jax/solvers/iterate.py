@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.core import Tracer
 
 
 Step = Callable[[Any, Any, Any], tuple[Any, dict[str, jax.Array]]]
@@ -45,7 +46,7 @@ def iterate(
 
     if progress is None:
         return lax.scan(jax.checkpoint(run) if remat else run, state, schedule)
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((state, schedule))):
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((state, schedule))):
         raise ValueError(
             "iterate: progress is for people and cannot be called inside jit, vmap or grad; "
             "leave it out there"

@@ -162,13 +162,14 @@ def _take(planes: jax.Array, side: int) -> jax.Array:
 def _put(patches: jax.Array, side: int) -> jax.Array:
     """Returns the planes to which the patches of `_take` add up, its adjoint."""
     patches = patches.reshape(side, side, *patches.shape[1:])
-    none = ((0, 0),) * 2
-    strips = sum(
-        jnp.pad(patches[:, dx], (*none, (0, 0), (dx, side - 1 - dx))) for dx in range(side)
-    )
-    return jnp.asarray(
-        sum(jnp.pad(strips[dy], ((0, 0), (dy, side - 1 - dy), (0, 0))) for dy in range(side))
-    )
+    rows, columns = patches.shape[3] + side - 1, patches.shape[4] + side - 1
+    strips = jnp.zeros((*patches.shape[:1], *patches.shape[2:4], columns), patches.dtype)
+    for dx in range(side):
+        strips = strips + jnp.pad(patches[:, dx], ((0, 0),) * 3 + ((dx, side - 1 - dx),))
+    planes = jnp.zeros((patches.shape[2], rows, columns), patches.dtype)
+    for dy in range(side):
+        planes = planes + jnp.pad(strips[dy], ((0, 0), (dy, side - 1 - dy), (0, 0)))
+    return planes
 
 
 def _filter(patches: jax.Array, experts: Experts) -> tuple[jax.Array, jax.Array]:

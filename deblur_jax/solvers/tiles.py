@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -87,7 +88,7 @@ def restore_tiled(
         raise ValueError(
             f"restore_tiled: halo and blend must be at least 0, got {halo} and {blend}"
         )
-    (size,) = sizes
+    size = (photos[0].shape[0], photos[0].shape[1])
     compiled = jax.jit(restore)
     if tile is None:
         tile = _affordable(compiled, photos, size, halo, blend, memory or device_memory(SHARE))
@@ -187,7 +188,7 @@ def _axis(length: int, extent: int, halo: int, blend: int) -> list[tuple[int, np
 
 
 def _affordable(
-    compiled: Callable, photos: tuple[Array, ...], size: tuple[int, int], halo: int, blend: int,
+    compiled: Any, photos: tuple[Array, ...], size: tuple[int, int], halo: int, blend: int,
     memory: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Returns the largest tile that the compiler says takes at most `memory` bytes."""

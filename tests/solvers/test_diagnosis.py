@@ -24,12 +24,14 @@ def test_the_right_blur_explains_and_a_wrong_one_does_not(key):
     blur = LineBlur(jnp.full((48, 48, 2), 6.0))
     photo = blur(image) + 0.01 * jax.random.normal(key, image.shape)
     right = diagnose(blur, image, photo)
-    assert right.explained > 0.99 and 0.5 < right.energy < 1.5
+    assert right.explained > 0.99
+    assert 0.5 < right.energy < 1.5
     assert right.verdict == "the blur explains 100 % of the photo to within its noise" or (
         "99 %" in right.verdict
     )
     wrong = diagnose(LineBlur(jnp.zeros((48, 48, 2))), image, photo)
-    assert wrong.verdict.startswith("looks unexplained") and wrong.energy > 10
+    assert wrong.verdict.startswith("looks unexplained")
+    assert wrong.energy > 10
     np.testing.assert_allclose(wrong.residual, image - photo)
 
 
