@@ -39,15 +39,18 @@ def iterate(
     Raises:
         ValueError: if `progress` is given inside a JAX transformation.
     """
-    run = jax.checkpoint(step) if remat else step
+
+    def run(carry: Any, entry: Any) -> tuple[Any, dict[str, jax.Array]]:
+        return step(problem, carry, entry)
+
     if progress is None:
-        return lax.scan(lambda carry, entry: run(problem, carry, entry), state, schedule)
+        return lax.scan(jax.checkpoint(run) if remat else run, state, schedule)
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((state, schedule))):
         raise ValueError(
             "iterate: progress is for people and cannot be called inside jit, vmap or grad; "
             "leave it out there"
         )
-    return _watched(run, problem, state, schedule, progress)
+    return _watched(step, problem, state, schedule, progress)
 
 
 def _watched(step: Step, problem: Any, state: Any, schedule: Any, progress: Progress):

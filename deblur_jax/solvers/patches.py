@@ -34,11 +34,19 @@ class Mixture(Protocol):
     """
 
     @property
-    def log_weights(self) -> Array: ...
+    def log_weights(self) -> Array:
+        """The logarithm of how common each Gaussian is, `[m]`."""
+        ...
+
     @property
-    def eigenvalues(self) -> Array: ...
+    def eigenvalues(self) -> Array:
+        """Variances along the directions, `[m, r]`."""
+        ...
+
     @property
-    def directions(self) -> Array: ...
+    def directions(self) -> Array:
+        """Orthonormal columns, `[m, d, r]`."""
+        ...
 
 
 @jax.tree_util.register_dataclass
@@ -119,7 +127,7 @@ def denoise_patches(
         shape = patches.shape
         there = start + jnp.arange(count) < rows
         patches, densities = _filter(patches.reshape(shape[0], -1), experts)
-        patches = patches.reshape(shape) * there[:, None].astype(patches.dtype)[None, None]
+        patches = patches.reshape(shape) * there[None, None, :, None].astype(patches.dtype)
         densities = jnp.where(there[None, :, None], densities.reshape(shape[1:]), 0)
         strip = lax.dynamic_slice_in_dim(total, start, count + side - 1, axis=1)
         total = lax.dynamic_update_slice_in_dim(total, strip + _put(patches, side), start, axis=1)
@@ -169,11 +177,14 @@ def _filter(patches: jax.Array, experts: Experts) -> tuple[jax.Array, jax.Array]
     patches = patches - mean
     coordinates = jnp.matmul(experts.subspace.T, patches, precision="highest")
     pairs = jnp.concatenate(
-        [coordinates[first] * coordinates[first:] for first in range(coordinates.shape[0])]
+        [
+            coordinates[first : first + 1] * coordinates[first:]
+            for first in range(coordinates.shape[0])
+        ]
     )
     exponents = jnp.matmul(experts.table, pairs, precision="highest")
     densities = experts.constants[:, None] - exponents / 2
-    chosen = jnp.argmax(densities, axis=0)
+    chosen = jnp.argmax(densities, axis=0).astype(jnp.int32)
     density = jnp.max(densities, axis=0)
     return _apply_sorted(patches.T, chosen, experts.filters).T + mean, density
 
@@ -186,14 +197,15 @@ def _apply_sorted(patches: jax.Array, chosen: jax.Array, filters: jax.Array) -> 
     count, components = patches.shape[0], filters.shape[0]
     sizes = jnp.zeros(components, jnp.int32).at[chosen].add(1)
     blocks = (sizes + BLOCK - 1) // BLOCK
-    last_block, last_patch = jnp.cumsum(blocks), jnp.cumsum(sizes)
+    last_block, last_patch = (jnp.cumsum(some, dtype=jnp.int32) for some in (blocks, sizes))
     order = jnp.argsort(chosen).astype(jnp.int32)
     number = count // BLOCK + components  # enough blocks for any choice
 
-    of_block = jnp.searchsorted(last_block, jnp.arange(number, dtype=jnp.int32), side="right")
+    block = jnp.arange(number, dtype=jnp.int32)
+    of_block = jnp.searchsorted(last_block, block, side="right").astype(jnp.int32)
     of_block = jnp.minimum(of_block, components - 1)
-    place = (jnp.arange(number) - (last_block - blocks)[of_block])[:, None] * BLOCK
-    place = place + jnp.arange(BLOCK)[None]
+    place = (block - (last_block - blocks)[of_block])[:, None] * BLOCK
+    place = place + jnp.arange(BLOCK, dtype=jnp.int32)[None]
     source = (last_patch - sizes)[of_block][:, None] + place
     source = order[jnp.clip(source, 0, count - 1)]
     # Gaps are filled with any patch, and never read.

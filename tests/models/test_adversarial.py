@@ -31,6 +31,7 @@ def test_every_size_is_restored(size):
     assert restored.shape == (1, *size, 3)
 
 
+@pytest.mark.slow  # to compile
 def test_the_generator_starts_near_the_photo_and_keeps_to_the_range(key):
     photos = jax.random.uniform(key, (2, 32, 36, 3))
     variables = jax.jit(TINY.init)(key, photos[:1])
@@ -46,6 +47,7 @@ def test_the_generator_starts_near_the_photo_and_keeps_to_the_range(key):
     assert float(jnp.max(jnp.abs(dropped[0] - dropped[1]))) > 0
 
 
+@pytest.mark.slow  # to compile
 def test_the_critic_scores_patches_of_each_photo_alone(key):
     photos = jax.random.uniform(key, (2, 48, 40, 3))
     critic = Critic(width=2)

@@ -42,6 +42,7 @@ def test_every_pixel_of_every_size_gets_shares(size):
     assert field.kernels.shape == (1, 3, 9, 9)
 
 
+@pytest.mark.slow  # to compile
 @pytest.mark.parametrize("head", ["grid", "dense"])
 def test_it_gives_the_blur_of_each_photo(head, key):
     model = KernelBasisNet(basis=3, side=9, width=2, head=head)

@@ -18,7 +18,7 @@ def loss_fn(params, statistics, batch, key):
     return jnp.mean(error**2), ({"largest": jnp.mean(jnp.abs(error))}, statistics)
 
 
-def take_steps(devices, loss_fn=loss_fn, count=3, ema_decay=0.0):
+def take_steps(devices, loss_fn=loss_fn, count=3, ema_decay=0.0, parallel="pmap", accumulate=1):
     rng = np.random.default_rng(0)
     optimizer = optax.sgd(0.1, momentum=0.9)
     params = {"w": jnp.ones((3, 2))}
@@ -29,8 +29,10 @@ def take_steps(devices, loss_fn=loss_fn, count=3, ema_decay=0.0):
         statistics={"mean": jnp.zeros(3)},
         ema=jax.tree.map(jnp.copy, params) if ema_decay else {},
     )
-    train_step = make_train_step(loss_fn, optimizer, ema_decay=ema_decay, seed=0)
-    step = over_devices(train_step, devices)
+    train_step = make_train_step(
+        loss_fn, optimizer, ema_decay=ema_decay, seed=0, accumulate=accumulate
+    )
+    step = over_devices(train_step, devices, parallel=parallel)
     state = replicate(state, devices)
     for _ in range(count):
         batch = {"x": rng.normal(size=(8, 3)), "y": rng.normal(size=(8, 2))}
