@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deblur_jax.metrics import psnr as psnr
     from deblur_jax.metrics import ssim as ssim
     from deblur_jax.ops.basis_blur import basis_blur as basis_blur
+    from deblur_jax.ops.cost_volume import cost_volume as cost_volume
     from deblur_jax.ops.dense_blur import dense_blur as dense_blur
     from deblur_jax.ops.flow import canonical as canonical
     from deblur_jax.ops.line_blur import line_blur as line_blur
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     from deblur_jax.ops.operators import BasisBlur as BasisBlur
     from deblur_jax.ops.operators import LineBlur as LineBlur
     from deblur_jax.ops.sharded import sharded_basis_blur as sharded_basis_blur
+    from deblur_jax.ops.spatial_rnn import spatial_rnn as spatial_rnn
     from deblur_jax.pretrained import load as load
+    from deblur_jax.pretrained import load_denoiser as load_denoiser
+    from deblur_jax.pretrained import load_mixture as load_mixture
     from deblur_jax.restore import deblur as deblur
     from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
     from deblur_jax.simulate.shake_kernels import shake_kernel as shake_kernel
@@ -44,6 +48,7 @@ _HOMES = {
     "camera_flow": "deblur_jax.simulate.camera_flow",
     "canonical": "deblur_jax.ops.flow",
     "compose": "deblur_jax.ops.linear",
+    "cost_volume": "deblur_jax.ops.cost_volume",
     "deblur": "deblur_jax.restore",
     "dense_blur": "deblur_jax.ops.dense_blur",
     "factor_grid": "deblur_jax.ops.low_rank",
@@ -51,11 +56,14 @@ _HOMES = {
     "inner": "deblur_jax.ops.linear",
     "line_blur": "deblur_jax.ops.line_blur",
     "load": "deblur_jax.pretrained",
+    "load_denoiser": "deblur_jax.pretrained",
+    "load_mixture": "deblur_jax.pretrained",
     "normal": "deblur_jax.ops.linear",
     "operator_norm": "deblur_jax.ops.linear",
     "psnr": "deblur_jax.metrics",
     "shake_kernel": "deblur_jax.simulate.shake_kernels",
     "sharded_basis_blur": "deblur_jax.ops.sharded",
+    "spatial_rnn": "deblur_jax.ops.spatial_rnn",
     "ssim": "deblur_jax.metrics",
     "steepest_descent": "deblur_jax.solvers.steepest_descent",
 }

@@ -2,6 +2,12 @@ r"""Trains, evaluates and exports, as a config says.
 
 python -m deblur_jax.main --config configs/quickstart.py --workdir runs/quickstart
 python -m deblur_jax.main --config configs/quickstart.py --workdir runs/mine --config.steps=50
+python -m deblur_jax.main --config configs/quickstart.py --workdir runs/mine --mode=eval
+python -m deblur_jax.main --config configs/quickstart.py --workdir runs/mine --mode=export \
+    --output=mine.safetensors
+
+On many hosts, the same command on each, with --distributed where JAX finds the others by itself
+(SLURM, Open MPI, GKE, Cloud TPU), else with --coordinator, --processes and --process.
 """
 
 import difflib
@@ -22,10 +28,17 @@ CONFIG = config_flags.DEFINE_config_file(
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "Where checkpoints, metrics and pictures go.")
 MODE = flags.DEFINE_enum(
-    "mode", "train", ["train", "export"],
-    "train (and evaluate), or export the newest checkpoint as weights.",
+    "mode", "train", ["train", "eval", "export"],
+    "train (and evaluate), or evaluate a checkpoint, or export one as weights.",
 )  # fmt: skip
+CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", "newest", "With --mode=eval and export: newest, best, or a step."
+)
 OUTPUT = flags.DEFINE_string("output", None, "With --mode=export: the .safetensors file to write.")
+DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Join the processes of this job.")
+COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of the first of many processes.")
+PROCESSES = flags.DEFINE_integer("processes", None, "How many processes there are.")
+PROCESS = flags.DEFINE_integer("process", None, "Which of them this is, from 0.")
 flags.mark_flags_as_required(["config", "workdir"])
 
 TRACEBACK = "DEBLUR_JAX_TRACEBACK"
@@ -38,10 +51,14 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)  # orbax tells 30 lines a checkpoint
     workdir = Path(WORKDIR.value or "")
     try:
-        if MODE.value == "export":
-            _export(workdir)
-        else:
-            _train(CONFIG.value, workdir)
+        # Imported only now, so that a mistyped flag is answered at once.
+        from deblur_jax.training.machine import join_processes, keep_compiled_programs
+
+        keep_compiled_programs()
+        if DISTRIBUTED.value or COORDINATOR.value:
+            join_processes(COORDINATOR.value, PROCESSES.value, PROCESS.value)
+        modes = {"train": _train, "eval": _evaluate, "export": _export}
+        modes[MODE.value](CONFIG.value, workdir)
     except (OSError, ValueError, FloatingPointError) as error:
         if os.environ.get(TRACEBACK):
             raise
@@ -49,29 +66,67 @@ def main(argv: list[str]) -> None:
 
 
 def _train(config: Any, workdir: Path) -> None:
-    # Imported only now, so that a mistyped flag is answered at once.
-    from deblur_jax.training.evaluate import evaluate, read_summary, write_summary
+    import jax
+
+    from deblur_jax.training.evaluate import read_summary, write_summary
     from deblur_jax.training.loop import train
+    from deblur_jax.training.machine import check_writable
+    from deblur_jax.training.records import read_evaluations
 
     started = time.perf_counter()
-    _check_writable(workdir)
+    check_writable(workdir)
     summary = read_summary(workdir)
     if summary is not None and summary["steps"] >= config.steps:
         print(f"Already done; raise --config.steps or choose another --workdir. {_gain(summary)}")
         return
     state = train(config, workdir)
     step = int(state.step)
-    print(f"Evaluating after {step} steps ...", flush=True)
-    metrics = evaluate(config, workdir, state.variables, step=step)
+    if jax.process_index():
+        return
+    if step < config.steps:
+        print(f"Stopped and saved after {step} of {config.steps} steps; the same command goes on.")
+        return
     seconds = round(time.perf_counter() - started, 1)
-    summary = {**metrics, "seconds": seconds, "steps": step}
+    summary = {**read_evaluations(workdir)[step], "seconds": seconds, "steps": step}
     write_summary(workdir, summary)
-    for name, value in summary.items():
-        print(f"  {name:26s} {value:10.4g}")
+    _table(summary)
     print(f"Pictures are in {workdir / 'pictures'}. {_gain(summary)}")
 
 
+def _evaluate(config: Any, workdir: Path) -> None:
+    from deblur_jax.training import checkpoint
+    from deblur_jax.training.evaluate import evaluate
+
+    saved = checkpoint.read(workdir, _checkpoint(config, workdir))
+    there, here = saved.config["model"], checkpoint.to_dict(config)["model"]
+    if there != here:
+        raise ValueError(f"{workdir}: the checkpoint is of the model {there}, the config of {here}")
+    print(f"Evaluating the checkpoint of step {saved.step} ...", flush=True)
+    _table(evaluate(config, workdir, saved.variables))
+
+
+def _checkpoint(config: Any, workdir: Path) -> int | None:
+    from deblur_jax.training.evaluate import best_step
+
+    which = CHECKPOINT.value
+    if which == "best":
+        best = best_step(workdir, metric=config.best_metric, wanted=config.best_is)
+        if best is None:
+            raise ValueError(f"{workdir}: nothing was evaluated there; take --checkpoint=newest")
+        return best
+    if which != "newest" and not which.isdigit():
+        raise ValueError(f"--checkpoint must be newest, best or a step, got {which!r}")
+    return int(which) if which.isdigit() else None
+
+
+def _table(metrics: dict[str, Any]) -> None:
+    for name, value in metrics.items():
+        print(f"  {name:26s} {value:10.4g}")
+
+
 def _gain(summary: dict[str, Any]) -> str:
+    if "flow/mse" not in summary:
+        return f"After {summary['steps']} steps."
     part = 100 * summary["flow/mse"] / summary["flow/mse_zero_baseline"]
     return (
         f"After {summary['steps']} steps the motion's error is {part:.0f} % of guessing no motion; "
@@ -80,26 +135,13 @@ def _gain(summary: dict[str, Any]) -> str:
     )
 
 
-def _export(workdir: Path) -> None:
+def _export(config: Any, workdir: Path) -> None:
     from deblur_jax.training.export import export
 
     if not OUTPUT.value:
         raise ValueError("--mode=export needs --output=FILE.safetensors")
-    card = export(workdir, Path(OUTPUT.value))
+    card = export(workdir, Path(OUTPUT.value), step=_checkpoint(config, workdir))
     print(f"{OUTPUT.value}: {card['model']['name']} after {card['step']} steps")
-
-
-def _check_writable(workdir: Path) -> None:
-    """Makes the folder, and raises an OSError in one line if it cannot be written to."""
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        probe = workdir / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OSError(
-            f"--workdir {workdir} cannot be written to ({error.strerror}); choose another folder"
-        ) from None
 
 
 def parse(argv: list[str]) -> list[str]:

@@ -4,9 +4,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 from flax import linen as nn
 
 from deblur_jax.io.weights import read_weights
+from deblur_jax.models.denoiser import Denoiser, DenoiserNet, make_denoiser
+from deblur_jax.models.gmm import PatchMixture
 from deblur_jax.models.registry import make_model
 
 
@@ -52,14 +55,7 @@ def load(name: str = DEFAULT) -> Pretrained:
         FileNotFoundError: if it is neither.
         ValueError: if the file is damaged, or of a network that is not known here.
     """
-    if name in shipped():
-        path = WEIGHTS / f"{name}.safetensors"
-    elif Path(name).suffix == ".safetensors":
-        path = Path(name)
-    else:
-        raise FileNotFoundError(
-            f"model must be one of {shipped()} or a .safetensors file, got {name!r}"
-        )
+    path = _find(name)
     variables, card = read_weights(path)
     if "params" not in variables:  # a file of version 0.1
         variables = {"params": variables}
@@ -68,3 +64,49 @@ def load(name: str = DEFAULT) -> Pretrained:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the model card does not fit this version ({error})") from None
     return Pretrained(name=name, model=model, variables=variables, card=card)
+
+
+def load_denoiser(name: str = "denoiser") -> Denoiser:
+    """Loads a trained denoiser as a function `(image, sigma) -> image`, for the solvers.
+
+    Args:
+        name: one of `shipped()`, or the path of a `.safetensors` file.
+
+    Raises:
+        FileNotFoundError: if it is neither.
+        ValueError: if the file is damaged, or of something else than a denoiser.
+    """
+    network = load(name)
+    if not isinstance(network.model, DenoiserNet):
+        raise ValueError(
+            f"{name}: holds a {type(network.model).__name__}, expected a DenoiserNet; give the "
+            "weights of a denoiser"
+        )
+    return make_denoiser(network.model, network.variables)
+
+
+def load_mixture(name: str = "gmm") -> PatchMixture:
+    """Loads a mixture of Gaussians over patches, the prior of EPLL.
+
+    Args:
+        name: "gmm", which comes with the package, or a `.safetensors` file of `tools/fit_gmm.py`.
+
+    Raises:
+        FileNotFoundError: if it is neither.
+        ValueError: if the file is damaged, or of something else than a mixture.
+    """
+    arrays, _ = read_weights(_find(name))
+    fields = {field.name for field in dataclasses.fields(PatchMixture)}
+    if set(arrays) != fields:
+        raise ValueError(f"{name}: holds no patch mixture; expected the arrays {sorted(fields)}")
+    return PatchMixture(**{name: jnp.asarray(x, jnp.float32) for name, x in arrays.items()})
+
+
+def _find(name: str) -> Path:
+    if name in shipped():
+        return WEIGHTS / f"{name}.safetensors"
+    if Path(name).suffix == ".safetensors":
+        return Path(name)
+    raise FileNotFoundError(
+        f"model must be one of {shipped()} or a .safetensors file, got {name!r}"
+    )

@@ -13,8 +13,9 @@ import numpy as np
 
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.pretrained import DEFAULT, Pretrained, load
+from deblur_jax.solvers.frame import MARGIN
 from deblur_jax.solvers.schedules import carbajal_sigmas
-from deblur_jax.solvers.steepest_descent import MARGIN, steepest_descent
+from deblur_jax.solvers.steepest_descent import steepest_descent
 from deblur_jax.solvers.total_variation import denoise_total_variation
 from deblur_jax.typing import Array, Flow, Image, typechecked
 

@@ -36,5 +36,5 @@ def test_every_group_is_the_arguments_of_its_function(path, variant):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_an_unknown_variant_is_refused(path):
-    with pytest.raises(ValueError, match="variant must be 'full' or 'smoke', got 'tiny'"):
+    with pytest.raises(ValueError, match="variant must be .*got 'tiny'"):
         load(path).get_config("tiny")

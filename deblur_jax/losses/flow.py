@@ -45,6 +45,22 @@ def label_cross_entropy(
 
 
 @typechecked
+def summed_label_cross_entropy(
+    scores: tuple[Float[Array, "h w nu"], Float[Array, "h w nv"]], flow: Flow
+) -> jax.Array:
+    """Sums the cross-entropy of the motion labels of one photo over its pixels, as the paper does.
+
+    Args:
+        scores: see `label_cross_entropy`.
+        flow: see `label_cross_entropy`.
+
+    Returns:
+        `h * w` times the mean, in nats.
+    """
+    return label_cross_entropy(scores, flow) * flow[..., 0].size
+
+
+@typechecked
 def doubled_angle_distance(doubled: Flow, flow: Flow) -> jax.Array:
     """Averages the distance between an estimate and the true flow, both with doubled angles.
 

@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from deblur_jax.typing import Array
+
 
 SMALLEST_SIDE = 32  # pixels, of every network's input
 REMAINDERS = ("keep", "drop")
@@ -111,7 +113,7 @@ def max_pool(maps: jax.Array, *, size: int = 2, remainder: str = "drop") -> jax.
     return nn.max_pool(maps, (size, size), (size, size), padding=padding)
 
 
-def pad_to_multiple(images: jax.Array, multiple: int, *, mode: str = "edge") -> jax.Array:
+def pad_to_multiple(images: Array, multiple: int, *, mode: str = "edge") -> jax.Array:
     """Adds rows below and columns to the right of `[b, h, w, c]` until both divide by `multiple`.
 
     Args:
@@ -124,13 +126,13 @@ def pad_to_multiple(images: jax.Array, multiple: int, *, mode: str = "edge") -> 
     return jnp.pad(images, fill, mode=mode)
 
 
-def crop_like(maps: Any, images: jax.Array) -> Any:
+def crop_like(maps: Any, images: Array) -> Any:
     """Cuts every array `[b, h, w, c]` of a tree to the rows and columns of `images`."""
     height, width = images.shape[1:3]
     return jax.tree.map(lambda x: x[:, :height, :width], maps)
 
 
-def check_images(network: str, images: jax.Array, *, channels: int | Sequence[int] = 3) -> None:
+def check_images(network: str, images: Array, *, channels: int | Sequence[int] = 3) -> None:
     """Raises a ValueError unless `images` `[b, h, w, c]` are what `network` takes.
 
     Args:

@@ -4,13 +4,28 @@ from typing import Any
 
 from flax import linen as nn
 
+from deblur_jax.models.adversarial import Generator
+from deblur_jax.models.blur_to_flow import BlurToFlowNet
+from deblur_jax.models.deblurnet import DeblurNet
+from deblur_jax.models.denoiser import DenoiserNet
+from deblur_jax.models.flow_rnn import FlowRnnNet, SpatialRnnNet
+from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.models.motion_context import MotionContextNet
 from deblur_jax.models.motion_flow import MotionFlowNet
+from deblur_jax.models.vgg import VggFeatures
 
 
 MODELS: dict[str, type[nn.Module]] = {
+    "blur_to_flow": BlurToFlowNet,
+    "deblurgan": Generator,
+    "deblurnet": DeblurNet,
+    "denoiser": DenoiserNet,
+    "flow_rnn": FlowRnnNet,
+    "kernel_basis": KernelBasisNet,
     "motion_context": MotionContextNet,
     "motion_flow": MotionFlowNet,
+    "spatial_rnn": SpatialRnnNet,
+    "vgg_features": VggFeatures,
 }
 
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from deblur_jax.ops import convolution, fourier, pixelwise
+from deblur_jax.ops import convolution, fourier, pixelwise_form
 from deblur_jax.ops.boundary import check_padding, pad
 from deblur_jax.typing import Image, Kernels, Mixing, typechecked
 
@@ -116,20 +116,24 @@ def check_options(function, kernels, order, padding, method, precision) -> None:
 
 @functools.cache
 def padded_blur(order: str, method: str, precision: str):
-    """Returns `blur(padded image, kernels, mixing)`, whose derivatives are by transforms.
+    """Returns `blur(padded image, kernels, mixing)`, whose derivatives are fast as well.
 
     In scatter order the mixing is padded like the image.
 
-    Reverse-mode derivatives of sums of shifts and of convolutions are ten times slower on a
-    CPU than the forward pass. The derivatives of the transforms are transforms; they are the same
-    function, so they may stand in, and being plain JAX they can be differentiated again.
+    Reverse-mode derivatives of convolutions are ten times slower on a CPU than the forward pass.
+    The derivatives of the transforms are transforms; they are the same function, so they may stand
+    in, and being plain JAX they can be differentiated again.
     """
     index = ORDERS.index(order)
     transforms = (fourier.filter_then_mix, fourier.mix_then_filter)[index]
     if method == "fft":
         return transforms
+    if method == "pixelwise":
+        return functools.partial(
+            (pixelwise_form.filter_then_mix, pixelwise_form.mix_then_filter)[index],
+            precision=precision,
+        )
     forms = {
-        "pixelwise": (pixelwise.filter_then_mix, pixelwise.mix_then_filter),
         "direct": (convolution.filter_then_mix, convolution.mix_then_filter),
         "blocked": (
             functools.partial(convolution.filter_then_mix, block=BLOCK),

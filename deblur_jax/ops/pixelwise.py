@@ -49,7 +49,7 @@ def filter_then_mix(
             parts = (weights_row[i][None] * seen_row[:, i : i + width] for i in range(taps))
             return total + sum(parts), None
 
-        blank = jnp.zeros((canvas.shape[0], width), canvas.dtype)
+        blank = _blank((canvas.shape[0], width), padded)
         rows = (jnp.moveaxis(seen, 1, 0), tap_weights)
         return lax.scan(add_taps, blank, rows, unroll=side if fused else 1)[0]
 
@@ -71,25 +71,144 @@ def mix_then_filter(
     Returns:
         `[h, w, c]`.
     """
-    side = kernels.shape[-1]
-    width = padded.shape[1] - side + 1
-    kernels = kernels[:, ::-1]  # the first tap row reaches the output row that is complete last
+    reach = kernels.shape[-1] - 1
+    height, width, _ = padded.shape
+    spread = spread_pixels(kernels[:, ::-1, ::-1], mixing, padded, precision=precision)
+    return spread[reach:height, reach:width]
+
+
+def spread_pixels(
+    kernels: jax.Array, mixing: jax.Array, blurred: jax.Array, *, precision: str
+) -> jax.Array:
+    """Returns the adjoint of `filter_then_mix` with respect to the image.
+
+    Args:
+        kernels: `[k, s, s]`.
+        mixing: `[h, w, k]`.
+        blurred: `[h, w, c]`.
+        precision: of the matrix products that make the kernels.
+
+    Returns:
+        `[h + s - 1, w + s - 1, c]`.
+    """
+    side, (_, width, channels) = kernels.shape[-1], blurred.shape
+    taps_of_columns = _by_columns(kernels)
 
     def spread_row(pending, inputs):
-        """Adds a source row to the `side` output rows that see it; the first is then complete."""
-        light, weights = inputs
-        sent = _mixed(kernels, weights, precision)
-        reached = [
-            sum(sent[j, i, i : i + width][None] * light[:, i : i + width] for i in range(side))
-            for j in range(side)
-        ]
-        pending = pending + jnp.stack(reached)
+        """Adds a row of pixels to the `side` rows that it reaches; the first is then complete."""
+        weights, light = inputs
+        sent = lax.dot_general(
+            taps_of_columns, weights, (((1,), (1,)), ((), ())), precision=precision
+        ).reshape(side, side, 1, width)
+
+        def add_column(column, pending):
+            reached = lax.dynamic_slice_in_dim(pending, column, width, axis=2)
+            reached = reached + sent[column] * light[None]
+            return lax.dynamic_update_slice_in_dim(pending, reached, column, axis=2)
+
+        pending = lax.fori_loop(0, side, add_column, pending)
         following = jnp.concatenate([pending[1:], jnp.zeros_like(pending[:1])])
         return following, pending[0]
 
-    blank = jnp.zeros((side, padded.shape[2], width), padded.dtype)
-    _, rows = lax.scan(spread_row, blank, (jnp.moveaxis(padded, 2, 1), mixing))
-    return jnp.moveaxis(rows[side - 1 :], 1, 2)
+    blank = _blank((side, channels, width + side - 1), blurred)
+    rest, rows = lax.scan(spread_row, blank, (mixing, jnp.moveaxis(blurred, 2, 1)))
+    return jnp.moveaxis(jnp.concatenate([rows, rest[:-1]]), 1, 2)
+
+
+def kernel_slopes(
+    padded: jax.Array, mixing: jax.Array, blurred: jax.Array, *, side: int, precision: str
+) -> jax.Array:
+    """Returns the gradient of `<blurred, filter_then_mix>` with respect to the kernels.
+
+    Args:
+        padded: `[h + s - 1, w + s - 1, c]`.
+        mixing: `[h, w, k]`.
+        blurred: `[h, w, c]`.
+        side: `s`.
+        precision: of the matrix products.
+
+    Returns:
+        `[k, s, s]`.
+    """
+    basis = mixing.shape[2]
+
+    def add_row(total, inputs):
+        seen, weights, light = inputs
+        products = _tap_products(seen, light, side)
+        dimensions = (((1,), (0,)), ((), ()))
+        return total + lax.dot_general(products, weights, dimensions, precision=precision), None
+
+    rows = (_seen_rows(padded, side), mixing, jnp.moveaxis(blurred, 2, 1))
+    total = _scan_rows(add_row, _blank((side * side, basis), blurred), rows)[0]
+    return jnp.moveaxis(total.reshape(side, side, basis), (0, 1, 2), (2, 1, 0))
+
+
+def mixing_slopes(
+    padded: jax.Array, kernels: jax.Array, blurred: jax.Array, *, precision: str
+) -> jax.Array:
+    """Returns the gradient of `<blurred, filter_then_mix>` with respect to the mixing.
+
+    Args:
+        padded: `[h + s - 1, w + s - 1, c]`.
+        kernels: `[k, s, s]`.
+        blurred: `[h, w, c]`.
+        precision: of the matrix products.
+
+    Returns:
+        `[h, w, k]`.
+    """
+    side = kernels.shape[-1]
+    taps_of_columns = _by_columns(kernels)
+
+    def weigh_row(_, inputs):
+        seen, light = inputs
+        products = _tap_products(seen, light, side)
+        dimensions = (((0,), (0,)), ((), ()))
+        return None, lax.dot_general(products, taps_of_columns, dimensions, precision=precision)
+
+    rows = (_seen_rows(padded, side), jnp.moveaxis(blurred, 2, 1))
+    return _scan_rows(weigh_row, None, rows)[1]
+
+
+def _seen_rows(padded: jax.Array, side: int):
+    """Returns a function from an output row to the input rows that it sees, `[c, s, w + s - 1]`."""
+    canvas = jnp.moveaxis(padded, 2, 0)
+    return lambda row: lax.dynamic_slice_in_dim(canvas, row, side, axis=1)
+
+
+def _scan_rows(step, start, rows):
+    """Scans `step` over output rows; the first of `rows` is a function of the row's number."""
+    seen, *arrays = rows
+
+    def at_row(carry, inputs):
+        row, *arrays = inputs
+        return step(carry, (seen(row), *arrays))
+
+    return lax.scan(at_row, start, (jnp.arange(len(arrays[0])), *arrays))
+
+
+def _tap_products(seen: jax.Array, light: jax.Array, side: int) -> jax.Array:
+    """Returns, for each tap and pixel of a row, the light seen times the pixel's, `[s * s, w]`.
+
+    Taps are in the order of `_by_columns`.
+    """
+    channels, width = light.shape
+
+    def column(index):
+        shifted = lax.dynamic_slice_in_dim(seen, index, width, axis=2)
+        return sum(light[channel][None] * shifted[channel] for channel in range(channels))
+
+    return lax.map(column, jnp.arange(side)).reshape(side * side, width)
+
+
+def _by_columns(kernels: jax.Array) -> jax.Array:
+    """Returns the taps of kernels `[k, s, s]`, column after column, as `[s * s, k]`."""
+    return jnp.transpose(kernels, (2, 1, 0)).reshape(-1, kernels.shape[0])
+
+
+def _blank(shape: tuple[int, ...], like: jax.Array) -> jax.Array:
+    """Returns zeros that vary over the same mapped axes as `like`."""
+    return jnp.zeros(shape, like.dtype) + jnp.zeros_like(like[0, 0, 0])
 
 
 def _mixed(kernels: jax.Array, weights: jax.Array, precision: str) -> jax.Array:

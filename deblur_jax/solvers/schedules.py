@@ -17,3 +17,8 @@ def carbajal_sigmas(count: int = 15, dtype=jnp.float32) -> jax.Array:
     They fall from 49 to 7.65 on the 8-bit scale in equal factors; the authors' code halves them.
     """
     return log_spaced(49 / 255 / 2, 7.65 / 255 / 2, count, dtype)
+
+
+def gong_penalties(dtype=jnp.float32) -> jax.Array:
+    """Returns the penalties of Gong et al. 2017 for EPLL: 50 to 800, each twice the one before."""
+    return 50 * 2 ** jnp.arange(5, dtype=dtype)

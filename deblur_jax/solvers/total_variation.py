@@ -47,18 +47,20 @@ def denoise_total_variation(image: Image, strength: Scalar, *, num_steps: int = 
         return (projected, projected + momentum * (projected - dual)), None
 
     zero = jnp.zeros((2, *image.shape), image.dtype)
-    momenta = jnp.asarray(_momenta(num_steps), image.dtype)
-    (dual, _), _ = lax.scan(step, (zero, zero), momenta)
+    leaps = jnp.asarray(momenta(num_steps)[0], image.dtype)
+    (dual, _), _ = lax.scan(step, (zero, zero), leaps)
     return image - strength * _gradient_adjoint(dual)
 
 
-def _momenta(count: int) -> list[float]:
-    momenta, weight = [], 1.0
+def momenta(count: int) -> tuple[list[float], list[float]]:
+    """Returns Nesterov's momenta: `(t - 1) / t'` and `t / t'` for t, t' = 1, 1.6, ..."""
+    leaps, pulls, weight = [], [], 1.0
     for _ in range(count):
         following = (1 + (1 + 4 * weight**2) ** 0.5) / 2
-        momenta.append((weight - 1) / following)
+        leaps.append((weight - 1) / following)
+        pulls.append(weight / following)
         weight = following
-    return momenta
+    return leaps, pulls
 
 
 def _gradient(image: Array) -> jax.Array:

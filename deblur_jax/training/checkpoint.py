@@ -3,7 +3,10 @@
 Neither randomness nor the place in the data is saved: both are functions of (seed, step).
 """
 
+import contextlib
+import dataclasses
 import json
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +15,94 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from deblur_jax.training.state import TrainState
+from deblur_jax.version import __version__, revision
 
 
-def open_manager(workdir: Path, *, keep: int) -> ocp.CheckpointManager:
-    """Opens `workdir/checkpoints`, which keeps the newest `keep`; saves are asynchronous."""
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
-    handlers = {"state": ocp.StandardCheckpointHandler(), "config": ocp.JsonCheckpointHandler()}
-    folder = workdir.absolute() / "checkpoints"
-    return ocp.CheckpointManager(folder, options=options, item_handlers=handlers)
+FOLDER = "checkpoints"
+Manager = ocp.CheckpointManager
 
 
-def save(manager: ocp.CheckpointManager, state: TrainState, config: Any) -> None:
-    """Starts saving; a checkpoint is listed only when it is complete."""
-    manager.save(
-        int(state.step),
-        args=ocp.args.Composite(
-            state=ocp.args.StandardSave(state),
-            config=ocp.args.JsonSave(json.loads(config.to_json_best_effort())),
-        ),
+@dataclasses.dataclass(frozen=True)
+class NewestAndBest:
+    """Keeps the newest checkpoints whatever they score, and the best one beside them.
+
+    Orbax's `max_to_keep` with `best_fn` would delete the newest of a run that gets worse.
+    """
+
+    keep: int
+    best: Callable[[], int | None]
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        """Returns, for checkpoints from old to new, whether to keep each."""
+        del context
+        newest, best = [info.step for info in checkpoints[-self.keep :]], self.best()
+        return [info.step in newest or info.step == best for info in checkpoints]
+
+
+@contextlib.contextmanager
+def open_manager(
+    workdir: Path, *, keep: int = 1, best: Callable[[], int | None] | None = None
+) -> Iterator[Manager]:
+    """Opens `workdir/checkpoints`; saves are asynchronous, and complete when this is left.
+
+    Args:
+        workdir: of the run.
+        keep: how many of the newest checkpoints to keep.
+        best: returns the step of the best checkpoint, to keep it too; without it the folder is
+            only read.
+
+    Raises:
+        OSError: if a checkpoint could not be written.
+    """
+    if keep < 1:
+        raise ValueError(f"config.keep_checkpoints must be at least 1, got {keep}")
+    options = (
+        ocp.CheckpointManagerOptions(read_only=True)
+        if best is None
+        else ocp.CheckpointManagerOptions(preservation_policy=NewestAndBest(keep, best))
     )
+    names = ("config", "run")
+    handlers: dict[str, Any] = {name: ocp.JsonCheckpointHandler() for name in names}
+    handlers["state"] = ocp.StandardCheckpointHandler()
+    folder = workdir.absolute() / FOLDER
+    manager = ocp.CheckpointManager(folder, options=options, item_handlers=handlers)
+    try:
+        yield manager
+    finally:
+        with _told(folder):
+            manager.close()
 
 
-def restore(manager: ocp.CheckpointManager, state: TrainState) -> TrainState:
+def save(manager: Manager, state: TrainState, config: Any) -> None:
+    """Starts saving; a checkpoint is listed only when it is complete."""
+    run = {"version": __version__, "revision": revision(), "jax": jax.__version__}
+    with _told(manager.directory):
+        manager.save(
+            int(state.step),
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state),  # pyright: ignore[reportCallIssue]
+                config=ocp.args.JsonSave(to_dict(config)),  # pyright: ignore[reportCallIssue]
+                run=ocp.args.JsonSave(run),  # pyright: ignore[reportCallIssue]
+            ),
+        )
+
+
+@contextlib.contextmanager
+def _told(folder: Any) -> Iterator[None]:
+    """Turns whatever a failed write raises, now or from an earlier save, into one line."""
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if "No space left" in reason or "ENOSPC" in reason:
+            reason = "no space left on the disk"
+        raise OSError(
+            f"{folder}: a checkpoint could not be written ({reason[:300]}); "
+            "the complete ones are untouched: mend this and run the same command again"
+        ) from error
+
+
+def restore(manager: Manager, state: TrainState) -> TrainState:
     """Returns the newest saved state, placed as `state` is; `state` itself if none is saved.
 
     Raises:
@@ -42,68 +111,137 @@ def restore(manager: ocp.CheckpointManager, state: TrainState) -> TrainState:
     step = manager.latest_step()
     if step is None:
         return state
-    _check_parameters(manager, step, state)
+    place = f"{manager.directory}/{step}"
+    with _readable(place):
+        tree = manager.item_metadata(step)["state"].tree
+    _check_shapes(place, tree, state)
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
-    try:
-        restored = manager.restore(
-            step, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
-        )
-    except (ValueError, KeyError, FileNotFoundError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ValueError(
-            f"{manager.directory}/{step}: the checkpoint is damaged or of another optimizer "
-            f"({first}); use the config it was made with, or another --workdir"
-        ) from error
-    return restored["state"]
-
-
-def _check_parameters(manager: ocp.CheckpointManager, step: int, state: TrainState) -> None:
-    """Raises a ValueError if the checkpoint's parameters are not of the shapes of `state`."""
-    saved = _shapes(manager.item_metadata(step)["state"].tree["params"])
-    wanted = _shapes(state.params)
-    differing = sorted(name for name in saved | wanted if saved.get(name) != wanted.get(name))
-    if differing:
-        there, here = (shapes.get(differing[0], "missing") for shapes in (saved, wanted))
-        raise ValueError(
-            f"{manager.directory}/{step}: the checkpoint is of another model than the config "
-            f"({differing[0]} is {there} there and {here} here); use the config it was made with, "
-            "or another --workdir"
-        )
-
-
-def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): x.shape for path, x in leaves}
-
-
-def load_variables(workdir: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
-    """Reads the newest checkpoint below `workdir` as plain NumPy arrays.
-
-    Returns:
-        The variables to release (see `TrainState.variables`), the config as a plain dict, and the
-        step.
-
-    Raises:
-        FileNotFoundError: if there is no complete checkpoint.
-    """
-    folder = workdir.absolute() / "checkpoints"
-    # Orbax would make the folder that it is asked to read.
-    steps = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
-    if not steps:
-        raise FileNotFoundError(f"{workdir}: holds no checkpoint; train there first")
-    with open_manager(workdir, keep=len(steps)) as manager:
-        step = manager.latest_step()
-        if step is None:
-            raise FileNotFoundError(f"{workdir}: holds no complete checkpoint; train there first")
-        metadata = manager.item_metadata(step)["state"]
-        abstract = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), metadata.tree)
+    with _readable(place):
         restored = manager.restore(
             step,
             args=ocp.args.Composite(
-                state=ocp.args.StandardRestore(abstract), config=ocp.args.JsonRestore()
+                state=ocp.args.StandardRestore(abstract)  # pyright: ignore[reportCallIssue]
             ),
         )
-    saved = restored["state"]
-    # Orbax leaves empty dicts out.
-    variables = {"params": saved.get("ema") or saved["params"], **(saved.get("statistics") or {})}
-    return variables, restored["config"], step
+    return restored["state"]
+
+
+@contextlib.contextmanager
+def _readable(place: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # orbax raises most kinds there are
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(
+            f"{place}: the checkpoint is damaged or was not written by deblur_jax ({first[:200]}); "
+            "delete that folder to go on from the one before, or choose another --workdir"
+        ) from error
+
+
+def _check_shapes(place: str, tree: Any, state: TrainState) -> None:
+    """Raises a ValueError if a part of the saved state is not of the shapes of `state`."""
+    advice = "use the config it was made with, or another --workdir"
+    parts = {
+        "params": "another model",
+        "statistics": "another model",
+        "opt_state": "another optimizer",
+        "ema": "another ema_decay",
+    }
+    for part, kind in parts.items():
+        # Orbax leaves empty parts out.
+        saved, wanted = _shapes((tree or {}).get(part) or {}), _shapes(getattr(state, part))
+        differing = sorted(name for name in saved | wanted if saved.get(name) != wanted.get(name))
+        if differing:
+            there, here = (shapes.get(differing[0], "missing") for shapes in (saved, wanted))
+            raise ValueError(
+                f"{place}: the checkpoint is of {kind} than the config "
+                f"({differing[0]} is {there} there and {here} here); {advice}"
+            )
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): x.shape for path, x in leaves}
+
+
+def changed_fields(manager: Manager, config: Any) -> list[str]:
+    """Returns one "field: old -> new" for each field in which the newest checkpoint differs."""
+    step = manager.latest_step()
+    if step is None:
+        return []
+    saved, now = _flat(_read_json(manager, step, "config")), _flat(to_dict(config))
+    return [
+        f"{name}: {saved.get(name)} -> {now.get(name)}"
+        for name in sorted(saved | now)
+        if saved.get(name) != now.get(name)
+    ]
+
+
+def _read_json(manager: Manager, step: int, name: str) -> dict[str, Any]:
+    with _readable(f"{manager.directory}/{step}"):
+        arguments = ocp.args.JsonRestore()
+        return manager.restore(step, args=ocp.args.Composite(**{name: arguments}))[name]
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        inner = isinstance(value, dict)
+        flat.update(_flat(value, f"{prefix}{name}.") if inner else {prefix + name: value})
+    return flat
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Returns a config as JSON would hold it."""
+    return json.loads(config.to_json_best_effort())
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """What a checkpoint holds for others than the run itself.
+
+    Attributes:
+        variables: what to evaluate and to release (see `TrainState.variables`), NumPy arrays.
+        config: of the run, a plain dict.
+        run: the version, git revision and JAX that it ran with.
+        step: how many steps were done.
+    """
+
+    variables: dict[str, Any]
+    config: dict[str, Any]
+    run: dict[str, Any]
+    step: int
+
+
+def read(workdir: Path, step: int | None = None) -> Saved:
+    """Reads a checkpoint below `workdir`; a run that is writing there is not disturbed.
+
+    Args:
+        workdir: of the run.
+        step: which one; None for the newest.
+
+    Raises:
+        FileNotFoundError: if it is not there.
+        ValueError: if it is damaged.
+    """
+    folder = workdir / FOLDER
+    there = sorted(int(path.name) for path in folder.glob("*") if path.name.isdigit())
+    if not there:
+        raise FileNotFoundError(f"{workdir}: holds no checkpoint; train there first")
+    with open_manager(workdir) as manager:
+        steps = sorted(manager.all_steps())
+        if not steps or step not in (None, *steps):
+            listed = f"of steps {steps}" if steps else "at all"
+            raise FileNotFoundError(
+                f"{workdir}: holds no complete checkpoint of step {step}; there are {listed}"
+            )
+        step = steps[-1] if step is None else step
+        with _readable(f"{manager.directory}/{step}"):
+            tree = manager.item_metadata(step)["state"].tree
+            abstract = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), tree)
+            arguments = ocp.args.StandardRestore(abstract)  # pyright: ignore[reportCallIssue]
+            state = manager.restore(step, args=ocp.args.Composite(state=arguments))["state"]
+        config, run = (_read_json(manager, step, name) for name in ("config", "run"))
+    # Orbax leaves empty parts out.
+    variables = {"params": state.get("ema") or state["params"], **(state.get("statistics") or {})}
+    return Saved(variables, config, run, step)

@@ -7,17 +7,18 @@ from typing import Any
 from deblur_jax.data.sources import make_source
 from deblur_jax.io.images import whole_file
 from deblur_jax.models.registry import make_model
-from deblur_jax.training.records import Records
+from deblur_jax.training.records import TEST, Records, read_evaluations
 from deblur_jax.training.tasks.registry import find_task
 
 
 SUMMARY = "summary.json"
+BEST = ("max", "min")
 
 
-def evaluate(config: Any, workdir: Path, variables: Any, *, step: int) -> dict[str, float]:
-    """Evaluates `variables` as the config says, and records the metrics at `step`."""
+def evaluate(config: Any, workdir: Path, variables: Any) -> dict[str, float]:
+    """Evaluates `variables` as the config says; pictures go to `workdir/pictures`."""
     task = find_task(config.task)
-    metrics = task.evaluate(
+    return task.evaluate(
         make_model(**config.model),
         variables,
         make_source(**config.evaluation_source),
@@ -25,9 +26,37 @@ def evaluate(config: Any, workdir: Path, variables: Any, *, step: int) -> dict[s
         workdir=workdir,
         **config.evaluate,
     )
-    with Records(workdir, step=step) as records:
-        records.write(step, {f"test/{name}": value for name, value in metrics.items()})
-    return metrics
+
+
+def record_evaluation(
+    records: Records, workdir: Path, step: int, metrics: dict[str, float]
+) -> None:
+    """Records the metrics and pictures of an evaluation at `step`."""
+    records.write(step, {TEST + name: float(value) for name, value in metrics.items()})
+    records.show(step, workdir / "pictures")
+
+
+def best_step(workdir: Path, *, metric: str, wanted: str) -> int | None:
+    """Returns the step whose evaluation was best; None before the first one.
+
+    Args:
+        workdir: of the run.
+        metric: which of the task's metrics counts.
+        wanted: whether its `max` or its `min` is best.
+
+    Raises:
+        ValueError: if the task has no such metric.
+    """
+    if wanted not in BEST:
+        raise ValueError(f"config.best_is must be one of {sorted(BEST)}, got {wanted!r}")
+    evaluations = read_evaluations(workdir)
+    for metrics in evaluations.values():
+        if metric not in metrics:
+            raise ValueError(f"config.best_metric must be one of {sorted(metrics)}, got {metric!r}")
+    sign = 1 if wanted == "max" else -1
+    scores = {step: sign * metrics[metric] for step, metrics in evaluations.items()}
+    scores = {step: score for step, score in scores.items() if score == score}  # no nan
+    return max(scores, key=scores.__getitem__, default=None)
 
 
 def write_summary(workdir: Path, summary: dict[str, float | int]) -> None:

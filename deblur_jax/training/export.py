@@ -7,32 +7,38 @@ import jax
 import numpy as np
 
 from deblur_jax.io.weights import write_weights
-from deblur_jax.training.checkpoint import load_variables
-from deblur_jax.training.evaluate import read_summary
-from deblur_jax.version import __version__
+from deblur_jax.training import checkpoint
+from deblur_jax.training.records import read_evaluations
 
 
-def export(workdir: Path, path: Path) -> dict[str, Any]:
-    """Writes the newest checkpoint below `workdir` as a safetensors file with a model card.
+def export(workdir: Path, path: Path, *, step: int | None = None) -> dict[str, Any]:
+    """Writes a checkpoint below `workdir` as a safetensors file with a model card.
+
+    Args:
+        workdir: of the run.
+        path: the file to write.
+        step: which checkpoint; None for the newest.
 
     Returns:
-        The model card.
+        The model card: the network, the whole config with its data, the steps, the metrics of the
+        evaluation at that step (None if there was none), the version and git revision that
+        trained it, and the licence note of the config.
 
     Raises:
-        FileNotFoundError: if `workdir` holds no checkpoint.
+        FileNotFoundError: if `workdir` holds no such checkpoint.
         ValueError: if `path` does not end in `.safetensors`.
     """
     if path.suffix != ".safetensors":
         raise ValueError(f"{path}: the name of exported weights must end in .safetensors")
-    variables, config, step = load_variables(workdir)
+    saved = checkpoint.read(workdir, step)
     card = {
-        "model": config["model"],
-        "config": config,
-        "step": step,
-        "metrics": read_summary(workdir),
-        "version": __version__,
-        "jax": jax.__version__,
-        "licence": "Apache-2.0",
+        "model": saved.config["model"],
+        "data": saved.config["source"],
+        "config": saved.config,
+        "step": saved.step,
+        "metrics": read_evaluations(workdir).get(saved.step),
+        **saved.run,
+        "licence": saved.config["licence"],
     }
-    write_weights(path, jax.tree.map(np.asarray, variables), card)
+    write_weights(path, jax.tree.map(np.asarray, saved.variables), card)
     return card

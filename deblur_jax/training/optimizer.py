@@ -1,25 +1,95 @@
 """What turns gradients into updates."""
 
+from collections.abc import Sequence
+
+import jax.numpy as jnp
 import optax
 
 
-def make_optimizer(
-    *, peak_rate: float, warmup_fraction: float, clip_norm: float, total_steps: int
-) -> optax.GradientTransformation:
-    """Returns Adam with a linear warm-up, a cosine decay to zero and clipped gradients.
+OPTIMIZERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("constant", "cosine", "halving", "poly", "step")
+
+
+def make_schedule(
+    *,
+    schedule: str,
+    peak_rate: float,
+    warmup_fraction: float,
+    total_steps: int,
+    period: int = 0,
+    factor: float = 0.5,
+    milestones: Sequence[int] = (),
+    power: float = 1.0,
+) -> optax.Schedule:
+    """Returns the learning rate as a function of the step, after a linear warm-up from zero.
 
     Args:
+        schedule: `constant`; `step` multiplies the rate by `factor` every `period` steps; `halving`
+            multiplies it by `factor` at each of `milestones`; `poly` takes it to zero as
+            `(1 - step / total_steps) ** power`; `cosine` takes it to zero along half a wave that
+            begins after the warm-up.
         peak_rate: the highest learning rate.
         warmup_fraction: the part of the run in which the rate rises from zero, in [0, 1).
-        clip_norm: the largest global norm that a gradient may have.
         total_steps: the length of the run in steps.
+        period: see `step`.
+        factor: see `step` and `halving`.
+        milestones: see `halving`; steps.
+        power: see `poly`.
     """
     if not 0 <= warmup_fraction < 1:
         raise ValueError(f"optimizer.warmup_fraction must be in [0, 1), got {warmup_fraction}")
-    schedule = optax.warmup_cosine_decay_schedule(
-        init_value=0.0,
-        peak_value=peak_rate,
-        warmup_steps=int(warmup_fraction * total_steps),
-        decay_steps=total_steps,
-    )
-    return optax.chain(optax.clip_by_global_norm(clip_norm), optax.adam(schedule))
+    warmup_steps = int(warmup_fraction * total_steps)
+    if schedule == "cosine":
+        return optax.warmup_cosine_decay_schedule(0.0, peak_rate, warmup_steps, total_steps)
+    if schedule == "step":
+        if period < 1:
+            raise ValueError(f"optimizer.period must be at least 1 step, got {period}")
+        after = optax.exponential_decay(peak_rate, period, factor, staircase=True)
+    elif schedule == "halving":
+        after = optax.piecewise_constant_schedule(peak_rate, dict.fromkeys(milestones, factor))
+    elif schedule == "poly":
+        after = optax.polynomial_schedule(peak_rate, 0.0, power, total_steps)
+    elif schedule == "constant":
+        after = optax.constant_schedule(peak_rate)
+    else:
+        raise ValueError(f"optimizer.schedule must be one of {sorted(SCHEDULES)}, got {schedule!r}")
+    if not warmup_steps:
+        return after
+    return lambda step: after(step) * jnp.minimum(1.0, step / warmup_steps)
+
+
+def make_optimizer(
+    *,
+    clip_norm: float,
+    name: str = "adam",
+    momentum: float = 0.9,
+    second_moment: float = 0.999,
+    weight_decay: float = 0.0,
+    schedule: str = "cosine",
+    **fields,
+) -> optax.GradientTransformation:
+    """Returns clipping by the global norm, weight decay and an update rule with a schedule.
+
+    Args:
+        clip_norm: the largest global norm that a gradient may have; 0 for no clipping.
+        name: `adam`, `adamw` or `sgd` with momentum.
+        momentum: the decay of the mean gradient; Adam's first.
+        second_moment: Adam's second.
+        weight_decay: times the parameters is added to the gradient, as papers of Adam's and SGD's
+            time did; with `adamw` it is taken off the parameters, times the rate, instead.
+        schedule: see `make_schedule`.
+        **fields: of `make_schedule`.
+    """
+    rate = make_schedule(schedule=schedule, **fields)
+    steps = [optax.clip_by_global_norm(clip_norm)] if clip_norm else []
+    if weight_decay and name != "adamw":
+        steps.append(optax.add_decayed_weights(weight_decay))
+    if name == "adam":
+        steps.append(optax.adam(rate, b1=momentum, b2=second_moment))
+    elif name == "adamw":
+        steps.append(optax.adamw(rate, momentum, second_moment, weight_decay=weight_decay))
+    elif name == "sgd":
+        steps.append(optax.sgd(rate, momentum=momentum))
+    else:
+        raise ValueError(f"optimizer.name must be one of {sorted(OPTIMIZERS)}, got {name!r}")
+    return optax.chain(*steps)

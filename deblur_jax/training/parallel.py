@@ -1,7 +1,9 @@
-"""Data parallelism: the only file that knows how many devices there are.
+"""Data parallelism: the only file that knows how many devices and processes there are.
 
-`jax.pmap` is in maintenance mode and, since JAX 0.9.2, always `jit` of `shard_map` underneath.
-Nothing outside this file would change if that were called directly.
+The state is the same on every device and carries no device axis, so it can be saved, restored and
+printed as it is; only the batch is split. Example `i` of a batch is on the device of rank
+`i mod D`, whether one process holds the D devices or many do, so its share of the randomness is
+the same too.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from deblur_jax.training.step import DEVICES
@@ -16,48 +19,87 @@ from deblur_jax.training.step import DEVICES
 
 Devices = Sequence[Any]  # of jax.Device, which is no class to a type checker
 
+PARALLEL = ("pmap", "shard_map")
+EVERYWHERE, SHARED_OUT = PartitionSpec(), PartitionSpec(DEVICES)
 
-def over_devices(step: Callable, devices: Devices) -> Callable:
-    """Maps a `(state, batch) -> (state, metrics)` step over `devices`.
 
-    The state and the metrics are the same everywhere and carry no device axis, so they can be
-    saved, restored and printed as they are; only the batch is split. The old state is consumed.
+def over_devices(step: Callable, devices: Devices, *, parallel: str) -> Callable:
+    """Maps a `(state, batch) -> (state, metrics)` step over `devices`; the old state is consumed.
+
+    Args:
+        step: takes the state, and one device's share of the batch without a device axis.
+        devices: of all processes.
+        parallel: `pmap`, or `shard_map` over a mesh of one axis, which `pmap` is made of nowadays:
+            the numbers are the same. JAX keeps `pmap` in maintenance mode.
     """
-    return jax.pmap(
-        step,
-        axis_name=DEVICES,
-        in_axes=(None, 0),
-        out_axes=None,
-        donate_argnums=0,
-        devices=devices,
-    )
+    if parallel == "pmap":
+        axes = {"in_axes": (None, 0), "out_axes": None}
+        return jax.pmap(step, axis_name=DEVICES, donate_argnums=0, devices=devices, **axes)
+    if parallel == "shard_map":
+        mapped = jax.shard_map(
+            lambda state, batch: step(state, jax.tree.map(lambda x: x[0], batch)),
+            mesh=_mesh(devices),
+            in_specs=(EVERYWHERE, SHARED_OUT),
+            out_specs=EVERYWHERE,
+            check_vma=False,
+        )
+        return jax.jit(mapped, donate_argnums=0)
+    raise ValueError(f"config.parallel must be one of {sorted(PARALLEL)}, got {parallel!r}")
 
 
-def split_batch(batch: Any, devices: Devices) -> Any:
-    """Puts every array `[b, ...]` on the devices, as `[devices, b / devices, ...]`."""
-    sharding = NamedSharding(_mesh(devices), PartitionSpec(DEVICES))
+def split_batch(batch: Any, devices: Devices, *, parallel: str = "pmap") -> Any:
+    """Puts this process's arrays `[b, ...]` on its devices, as `[devices, b / devices, ...]`."""
+    ours = [device for device in devices if device.process_index == jax.process_index()]
+    sharding = NamedSharding(_mesh(ours), SHARED_OUT)
 
     def split(array: np.ndarray) -> jax.Array:
-        shares = array.reshape(len(devices), -1, *array.shape[1:])
+        shares = array.reshape(-1, len(ours), *array.shape[1:]).swapaxes(0, 1)
         return jax.device_put(shares, sharding)
 
-    return jax.tree.map(split, batch)
+    shares = jax.tree.map(split, batch)
+    if parallel == "shard_map" and len(ours) < len(devices):
+        return multihost_utils.host_local_array_to_global_array(shares, _mesh(devices), SHARED_OUT)
+    return shares
 
 
-def check_batch_size(batch_size: int, devices: Devices) -> None:
-    """Raises a ValueError if a batch of this process cannot be shared out evenly."""
+def check_batch_size(batch_size: int, devices: Devices, *, accumulate: int = 1) -> None:
+    """Raises a ValueError if a batch cannot be shared out evenly."""
     if batch_size < 1:
         raise ValueError(f"batches.batch_size must be at least 1, got {batch_size}")
-    if batch_size % len(devices):
+    if accumulate < 1:
+        raise ValueError(f"config.accumulate must be at least 1, got {accumulate}")
+    unit = len(devices) * accumulate
+    if batch_size % unit:
+        parts = f" times {accumulate} parts each" if accumulate > 1 else ""
         raise ValueError(
             f"batches.batch_size must divide by the number of devices, got {batch_size} examples "
-            f"for {len(devices)} devices; take a multiple of {len(devices)}"
+            f"for {len(devices)} devices{parts}; take a multiple of {unit}"
         )
 
 
 def replicate(tree: Any, devices: Devices) -> Any:
-    """Copies every array to all `devices`, so that the first step compiles once."""
-    return jax.device_put(tree, NamedSharding(_mesh(devices), PartitionSpec()))
+    """Copies every array, the same in every process, to all `devices`."""
+    sharding = NamedSharding(_mesh(devices), EVERYWHERE)
+    if jax.process_count() == 1:
+        return jax.device_put(tree, sharding)
+    return jax.tree.map(
+        lambda x: jax.make_array_from_callback(x.shape, sharding, lambda _: np.asarray(x)), tree
+    )
+
+
+def joined(tree: Any, devices: Devices) -> Any:
+    """Returns what `pmap` gave this process as arrays over the devices of all, without a copy."""
+    if jax.process_count() == 1:
+        return tree
+    sharding = NamedSharding(_mesh(devices), EVERYWHERE)
+
+    def join(x: jax.Array) -> jax.Array:
+        if not x.is_fully_addressable:
+            return x
+        shards = [shard.data for shard in x.addressable_shards]
+        return jax.make_array_from_single_device_arrays(x.shape, sharding, shards)
+
+    return jax.tree.map(join, tree)
 
 
 def _mesh(devices: Devices) -> Mesh:

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from deblur_jax.losses.flow import SOFTNESS, doubled_angle_distance, label_cross_entropy
+from deblur_jax.losses.flow import (
+    SOFTNESS,
+    doubled_angle_distance,
+    label_cross_entropy,
+    summed_label_cross_entropy,
+)
 from deblur_jax.ops.flow import double_angle
 
 
@@ -30,6 +35,12 @@ def test_cross_entropy_is_the_mean_of_two_label_losses(key):
                 probabilities = np.exp(logits) / np.exp(logits).sum()
                 expected -= np.log(probabilities[label]) / 20
     np.testing.assert_allclose(label_cross_entropy((horizontal, vertical), flow), expected)
+
+
+def test_the_papers_sum_is_the_mean_times_the_pixels(key):
+    scores, flow = scores_and_flow(key)
+    total = summed_label_cross_entropy(scores, flow)
+    np.testing.assert_allclose(total, 20 * label_cross_entropy(scores, flow), rtol=1e-12)
 
 
 def test_motion_beyond_the_labels_counts_as_the_outermost(key):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deblur_jax import adjoint, basis_blur, dense_blur, inner
+from deblur_jax.ops import fourier, tiling
 from deblur_jax.ops.basis_blur import METHODS as CHOICES
 from deblur_jax.ops.basis_blur import ORDERS, choose_method
 from deblur_jax.ops.boundary import PADDINGS
@@ -281,3 +282,31 @@ def test_a_pixel_that_is_not_a_number_spoils_only_what_sees_it(key, method):
     expected = np.zeros((9, 9, 3), bool)
     expected[3:6, 3:6] = True
     np.testing.assert_array_equal(jnp.isnan(spoiled), expected)
+
+
+def test_with_transforms_a_pixel_that_is_not_a_number_spoils_no_other_tile(key):
+    image, kernels, mixing = sample(key, 40, 12, 3)
+    padded = jnp.pad(image.at[2, 2].set(jnp.nan), ((1, 1), (1, 1), (0, 0)))
+    small = jax.jit(partial(fourier.filter_then_mix, tile_pixels=16 * 16))
+    rows, _ = tiling.plan((40, 12), 2, 16 * 16)
+    spoiled = jnp.isnan(small(padded, kernels, mixing))
+    assert rows.count > 1
+    assert bool(spoiled[1:4, 1:4].all())
+    assert not bool(spoiled[rows.block :].any())
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_pixelwise_derivatives_map_over_batches(key, order):
+    samples = [sample(k, 5, 4, 3, basis=2) for k in jax.random.split(key, 2)]
+    batch = [jnp.stack(arrays) for arrays in zip(*samples, strict=True)]
+
+    def energy(image, kernels, mixing):
+        options = {"order": order, "method": "pixelwise"}
+        return jnp.sum(jnp.sin(basis_blur(image, kernels, mixing, **options)))
+
+    gradient = jax.jit(jax.grad(energy, (0, 1, 2)))
+    mapped = jax.jit(jax.vmap(jax.grad(energy, (0, 1, 2)), in_axes=(0, None, 0)))
+    images, _, mixings = batch
+    looped = [gradient(image, samples[0][1], mixing) for image, _, mixing in samples]
+    for i, part in enumerate(mapped(images, samples[0][1], mixings)):
+        np.testing.assert_allclose(part, jnp.stack([x[i] for x in looped]), rtol=1e-10)

@@ -45,15 +45,15 @@ PROBLEMS = pytest.mark.parametrize("problem", [line_problem, basis_problem])
 @PROBLEMS
 def test_the_misfit_falls_without_a_prior(key, problem):
     blur, observed, _ = problem(key)
-    _, misfits = steepest_descent(blur, observed, keep, sigmas=jnp.ones(8), margin=4)
-    assert np.all(np.diff(misfits) < 0)
+    _, trace = steepest_descent(blur, observed, keep, sigmas=jnp.ones(8), margin=4)
+    assert np.all(np.diff(trace["misfit"]) < 0)
 
 
 @PROBLEMS
 def test_the_misfit_returned_is_that_of_the_image_returned(key, problem):
     blur, observed, _ = problem(key)
-    restored, misfits = steepest_descent(blur, observed, denoise, sigmas=jnp.ones(3), margin=0)
-    np.testing.assert_allclose(misfits[-1], jnp.mean(jnp.square(blur(restored) - observed)))
+    restored, trace = steepest_descent(blur, observed, denoise, sigmas=jnp.ones(3), margin=0)
+    np.testing.assert_allclose(trace["misfit"][-1], jnp.mean(jnp.square(blur(restored) - observed)))
 
 
 @PROBLEMS
@@ -70,9 +70,9 @@ def test_restoring_comes_closer_to_the_sharp_image(key, problem):
 def test_no_blur_and_no_prior_return_the_image(key, margin):
     image = jax.random.uniform(key, (10, 11, 3))
     blur = LineBlur(jnp.zeros((10, 11, 2)))
-    restored, misfits = steepest_descent(blur, image, keep, sigmas=jnp.ones(2), margin=margin)
+    restored, trace = steepest_descent(blur, image, keep, sigmas=jnp.ones(2), margin=margin)
     np.testing.assert_allclose(restored, image, atol=1e-12)
-    np.testing.assert_allclose(misfits, 0, atol=1e-24)
+    np.testing.assert_allclose(trace["misfit"], 0, atol=1e-24)
 
 
 def test_one_iteration_is_two_gradient_steps_and_a_step_to_the_denoised(key):

@@ -21,7 +21,8 @@ def digest(tree):
 
 def losses(workdir):
     lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    return {record["step"]: record["loss/total"] for record in map(json.loads, lines)}
+    records = [json.loads(line) for line in lines]
+    return {record["step"]: record["loss/total"] for record in records if "loss/total" in record}
 
 
 def run(config, workdir, devices=2):
@@ -44,18 +45,18 @@ def test_an_interrupted_run_ends_as_an_unbroken_one_bit_for_bit(smoke_config, tm
 def interrupt_at(step, config, workdir):
     from deblur_jax.training import loop
 
-    original = loop.write_metrics
+    original = loop.Progress.advance
 
-    def write_and_stop(write, number, metrics):
-        original(write, number, metrics)
+    def advance_and_stop(self, number, loss):
+        original(self, number, loss)
         if number == step:
             raise KeyboardInterrupt
 
-    loop.write_metrics = write_and_stop
+    loop.Progress.advance = advance_and_stop
     try:
         run(config, workdir)
     finally:
-        loop.write_metrics = original
+        loop.Progress.advance = original
 
 
 def test_a_finished_run_changes_nothing_when_started_again(smoke_config, tmp_path):
@@ -84,7 +85,7 @@ def test_a_checkpoint_of_another_model_is_refused(smoke_config, tmp_path):
 
 
 def test_an_unknown_task_is_answered_with_the_known_ones(smoke_config, tmp_path):
-    with pytest.raises(ValueError, match=r"config.task must be one of \['motion_flow'\]"):
+    with pytest.raises(ValueError, match=r"config.task must be one of .*'motion_flow'"):
         run(smoke_config(task="flow"), tmp_path / "run")
 
 
@@ -105,5 +106,5 @@ def test_exported_weights_are_those_of_the_checkpoint(smoke_config, tmp_path, em
 
 def test_a_folder_without_a_checkpoint_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no checkpoint; train there first"):
-        checkpoint.load_variables(tmp_path)
+        checkpoint.read(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -66,7 +66,9 @@ def test_the_network_is_called_with_the_blurry_photos(key):
 
 
 def test_an_unknown_loss_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"loss.kind must be one of \['doubled_angle', 'labels'\]"):
+    with pytest.raises(
+        ValueError, match=r"loss.kind must be one of \['doubled_angle', 'labels', '"
+    ):
         task.make_loss(NETS["labels"], SIMULATE, kind="squares")
 
 

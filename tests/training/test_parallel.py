@@ -18,7 +18,7 @@ def loss_fn(params, statistics, batch, key):
     return jnp.mean(error**2), ({"largest": jnp.mean(jnp.abs(error))}, statistics)
 
 
-def take_steps(devices, loss_fn=loss_fn, count=3, ema_decay=0.0):
+def take_steps(devices, loss_fn=loss_fn, count=3, ema_decay=0.0, parallel="pmap", accumulate=1):
     rng = np.random.default_rng(0)
     optimizer = optax.sgd(0.1, momentum=0.9)
     params = {"w": jnp.ones((3, 2))}
@@ -29,8 +29,10 @@ def take_steps(devices, loss_fn=loss_fn, count=3, ema_decay=0.0):
         statistics={"mean": jnp.zeros(3)},
         ema=jax.tree.map(jnp.copy, params) if ema_decay else {},
     )
-    train_step = make_train_step(loss_fn, optimizer, ema_decay=ema_decay, seed=0)
-    step = over_devices(train_step, devices)
+    train_step = make_train_step(
+        loss_fn, optimizer, ema_decay=ema_decay, seed=0, accumulate=accumulate
+    )
+    step = over_devices(train_step, devices, parallel=parallel)
     state = replicate(state, devices)
     for _ in range(count):
         batch = {"x": rng.normal(size=(8, 3)), "y": rng.normal(size=(8, 2))}
@@ -82,3 +84,32 @@ def test_a_batch_that_does_not_divide_is_refused():
     check_batch_size(16, jax.devices()[:8])
     with pytest.raises(ValueError, match="got 12 examples for 8 devices; take a multiple of 8"):
         check_batch_size(12, jax.devices()[:8])
+
+
+def test_shard_map_takes_the_steps_of_pmap_to_the_bit():
+    mapped, metrics = take_steps(jax.devices()[:8], ema_decay=0.9)
+    sharded, sharded_metrics = take_steps(jax.devices()[:8], ema_decay=0.9, parallel="shard_map")
+    for one, other in zip(
+        jax.tree.leaves((mapped, metrics)),
+        jax.tree.leaves((sharded, sharded_metrics)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_share_worked_through_in_parts_gives_the_gradient_of_the_whole():
+    whole, metrics = take_steps(jax.devices()[:2])
+    parts, parts_metrics = take_steps(jax.devices()[:2], accumulate=4)
+    np.testing.assert_allclose(parts.params["w"], whole.params["w"], rtol=1e-5)
+    for name, value in metrics.items():
+        np.testing.assert_allclose(parts_metrics[name], value, rtol=1e-5)
+
+
+def test_another_mapping_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"parallel must be one of \['pmap', 'shard_map'\]"):
+        take_steps(jax.devices()[:1], parallel="vmap")
+
+
+def test_parts_that_do_not_divide_are_refused():
+    with pytest.raises(ValueError, match="8 devices times 3 parts each; take a multiple of 24"):
+        check_batch_size(16, jax.devices()[:8], accumulate=3)

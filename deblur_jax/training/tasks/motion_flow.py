@@ -14,7 +14,11 @@ import numpy as np
 
 from deblur_jax.data.photos import PhotoSource
 from deblur_jax.io.images import Photo, write_photo
-from deblur_jax.losses.flow import doubled_angle_distance, label_cross_entropy
+from deblur_jax.losses.flow import (
+    doubled_angle_distance,
+    label_cross_entropy,
+    summed_label_cross_entropy,
+)
 from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant, mean_metrics, psnr, ssim
 from deblur_jax.ops.flow import canonical
 from deblur_jax.ops.line_blur import line_blur
@@ -24,7 +28,11 @@ from deblur_jax.simulate.camera_flow import MILD, camera_flow
 from deblur_jax.typing import Array
 
 
-LOSSES = {"labels": label_cross_entropy, "doubled_angle": doubled_angle_distance}
+LOSSES = {
+    "labels": label_cross_entropy,
+    "summed_labels": summed_label_cross_entropy,
+    "doubled_angle": doubled_angle_distance,
+}
 
 Example = dict[str, jax.Array]
 Simulate = Callable[[jax.Array, Example], Example]
@@ -65,7 +73,8 @@ def make_loss(model: Any, simulate: Simulate, *, kind: str) -> Callable:
     Args:
         model: a network with `flow`, such as `MotionFlowNet` and `MotionContextNet`.
         simulate: makes a blurry photo and its flow out of a sharp one.
-        kind: what the network gives: `labels` (scores) or `doubled_angle` (a flow).
+        kind: what the network gives: `labels` or `summed_labels` (scores, with the mean or the
+            paper's sum over pixels) or `doubled_angle` (a flow).
     """
     if kind not in LOSSES:
         raise ValueError(f"loss.kind must be one of {sorted(LOSSES)}, got {kind!r}")

@@ -1,0 +1,191 @@
+"""The net that reads optical flow from one blurred photo (B2F-net, Argaw 2021).
+
+An encoder halves the photo level by level. Two decoders, one for the first and one for the last
+moment of the exposure, move its features back to what they may have been then: as a whole by an
+affine map (a spatial transformer), and locally by a densely connected block. A flow estimator then
+works from the coarsest level to the finest as if two photos had been taken: it warps the last
+features by the flow so far, correlates them with the first, and decodes a better flow. A context
+network of dilated convolutions refines the finest one, at half the photo's size.
+
+Source: Argaw et al., "Optical Flow Estimation from a Single Motion-blurred Image", AAAI 2021. The
+paper leaves the channels open; here the encoder and the flow estimator have those of PWC-Net.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from deblur_jax.models.blocks import check_images, conv, crop_like, doubling_conv, pad_to_multiple
+from deblur_jax.ops.cost_volume import cost_volume
+from deblur_jax.ops.resample import resize_bilinear
+from deblur_jax.ops.warp import warp_affine, warp_flow
+from deblur_jax.typing import Flows, Images, typechecked
+
+
+SCALE = 20.0  # pixels of motion for an output of one, as in PWC-Net
+LOCALISATION_WIDTH = 32  # channels of the net that finds the affine map
+SMALLEST_GROWTH = 16  # channels that a layer of a refining block adds, at least
+DILATIONS = (1, 2, 4, 8, 16, 1)  # of the context network; a last convolution makes the flow
+
+Estimate = tuple[Flows, tuple[Flows, ...]]
+
+
+class BlurToFlowNet(nn.Module):
+    """Estimates the flow from the first to the last moment of an exposure.
+
+    Which moment is the first cannot be seen in a blurred photo: the flow is right up to its sign.
+
+    Attributes:
+        widths: channels of the encoder's levels, each at half the size of the one before.
+        flow_widths: channels that the densely connected layers of the flow decoder add.
+        context_widths: channels of the context network's hidden layers, up to six.
+        reach: search range of the correlation, in pixels of each level.
+        transform: whether the decoders have spatial transformers (off: an ablation of Table 3).
+        refine: whether the decoders have refining blocks (likewise). Without either, both
+            decoders give the encoder's features.
+    """
+
+    widths: Sequence[int] = (16, 32, 64, 96, 128, 196)
+    flow_widths: Sequence[int] = (128, 128, 96, 64, 32)
+    context_widths: Sequence[int] = (128, 128, 128, 96, 64, 32)
+    reach: int = 4
+    transform: bool = True
+    refine: bool = True
+
+    @nn.compact
+    @typechecked
+    def __call__(self, blurry: Images) -> Estimate:
+        """Returns the flow of each pixel, and what the loss is taken of.
+
+        Args:
+            blurry: photos `[b, h, w, 3]` in [0, 1], display values, of any size from 32 up.
+
+        Returns:
+            The flow at full size, `[b, h, w, 2]`, and those of the levels from fine to coarse,
+            `[b, H / 2^l, W / 2^l, 2]`, where H and W are h and w rounded up to a multiple of the
+            largest stride. All are in pixels of the full size.
+        """
+        check_images("BlurToFlowNet", blurry)
+        padded = pad_to_multiple(blurry, 2 ** len(self.widths))
+        encoded = Encoder(self.widths, name="encoder")(padded)
+        # Two names, two sets of initial weights: were they equal, no motion could ever be seen.
+        decoder = partial(Decoder, self.widths, self.transform, self.refine)
+        first = decoder(name="decoder_first")(encoded)
+        last = decoder(name="decoder_last")(encoded)
+        estimator = FlowEstimator(self.flow_widths, self.context_widths, self.reach, name="flow")
+        levels = tuple(SCALE * flow for flow in estimator(first, last))
+        enlarge = partial(resize_bilinear, height=padded.shape[1], width=padded.shape[2])
+        return crop_like(jax.vmap(enlarge)(levels[0]), blurry), levels
+
+    def flow(self, estimate: Estimate) -> Flows:
+        """Returns the flow at full size, in pixels `[b, h, w, 2]`."""
+        return estimate[0]
+
+
+class Encoder(nn.Module):
+    """Two convolutions a level; returns the features of all levels from fine to coarse."""
+
+    widths: Sequence[int]
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> list[jax.Array]:
+        """Encodes images `[b, h, w, c]`."""
+        levels = []
+        for features in self.widths:
+            x = nn.relu(conv(features, 3, stride=2)(x))
+            x = nn.relu(conv(features, 3)(x))
+            levels.append(x)
+        return levels
+
+
+class Decoder(nn.Module):
+    """Moves encoded features to one end of the exposure, from the coarsest level to the finest."""
+
+    widths: Sequence[int]
+    transform: bool
+    refine: bool
+
+    @nn.compact
+    def __call__(self, encoded: list[jax.Array]) -> list[jax.Array]:
+        """Returns the decoded features of all levels from fine to coarse."""
+        decoded: list[jax.Array] = []
+        for level in reversed(range(len(self.widths))):
+            maps = [encoded[level]]
+            if self.transform:
+                maps = [SpatialTransformer(name=f"transformer{level + 1}")(maps[0]), *maps]
+            if not self.refine:
+                decoded.insert(0, maps[0])
+                continue
+            features = self.widths[level]
+            if decoded:
+                maps.append(doubling_conv(features, 4, name=f"up{level + 1}")(decoded[0]))
+            growth = max(SMALLEST_GROWTH, features // 2)
+            x = dense_block(jnp.concatenate(maps, -1), [growth] * 4, f"refine{level + 1}_")
+            x = nn.relu(conv(features, 3, name=f"refine{level + 1}")(x))
+            decoded.insert(0, x)
+        return decoded
+
+
+class SpatialTransformer(nn.Module):
+    """Warps feature maps by an affine map that it reads from them; at first the identity."""
+
+    @nn.compact
+    def __call__(self, maps: jax.Array) -> jax.Array:
+        """Returns `maps` `[b, h, w, c]` warped, with zeros from outside."""
+        x = maps
+        for _ in range(2):
+            x = nn.relu(conv(LOCALISATION_WIDTH, 3, stride=2)(x))
+        x = nn.relu(nn.Dense(LOCALISATION_WIDTH)(jnp.mean(x, axis=(1, 2))))
+        identity = nn.Dense(6, kernel_init=nn.initializers.zeros_init(), bias_init=_identity_map)
+        # The map is found in single precision whatever the network's: it is a coordinate.
+        matrices = identity(x).reshape(-1, 2, 3).astype(jnp.float32)
+        return jax.vmap(warp_affine)(maps, matrices)
+
+
+def _identity_map(key: jax.Array, shape: Sequence[int], dtype: jnp.dtype) -> jax.Array:
+    del key, shape
+    return jnp.eye(2, 3, dtype=dtype).ravel()
+
+
+def dense_block(x: jax.Array, widths: Sequence[int], name: str) -> jax.Array:
+    """Puts the output of each of several convolutions in front of everything before it."""
+    for index, features in enumerate(widths):
+        new = nn.relu(conv(features, 3, name=f"{name}dense{index + 1}")(x))
+        x = jnp.concatenate([new, x], axis=-1)
+    return x
+
+
+class FlowEstimator(nn.Module):
+    """Estimates the flow between two pyramids of features, from the coarsest level to the finest.
+
+    Inside, a flow of one means `SCALE` pixels of the full size.
+    """
+
+    widths: Sequence[int]
+    context_widths: Sequence[int]
+    reach: int
+
+    @nn.compact
+    def __call__(self, first: list[jax.Array], last: list[jax.Array]) -> list[jax.Array]:
+        """Returns the flows of all levels from fine to coarse."""
+        flows: list[jax.Array] = []
+        decoded = jnp.zeros(())  # until the coarsest level is done
+        correlate = jax.vmap(partial(cost_volume, reach=self.reach))
+        for level in reversed(range(len(first))):
+            here, there, hints = first[level], last[level], []
+            if flows:
+                flow_hint = doubling_conv(2, 4, name=f"up_flow{level + 1}")(flows[0])
+                feature_hint = doubling_conv(2, 4, name=f"up_features{level + 1}")(decoded)
+                there = jax.vmap(warp_flow)(there, flow_hint * (SCALE / 2 ** (level + 1)))
+                hints = [feature_hint, flow_hint]
+            costs = nn.leaky_relu(correlate(here, there), 0.1)
+            x = jnp.concatenate([costs, here, *hints], axis=-1)
+            decoded = dense_block(x, self.widths, f"decode{level + 1}_")
+            flows.insert(0, conv(2, 3, name=f"predict{level + 1}")(decoded))
+        x = jnp.concatenate([decoded, flows[0]], axis=-1)
+        for features, dilation in zip(self.context_widths, DILATIONS, strict=False):
+            x = nn.relu(conv(features, 3, dilation=dilation)(x))
+        return [flows[0] + conv(2, 3, name="refine")(x), *flows[1:]]

@@ -1,0 +1,60 @@
+"""How well the features of two images match, for every displacement of a search range.
+
+    out[p, d] = 1/c sum_c first[p, c] * second[p + d, c],    d in {-reach, ..., reach}^2
+
+Features outside the frame are zero. Displacements are ordered by rows: channel
+`(dv + reach) * (2 reach + 1) + du + reach` holds the displacement (du to the right, dv down).
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Float
+
+from deblur_jax.typing import Array, typechecked
+
+
+Features = Float[Array, "h w c"]
+
+
+@typechecked
+def cost_volume(first: Features, second: Features, *, reach: int) -> jax.Array:
+    """Correlates the features of each pixel with those around it in another image.
+
+    Linear in either argument; features of bfloat16 are summed as float32.
+
+    Args:
+        first: `[h, w, c]`.
+        second: likewise.
+        reach: pixels, the largest displacement along either axis.
+
+    Returns:
+        `[h, w, (2 reach + 1)^2]`, in the dtype of `first`.
+
+    Raises:
+        ValueError: if `reach` is negative.
+
+    Source:
+        Sun et al., "PWC-Net", CVPR 2018, equation 2: the mean, not the sum, over channels.
+    """
+    if reach < 0:
+        raise ValueError(f"cost_volume: reach must not be negative, got {reach}")
+    first, second = jnp.asarray(first), jnp.asarray(second)
+    height, width, channels = first.shape
+    side = 2 * reach + 1
+    padded = jnp.pad(second, ((reach, reach), (reach, reach), (0, 0)))
+    sums = np.promote_types(first.dtype, np.float32)
+
+    @jax.checkpoint  # the shifted rows are cheaper to cut out again than to keep
+    def match_rows(shift: jax.Array) -> jax.Array:
+        rows = lax.dynamic_slice_in_dim(padded, shift, height, axis=0)
+        matches = [
+            jnp.sum(first * lax.slice_in_dim(rows, start, start + width, axis=1), -1, dtype=sums)
+            for start in range(side)
+        ]
+        return jnp.stack(matches, axis=-1)
+
+    # One loop over rows instead of 81 copies of the product keeps the program small.
+    volume = lax.map(match_rows, jnp.arange(side)) / channels
+    return jnp.moveaxis(volume, 0, 2).reshape(height, width, side * side).astype(first.dtype)

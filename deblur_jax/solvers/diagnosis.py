@@ -1,0 +1,109 @@
+"""Does a blur model explain a photo? The restoration, blurred again, against the photo.
+
+What is left over should be noise. The photo's own noise is estimated robustly from its finest
+diagonal details, where a photo has little else; a pixel counts as explained if the residual around
+it is not more than a few times that. A blur that is wrong, or a photo whose blur is no motion,
+leaves edges behind.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from deblur_jax.typing import Array, Image, ImageOperator, typechecked
+
+
+QUANTISATION = 1 / 255 / 12**0.5  # deviation of 8-bit rounding: less noise is not believed
+TOLERANCE = 3.0  # deviations of the noise that a residual may have
+WINDOW = 7  # pixels over which the residual is averaged
+EXPLAINED, DOUBTFUL = 0.9, 0.7  # shares of the photo
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Diagnosis:
+    """How well a restoration, blurred again, gives the photo.
+
+    Attributes:
+        residual: `blur(restored) - observed`, `[h, w, c]`.
+        noise: standard deviation of the photo's noise, estimated from the photo alone.
+        energy: mean squared residual in units of the noise's variance: about one is perfect.
+        explained: share of the pixels around which the residual is within three deviations.
+    """
+
+    residual: Array
+    noise: Array
+    energy: Array
+    explained: Array
+
+    @property
+    def verdict(self) -> str:
+        """Says in words whether to trust the restoration."""
+        share = float(self.explained)
+        percent = f"{int(100 * share)} % of the photo"
+        if share >= EXPLAINED:
+            return f"the blur explains {percent} to within its noise"
+        if share >= DOUBTFUL:
+            return f"doubtful: the blur explains only {percent}"
+        return f"looks unexplained: the blur explains only {percent}"
+
+
+@typechecked
+def diagnose(blur: ImageOperator, restored: Image, observed: Image) -> Diagnosis:
+    """Blurs a restoration again and compares it with the photo.
+
+    Args:
+        blur: the blur that was assumed.
+        restored: `[h, w, c]`.
+        observed: the photo, `[h, w, c]`.
+    """
+    return diagnose_residual(blur(restored) - observed, observed)
+
+
+@typechecked
+def diagnose_residual(residual: Image, observed: Image) -> Diagnosis:
+    """Judges what a solver left over.
+
+    Args:
+        residual: re-blurred minus observed, `[h, w, c]`.
+        observed: the photo, `[h, w, c]`.
+    """
+    residual, observed = jnp.asarray(residual), jnp.asarray(observed)
+    noise = jnp.maximum(noise_level(observed), jnp.asarray(QUANTISATION, observed.dtype))
+    squared = jnp.mean(jnp.square(residual), axis=-1)
+    ones = jnp.ones_like(squared)
+    local = _window_sum(squared) / _window_sum(ones)
+    within = local <= jnp.square(TOLERANCE * noise)
+    return Diagnosis(
+        residual=residual,
+        noise=noise,
+        energy=jnp.mean(squared) / jnp.square(noise),
+        explained=jnp.mean(within.astype(residual.dtype)),
+    )
+
+
+@typechecked
+def noise_level(image: Image) -> jax.Array:
+    """Returns the standard deviation of an image's noise, a scalar.
+
+    The median size of the differences of diagonal neighbours' sums; a photo must be mostly smooth.
+
+    Args:
+        image: `[h, w, c]`, at least 2x2 pixels.
+
+    Source:
+        Donoho and Johnstone, "Ideal Spatial Adaptation by Wavelet Shrinkage", 1994, with the
+        Haar wavelet.
+    """
+    image = jnp.asarray(image)
+    diagonal = (image[1:, 1:] + image[:-1, :-1] - image[1:, :-1] - image[:-1, 1:]) / 2
+    # The median size of a normal variable of deviation one is 0.6745.
+    return jnp.median(jnp.abs(diagonal)) / jnp.asarray(0.6745, image.dtype)
+
+
+def _window_sum(values: jax.Array) -> jax.Array:
+    zero = np.zeros((), values.dtype)
+    return lax.reduce_window(values, zero, lax.add, (WINDOW, WINDOW), (1, 1), "SAME")

@@ -1,0 +1,129 @@
+"""Deconvolution with a Gaussian mixture over image patches, by half-quadratic splitting.
+
+Lowers, for a penalty that grows from step to step,
+
+    fidelity / 2 |A x - y|^2 - sum_i log max_m w_m N(P_i x; 0, S_m + I / penalty)
+
+over all overlapping patches `P_i x` without their mean, by turns of
+
+    z_i <- the Wiener estimate of P_i x under its most probable Gaussian and noise 1 / penalty
+    x   <- argmin  fidelity / 2 |A x - y|^2 + penalty / 2 sum_i |P_i x - z_i|^2
+
+The second function lies above the first and touches it at the present `x`, so at a constant
+penalty no step can raise the first. The linear system of the second is solved by conjugate
+gradients with the exact adjoint.
+
+Source: Zoran and Weiss, "From Learning Models of Natural Image Patches to Whole Image Restoration",
+2011; penalties and fidelity as used for motion flow by Sun et al. 2015 and Gong et al. 2017,
+section 3.2. There pixels outside the photo repeat its edge; here they are estimated.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from deblur_jax.solvers.conjugate_gradient import conjugate_gradient
+from deblur_jax.solvers.frame import MARGIN, Extendable, Framed, check_range, put_in_frame
+from deblur_jax.solvers.iterate import Progress, iterate
+from deblur_jax.solvers.patches import Mixture, cover, denoise_patches, make_experts
+from deblur_jax.typing import Array, Image, typechecked
+
+
+FIDELITY = 1.5e5  # one over the variance of the noise: a deviation of 0.0026
+LINEAR_STEPS = 20
+RANK = 24  # see the record in experiments/solvers
+CHUNK = 4096  # patches: what fits into a cache; four times as many took longer
+
+
+@typechecked
+def epll(
+    blur: Extendable,
+    observed: Image,
+    mixture: Mixture,
+    *,
+    penalties: Float[Array, " steps"],
+    fidelity: float | Array = FIDELITY,
+    linear_steps: int = LINEAR_STEPS,
+    rank: int = RANK,
+    chunk: int = CHUNK,
+    margin: int = MARGIN,
+    weights: Array | None = None,
+    remat: bool = False,
+    progress: Progress | None = None,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Restores the sharp image behind `observed = blur(sharp) + noise`.
+
+    The channels have one prior each. Values are checked only outside of `jit` and `vmap`.
+
+    Args:
+        blur: the known linear blur.
+        observed: the blurry image, `[h, w, c]` in [0, 1].
+        mixture: Gaussians over square patches, such as `models.gmm.PatchMixture`.
+        penalties: one over the variance of the patches' noise at each step, usually growing, such
+            as `schedules.gong_penalties()`; positive.
+        fidelity: one over the variance of the photo's noise, positive.
+        linear_steps: conjugate gradient steps in each linear system.
+        rank: directions in which the Gaussians are told apart; all of them from `d - 1` on.
+        chunk: patches that are filtered at a time, about; bounds the memory.
+        margin: width in pixels of the unknown frame around the photo. Zero trusts the blur's own
+            padding.
+        weights: of each pixel in the misfit, `[h, w, 1]` or `[h, w, c]`; all count alike if None.
+        remat: whether a gradient recomputes the steps instead of keeping them.
+        progress: called after each step as `progress(done, all, {"misfit": ..., ...})`.
+
+    Returns:
+        The restored image `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
+        `(A x - y)^2` after each step, and `"objective"`, the first of the module's equations
+        before each step, at its penalty.
+
+    Raises:
+        ValueError: if an argument does not fit the image or is out of range.
+    """
+    side = math.isqrt(mixture.directions.shape[1])
+    if side**2 != mixture.directions.shape[1]:
+        raise ValueError(
+            f"epll: mixture must be of square patches, got {mixture.directions.shape[1]} pixels"
+        )
+    if min(observed.shape[:2]) + 2 * margin < side:
+        raise ValueError(
+            f"epll: the image with its margin must hold a patch of {side}x{side} pixels, got "
+            f"{observed.shape[0]}x{observed.shape[1]} and margin {margin}"
+        )
+    framed = put_in_frame("epll", blur, observed, margin=margin, weights=weights)
+    check_range("epll", "penalties", penalties, 1e-3, float("inf"))
+    canvas = framed.canvas()
+    dtype = canvas.dtype
+    counts = cover(canvas.shape[0], canvas.shape[1], side, dtype)
+
+    def step(problem, estimate, penalty):
+        framed, mixture, counts, fidelity = problem
+        experts = make_experts(mixture, 1 / penalty, rank=rank)
+        patches, density = denoise_patches(estimate, experts, side=side, chunk=chunk)
+        objective = fidelity * framed.misfit_sum(framed.expose(estimate)) - density
+        estimate = _solve(
+            framed, counts * (penalty / fidelity), patches * (penalty / fidelity),
+            estimate, linear_steps,
+        )  # fmt: skip
+        row = {"misfit": framed.misfit(framed.expose(estimate)), "objective": objective}
+        return estimate, row
+
+    problem = (framed, mixture, counts, jnp.asarray(fidelity, dtype))
+    canvas, trace = iterate(
+        step, problem, canvas, jnp.asarray(penalties, dtype), remat=remat, progress=progress
+    )
+    return framed.crop(canvas), trace
+
+
+def _solve(
+    framed: Framed, diagonal: jax.Array, pull: jax.Array, start: jax.Array, num_steps: int
+) -> jax.Array:
+    """Solves `(A* A + diagonal) x = A* y + pull`."""
+    transpose = framed.transpose()
+
+    def apply(image):
+        return transpose(framed.weigh(framed.expose(image))) + diagonal * image
+
+    target = transpose(framed.weigh(jnp.asarray(framed.observed))) + pull
+    return conjugate_gradient(apply, target, start, num_steps=num_steps)

@@ -1,0 +1,207 @@
+"""What every solver works on: a photo, its blur, and the unknown frame around the photo.
+
+    observed = respond(crop(A canvas)) + noise
+
+Light from outside the photo is not guessed by a rule: the image is estimated on a canvas larger
+than the photo by `margin` pixels on every side, of which the blur is seen only inside the photo.
+Pixels that say nothing, such as saturated ones, have weight zero in the misfit.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from deblur_jax.ops.linear import adjoint, inner
+from deblur_jax.typing import Array, Image, ImageOperator
+
+
+MARGIN = 16  # pixels, of the unknown frame in Carbajal et al. 2021
+ROUNDING = 1e-4  # how far a computed image may lie outside [0, 1]
+
+Response = Callable[[jax.Array], jax.Array]
+
+
+class Extendable(Protocol):
+    """A blur of images that can also be had on a larger canvas, like `LineBlur` and `BasisBlur`."""
+
+    def __call__(self, image: Image) -> jax.Array:
+        """Blurs an image."""
+        ...
+
+    def extended(self, margin: int) -> ImageOperator:
+        """Returns the blur of images larger by `margin` pixels on every side."""
+        ...
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Framed:
+    """A photo inside its unknown frame.
+
+    Attributes:
+        blur: the linear blur of the whole canvas.
+        observed: the blurry photo, `[h, w, c]`.
+        weights: of the photo's pixels in the misfit, `[h, w, c]`, or None if all count alike.
+        margin: width of the frame in pixels.
+        respond: what the sensor makes of light, pixel by pixel; None if nothing.
+    """
+
+    blur: ImageOperator
+    observed: Array
+    weights: Array | None
+    margin: int = dataclasses.field(metadata={"static": True})
+    respond: Response | None = dataclasses.field(metadata={"static": True})
+
+    def canvas(self) -> jax.Array:
+        """Returns a first guess of the canvas: the photo, mirrored at its edges."""
+        around = ((self.margin, self.margin), (self.margin, self.margin), (0, 0))
+        return jnp.pad(self.observed, around, mode="reflect")
+
+    def crop(self, canvas: Array) -> jax.Array:
+        """Returns the part of a canvas that is inside the photo."""
+        height, width, _ = canvas.shape
+        return jnp.asarray(canvas)[
+            self.margin : height - self.margin, self.margin : width - self.margin
+        ]
+
+    def expose(self, canvas: Array) -> jax.Array:
+        """Returns the light that falls on the photo's pixels; linear."""
+        return self.crop(self.blur(canvas))
+
+    def transpose(self) -> Callable[[Array], jax.Array]:
+        """Returns the exact adjoint of `expose`."""
+        return adjoint(self.expose, self.canvas())
+
+    def residual(self, light: jax.Array) -> jax.Array:
+        """Returns `respond(light) - observed`, without the weights."""
+        shown = self.respond(light) if self.respond else light
+        return shown - jnp.asarray(self.observed)
+
+    def slope(self, light: jax.Array) -> jax.Array:
+        """Returns the gradient of `misfit_sum(light)` with respect to the light."""
+        value, pull_back = jax.vjp(self.misfit_sum, light)
+        return pull_back(jnp.ones_like(value))[0]
+
+    def misfit_sum(self, light: jax.Array) -> jax.Array:
+        """Returns `sum(weights * residual^2) / 2`."""
+        return jnp.sum(self.weigh(jnp.square(self.residual(light)))) / 2
+
+    def misfit(self, light: jax.Array) -> jax.Array:
+        """Returns the weighted mean of the squared residual."""
+        squared = jnp.square(self.residual(light))
+        if self.weights is None:
+            return jnp.mean(squared)
+        tiny = jnp.finfo(squared.dtype).tiny
+        return jnp.sum(self.weights * squared) / jnp.maximum(jnp.sum(self.weights), tiny)
+
+    def weigh(self, values: jax.Array) -> jax.Array:
+        """Returns `weights * values`."""
+        return values if self.weights is None else jnp.asarray(self.weights) * values
+
+
+def put_in_frame(
+    function: str,
+    blur: Extendable,
+    observed: Array,
+    *,
+    margin: int,
+    weights: Array | None = None,
+    respond: Response | None = None,
+) -> Framed:
+    """Checks a solver's arguments and returns them as a `Framed`; errors name `function`.
+
+    Values are checked only outside of `jit` and `vmap`.
+
+    Raises:
+        ValueError: if the margin does not fit the photo, the weights do not fit it or are
+            negative, or the photo has values that are not finite or not in [0, 1].
+    """
+    height, width, channels = observed.shape
+    if not 0 <= margin < min(height, width):
+        raise ValueError(
+            f"{function}: margin must be from 0 to below the shorter side of the image, got "
+            f"{margin} for {height}x{width}"
+        )
+    check_range(function, "observed", observed, 0, 1)
+    observed = jnp.asarray(observed)
+    if weights is not None:
+        if weights.shape not in ((height, width, 1), (height, width, channels)):
+            raise ValueError(
+                f"{function}: weights must be [{height}, {width}, 1] or "
+                f"[{height}, {width}, {channels}] like the image, got {list(weights.shape)}"
+            )
+        check_range(function, "weights", weights, 0, np.inf)
+        weights = jnp.broadcast_to(weights, observed.shape).astype(observed.dtype)
+    return Framed(blur.extended(margin) if margin else blur, observed, weights, margin, respond)
+
+
+def check_range(
+    function: str, name: str, values: Array | float, lowest: float, highest: float
+) -> None:
+    """Raises a ValueError unless all `values` are numbers from `lowest` to `highest`.
+
+    Nothing is checked inside `jit` and `vmap`, where values are not known.
+    """
+    if isinstance(values, Tracer):
+        return
+    low, high = float(np.asarray(values).min()), float(np.asarray(values).max())
+    if not (low >= lowest - ROUNDING and high <= highest + ROUNDING and high < np.inf):
+        within = f"in [{lowest:g}, {highest:g}]" if highest < np.inf else f"at least {lowest:g}"
+        raise ValueError(
+            f"{function}: {name} must be finite and {within}, got values from {low:g} to {high:g}"
+        )
+
+
+def check_sigmas(function: str, sigmas: Array) -> None:
+    """Raises a ValueError unless noise levels are above 0 and at most 1; not inside `jit`."""
+    if isinstance(sigmas, Tracer):
+        return
+    low, high = float(np.asarray(sigmas).min()), float(np.asarray(sigmas).max())
+    if not 0 < low <= high <= 1:
+        raise ValueError(
+            f"{function}: sigmas must be above 0 and at most 1, on the image's scale, got values "
+            f"from {low:g} to {high:g}; divide 8-bit levels by 255"
+        )
+
+
+def saturation_weights(observed: Array, *, limit: float = 0.99) -> jax.Array:
+    """Returns weights that leave out saturated pixels, `[h, w, 1]`.
+
+    A pixel counts unless one of its channels has reached the limit, in it or beside it.
+
+    Args:
+        observed: the blurry photo, `[h, w, c]`.
+        limit: display value from which a pixel may stand for any brighter light.
+    """
+    observed = jnp.asarray(observed)
+    brightest = jnp.max(observed, axis=-1)
+    padded = jnp.pad(brightest, 1, mode="edge")
+    height, width = brightest.shape
+    near = jnp.stack(
+        [padded[y : y + height, x : x + width] for y in range(3) for x in range(3)]
+    ).max(axis=0)
+    return (near < limit).astype(observed.dtype)[..., None]
+
+
+def squared_norm(framed: Framed, *, num_steps: int = 10) -> jax.Array:
+    """Returns about `|A|^2` of the blur inside its frame, by power iteration; a scalar.
+
+    The iteration comes from below; what it may still lack is added as 2 %. It begins with an even
+    image, which is near the answer for a blur, plus a little noise so that any operator is met.
+    """
+    canvas = framed.canvas()
+    noise = jax.random.uniform(jax.random.key(0), canvas.shape, canvas.dtype)
+    transpose = framed.transpose()
+
+    def step(image, _):
+        image = image / jnp.sqrt(inner(image, image))
+        mapped = transpose(framed.expose(image))
+        return mapped, inner(image, mapped)
+
+    _, values = jax.lax.scan(step, 1 + noise / 2, None, length=num_steps)
+    return values[-1] * jnp.asarray(1.02, canvas.dtype)

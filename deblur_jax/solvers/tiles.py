@@ -1,0 +1,227 @@
+"""Large photos in overlapping pieces of one shape.
+
+A tile's outer pixels lack the light from beyond it, so `halo` pixels along each inner edge are not
+used, and over the next `blend` pixels a tile fades into its neighbour. At the photo's own edges
+nothing is cut off. All tiles have one shape and lie inside the photo: one compilation serves all.
+"""
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from deblur_jax.ops.tiling import fast_size
+from deblur_jax.typing import Array
+
+
+BLEND = 16  # pixels
+SHARE = 0.4  # of the device's memory that a tile may take
+SMALLEST = 64  # pixels a side
+
+TileProgress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Tile:
+    """Where a tile lies, and how much each of its pixels counts.
+
+    Attributes:
+        rows: of the photo.
+        columns: of the photo.
+        weights: `[tile height, tile width, 1]`.
+    """
+
+    rows: slice
+    columns: slice
+    weights: np.ndarray
+
+
+def restore_tiled(
+    restore: Callable[..., Array],
+    *photos: Array,
+    halo: int,
+    blend: int = BLEND,
+    tile: tuple[int, int] | None = None,
+    memory: int | None = None,
+    progress: TileProgress | None = None,
+) -> np.ndarray:
+    """Applies an image-to-image function to a large photo, tile by tile.
+
+    The function may be an operator, an estimator or a whole solve:
+
+        restore_tiled(lambda y, flow: steepest_descent(LineBlur(flow), y, ...)[0], photo, flow, ...)
+
+    If a tile does not fit into the device's memory, the tiles are halved along their longer side
+    and the photo is begun again.
+
+    Args:
+        restore: maps the arrays of one tile to an array with the same rows and columns. It is
+            compiled once.
+        photos: the arrays that are cut, `[h, w, ...]` each: the photo, and whatever else there is
+            for each pixel, such as its flow. They stay on the host.
+        halo: pixels along a tile's inner edges that are not used. With the reach of an operator
+            the result is exact; an iterative solver reaches further, but hardly.
+        blend: pixels over which two tiles fade into each other.
+        tile: rows and columns of a tile; from the device's memory if None.
+        memory: bytes that one tile may take; a share of the device's memory if None.
+        progress: called as `progress(tiles done, all tiles)`.
+
+    Returns:
+        The result for the whole photo, `[h, w, ...]`, on the host.
+
+    Raises:
+        ValueError: if the photos differ in size, or a tile is too small for its halo.
+        MemoryError: if not even the smallest tile fits.
+    """
+    sizes = {photo.shape[:2] for photo in photos}
+    if len(sizes) != 1:
+        raise ValueError(
+            "restore_tiled: photos must be given and have one height and width, got "
+            f"{[list(photo.shape) for photo in photos]}"
+        )
+    if halo < 0 or blend < 0:
+        raise ValueError(
+            f"restore_tiled: halo and blend must be at least 0, got {halo} and {blend}"
+        )
+    size = (photos[0].shape[0], photos[0].shape[1])
+    compiled = jax.jit(restore)
+    if tile is None:
+        tile = _affordable(compiled, photos, size, halo, blend, memory or device_memory(SHARE))
+    tile = (min(tile[0], size[0]), min(tile[1], size[1]))
+    while True:
+        try:
+            return _stitch(compiled, photos, list(tiles(size, tile, halo, blend)), progress)
+        except (jax.errors.JaxRuntimeError, MemoryError) as error:
+            smaller = halved(tile)
+            out_of_memory = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+            if not out_of_memory:
+                raise
+            if tile == smaller or not _fits(smaller, size, halo, blend):
+                raise MemoryError(
+                    f"restore_tiled: a tile of {tile[0]}x{tile[1]} pixels does not fit into "
+                    "memory, and a smaller one not around its halo; free memory or reduce halo"
+                ) from error
+            tile = smaller
+
+
+def tiles(
+    size: tuple[int, int], tile: tuple[int, int], halo: int, blend: int = BLEND
+) -> Iterator[Tile]:
+    """Yields tiles that cover a photo; their weights sum to one at every pixel.
+
+    Args:
+        size: rows and columns of the photo.
+        tile: rows and columns of a tile, at most those of the photo.
+        halo: pixels along inner edges of weight zero.
+        blend: pixels over which weights rise beyond the halo.
+
+    Raises:
+        ValueError: if a tile is too small for its halo.
+    """
+    if not _fits(tile, size, halo, blend):
+        raise ValueError(
+            f"tiles: a tile must be larger than its two halos and blends, {2 * (halo + blend)} "
+            f"pixels, or as large as the photo, got {tile[0]}x{tile[1]}"
+        )
+    rows, columns = (
+        _axis(length, extent, halo, blend) for length, extent in zip(size, tile, strict=True)
+    )
+    for start, down in rows:
+        for left, across in columns:
+            yield Tile(
+                slice(start, start + tile[0]),
+                slice(left, left + tile[1]),
+                np.outer(down, across)[..., None].astype(np.float32),
+            )
+
+
+def halved(tile: tuple[int, int]) -> tuple[int, int]:
+    """Returns a tile of half the pixels, the longer side cut."""
+    height, width = tile
+    return (height, -(-width // 2)) if width >= height else (-(-height // 2), width)
+
+
+def device_memory(share: float = 1.0) -> int:
+    """Returns a share of the memory of the default device in bytes, of what is free on a CPU."""
+    device = jax.devices()[0]
+    statistics = device.memory_stats() or {}
+    if "bytes_limit" in statistics:
+        return int(share * (statistics["bytes_limit"] - statistics.get("bytes_in_use", 0)))
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    listing = Path("/proc/meminfo")
+    if listing.exists():  # counts what the system would give up, too
+        lines = dict(line.split(":") for line in listing.read_text().splitlines() if ":" in line)
+        free = int(lines.get("MemAvailable", f"{free // 1024} kB").split()[0]) * 1024
+    return int(share * free)
+
+
+def _fits(tile: tuple[int, int], size: tuple[int, int], halo: int, blend: int) -> bool:
+    return all(
+        extent >= length or extent > 2 * (halo + blend)
+        for extent, length in zip(tile, size, strict=True)
+    )
+
+
+def _axis(length: int, extent: int, halo: int, blend: int) -> list[tuple[int, np.ndarray]]:
+    """Returns the starts of the tiles along an axis, with the weights of their pixels."""
+    overlap = 2 * halo + blend
+    count = 1 if extent >= length else math.ceil((length - overlap) / (extent - overlap))
+    starts = np.round(np.linspace(0, length - extent, count)).astype(int) if count > 1 else [0]
+    place = np.arange(extent) + 0.5
+    ramps = []
+    for index, start in enumerate(starts):
+        weights = np.ones(extent)
+        if index > 0:
+            weights = np.minimum(weights, (place - halo) / max(blend, 1e-3))
+        if index < count - 1:
+            weights = np.minimum(weights, (extent - place - halo) / max(blend, 1e-3))
+        ramps.append((int(start), np.clip(weights, 0, 1)))
+    total = np.zeros(length)
+    for start, weights in ramps:
+        total[start : start + extent] += weights
+    return [(start, weights / total[start : start + extent]) for start, weights in ramps]
+
+
+def _affordable(
+    compiled: Any, photos: tuple[Array, ...], size: tuple[int, int], halo: int, blend: int,
+    memory: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Returns the largest tile that the compiler says takes at most `memory` bytes."""
+    least = 2 * (halo + blend) + SMALLEST
+    probe = (min(size[0], least), min(size[1], least))
+    shapes = [jax.ShapeDtypeStruct((*probe, *photo.shape[2:]), photo.dtype) for photo in photos]
+    needs = compiled.lower(*shapes).compile().memory_analysis()
+    each = 1.0
+    if needs is not None:
+        bytes_needed = (
+            needs.temp_size_in_bytes + needs.argument_size_in_bytes + needs.output_size_in_bytes
+        )
+        each = max(1.0, bytes_needed / math.prod(probe))
+    tile = size
+    while math.prod(tile) * each > memory and _fits(halved(tile), size, halo, blend):
+        tile = halved(tile)
+    if tile == size:
+        return tile
+    return (min(size[0], fast_size(tile[0])), min(size[1], fast_size(tile[1])))
+
+
+def _stitch(
+    restore: Callable, photos: tuple[Array, ...], pieces: list[Tile], progress: TileProgress | None
+) -> np.ndarray:
+    size = photos[0].shape[:2]
+    whole = None
+    for number, piece in enumerate(pieces):
+        cut = [np.asarray(photo[piece.rows, piece.columns]) for photo in photos]
+        result = np.asarray(restore(*cut))
+        if whole is None:
+            whole = np.zeros((*size, *result.shape[2:]), result.dtype)
+        weights = piece.weights.reshape(*piece.weights.shape[:2], *(1,) * (result.ndim - 2))
+        whole[piece.rows, piece.columns] += (weights * result).astype(result.dtype)
+        if progress is not None:
+            progress(number + 1, len(pieces))
+    return np.asarray(whole)

@@ -1,0 +1,124 @@
+"""What a run asks of its machine: other processes, a folder to itself, compiled programs kept."""
+
+import contextlib
+import fcntl
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import jax
+from jax.experimental import multihost_utils
+
+
+LOCK = ".lock"
+CACHE = "DEBLUR_JAX_CACHE"
+
+
+def join_processes(coordinator: str | None, processes: int | None, process: int | None) -> None:
+    """Makes this process one of many; call it before anything touches a device.
+
+    Args:
+        coordinator: `host:port` of the first process; None lets JAX find it where it can (SLURM,
+            Open MPI, GKE and Cloud TPU), or in the variable `JAX_COORDINATOR_ADDRESS`.
+        processes: how many there are; None likewise.
+        process: which one this is, from 0; None likewise.
+
+    Raises:
+        ValueError: if the others are not found.
+    """
+    try:
+        jax.distributed.initialize(coordinator, processes, process)
+    except (RuntimeError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"the other processes were not found ({first}); "
+            "give --coordinator=HOST:PORT --processes=N --process=I to each"
+        ) from error
+
+
+def keep_compiled_programs() -> None:
+    """Keeps what XLA compiles for the next run, unless JAX was told where to keep it.
+
+    The folder is `$DEBLUR_JAX_CACHE`, or `deblur_jax/xla` in the user's cache folder; an empty
+    `$DEBLUR_JAX_CACHE` keeps nothing.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = os.environ.get(CACHE, str(Path(home) / "deblur_jax" / "xla"))
+    if folder and not jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
+        jax.config.update("jax_compilation_cache_dir", folder)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+def check_writable(workdir: Path) -> None:
+    """Makes the folder, and raises an OSError in one line if it cannot be written to."""
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        probe = workdir / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(
+            f"--workdir {workdir} cannot be written to ({error.strerror}); choose another folder"
+        ) from None
+
+
+@contextlib.contextmanager
+def alone_in(workdir: Path) -> Iterator[None]:
+    """Holds `workdir` for one run; the system lets go of it when the process ends, however it does.
+
+    Raises:
+        ValueError: if another run holds it.
+    """
+    if jax.process_index():  # the first process holds it for all
+        yield
+        return
+    with (workdir / LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise ValueError(
+                f"--workdir {workdir} is in use by another run ({file.read().strip()}); "
+                "choose another folder or stop that run"
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {os.uname().nodename}")
+        file.flush()
+        yield
+
+
+class StopRequest:
+    """Turns the first SIGTERM or Ctrl-C into a wish to stop after a step; a second one kills."""
+
+    def __enter__(self) -> "StopRequest":
+        self._asked = False
+        # With many processes JAX's own service listens, and agrees on a step with the others.
+        numbers = () if jax.process_count() > 1 else (signal.SIGTERM, signal.SIGINT)
+        self._previous: dict[int, Any] = {
+            number: signal.signal(number, self._note) for number in numbers
+        }
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, previous in self._previous.items():
+            signal.signal(number, previous)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self._asked = True
+        signal.signal(number, self._previous[number])
+
+    def reached(self, step: int) -> bool:
+        """Returns whether to stop after `step`; the same for all processes."""
+        if jax.process_count() > 1:
+            return multihost_utils.reached_preemption_sync_point(step)
+        return self._asked
+
+
+def local_copy(tree: Any) -> Any:
+    """Returns arrays that are the same on all devices, on the first device of this process."""
+    device = jax.local_devices()[0]
+    return jax.tree.map(lambda x: jax.device_put(x.addressable_data(0), device), tree)

@@ -1,0 +1,92 @@
+"""Tiles: they cover the photo, equal the whole, and shrink when memory runs out."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from deblur_jax.ops.operators import BasisBlur, LineBlur
+from deblur_jax.solvers.tiles import halved, restore_tiled, tiles
+
+
+@pytest.mark.parametrize("size", [(40, 50), (41, 33), (20, 90)])
+@pytest.mark.parametrize(("halo", "blend"), [(0, 0), (3, 4), (5, 0)])
+def test_the_weights_sum_to_one_everywhere(size, halo, blend):
+    tile = (min(size[0], 24), min(size[1], 28))
+    total = np.zeros((*size, 1))
+    for piece in tiles(size, tile, halo, blend):
+        assert piece.weights.shape == (*tile, 1)
+        total[piece.rows, piece.columns] += piece.weights
+    np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+def test_an_operator_in_tiles_is_the_operator(key):
+    keys = jax.random.split(key, 4)
+    image = np.asarray(jax.random.uniform(keys[0], (40, 50, 2)))
+    kernels = jax.nn.softmax(jax.random.normal(keys[1], (2, 25))).reshape(2, 5, 5)
+    mixing = np.asarray(jax.nn.softmax(jax.random.normal(keys[2], (40, 50, 2))))
+    whole = BasisBlur(kernels, mixing)(image)
+    tiled = restore_tiled(
+        lambda x, m: BasisBlur(kernels, m)(x), image, mixing, halo=2, blend=3, tile=(20, 24)
+    )
+    np.testing.assert_allclose(tiled, whole, atol=1e-6)
+    flow = np.asarray(4 * jax.random.normal(keys[3], (40, 50, 2)).clip(-1, 1))
+    tiled = restore_tiled(lambda x, f: LineBlur(f)(x), image, flow, halo=3, blend=3, tile=(20, 24))
+    np.testing.assert_allclose(tiled, LineBlur(flow)(image), atol=1e-6)
+
+
+def test_all_tiles_share_one_compilation():
+    traced = []
+
+    def restore(image):
+        traced.append(image.shape)
+        return image
+
+    restore_tiled(restore, np.zeros((40, 50, 1)), halo=1, blend=2, tile=(20, 24))
+    assert traced == [(20, 24, 1)]
+
+
+def test_when_memory_runs_out_tiles_are_halved():
+    tried = []
+
+    def restore(image):
+        tried.append(image.shape[:2])
+        if image.size > 600:
+            raise MemoryError
+        return 2 * image
+
+    photo = np.random.default_rng(0).uniform(size=(40, 50, 1))
+    result = restore_tiled(restore, photo, halo=1, blend=2, tile=(40, 50))
+    np.testing.assert_allclose(result, 2 * photo, rtol=1e-6)
+    assert tried[0] == (40, 50)
+    assert (40, 25) in tried
+    assert halved((40, 50)) == (40, 25)
+    assert halved((41, 30)) == (21, 30)
+
+
+def test_little_memory_makes_small_tiles():
+    shapes = []
+
+    def restore(image):
+        shapes.append(image.shape[:2])
+        return jnp.fft.ifft2(jnp.fft.fft2(image, axes=(0, 1)), axes=(0, 1)).real
+
+    photo = np.zeros((300, 400, 1))
+    restore_tiled(restore, photo, halo=2, blend=2, memory=1_000_000)
+    assert shapes[-1][0] * shapes[-1][1] < 300 * 400
+
+
+def test_what_cannot_be_tiled_is_refused():
+    photo = np.zeros((40, 50, 1))
+    with pytest.raises(ValueError, match="must be larger than its two halos and blends, 40 pixels"):
+        restore_tiled(lambda x: x, photo, halo=16, blend=4, tile=(20, 20))
+    with pytest.raises(ValueError, match="one height and width"):
+        restore_tiled(lambda x, y: x, photo, photo[:5], halo=1)
+    with pytest.raises(ValueError, match="halo and blend must be at least 0, got -1 and 16"):
+        restore_tiled(lambda x: x, photo, halo=-1)
+
+    def never(image):
+        raise MemoryError
+
+    with pytest.raises(MemoryError, match=r"a tile of .* pixels does not fit into memory"):
+        restore_tiled(never, photo, halo=1, blend=2, tile=(40, 50))

@@ -1,0 +1,53 @@
+"""The priors that ship: they load as what solvers take, and other files are refused."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from deblur_jax.data.photos import PhotoSource, embedded_photos
+from deblur_jax.io.weights import write_weights
+from deblur_jax.metrics import psnr
+from deblur_jax.models.denoiser import DenoiserNet
+from deblur_jax.pretrained import DEFAULT, load_denoiser, load_mixture, shipped
+
+
+def test_a_denoiser_file_is_loaded_as_a_function_of_a_photo_and_sigma(tmp_path, key):
+    model = DenoiserNet(widths=(4, 8), blocks=1, fold=2, residual=True)
+    variables = jax.jit(model.init)(key, jnp.zeros((1, 8, 8, 3)))
+    fields = {"name": "denoiser", "widths": [4, 8], "blocks": 1, "fold": 2, "residual": True}
+    half = jax.tree.map(lambda x: np.asarray(x, np.float16), variables)
+    write_weights(tmp_path / "net.safetensors", half, {"model": fields})
+    denoise = load_denoiser(str(tmp_path / "net.safetensors"))
+    image = jax.random.uniform(key, (7, 9, 3))
+    restored = jax.jit(denoise)(image, jnp.asarray(0.1))
+    assert restored.dtype == jnp.float32  # float16 is how the file keeps them, not how they act
+    expected = model.apply(variables, image[None], 0.1)[0]
+    np.testing.assert_allclose(restored, expected, atol=0.01)
+
+
+def test_other_weights_are_no_denoiser_and_no_mixture():
+    with pytest.raises(ValueError, match="holds a MotionContextNet, expected a DenoiserNet"):
+        load_denoiser(DEFAULT)
+    with pytest.raises(ValueError, match="holds no patch mixture; expected the arrays"):
+        load_mixture(DEFAULT)
+
+
+@pytest.mark.skipif("gmm" not in shipped(), reason="no mixture ships with this version")
+def test_the_shipped_mixture_is_one_of_eight_by_eight_patches():
+    mixture = load_mixture()
+    assert mixture.directions.shape == (200, 64, 63)
+    assert jnp.sum(jnp.exp(mixture.log_weights)) == pytest.approx(1, abs=1e-4)
+    assert jnp.all(mixture.eigenvalues > 0)
+    products = jnp.einsum("mdr,mds->mrs", mixture.directions, mixture.directions)
+    np.testing.assert_allclose(products, jnp.broadcast_to(jnp.eye(63), (200, 63, 63)), atol=1e-3)
+    assert jnp.max(jnp.abs(jnp.sum(mixture.directions, axis=1))) < 1e-3
+
+
+@pytest.mark.skipif("denoiser" not in shipped(), reason="no denoiser ships with this version")
+def test_the_shipped_denoiser_takes_most_of_the_noise_off_a_photo(key):
+    photo = PhotoSource(embedded_photos("test")[:1], smallest=64, in_memory=True)[0]["sharp"]
+    sharp = jnp.asarray(photo[100:164, 100:164], jnp.float32) / 255
+    noisy = sharp + 0.1 * jax.random.normal(key, sharp.shape)
+    restored = jax.jit(load_denoiser())(noisy, jnp.asarray(0.1))
+    assert psnr(restored, sharp) > psnr(noisy, sharp) + 7
