@@ -192,9 +192,8 @@ class PairSource:
         return read_pair(self.pairs[index])
 
     def name(self, index: int) -> str:
-        """Returns what a pair is called: its folder and its file's name."""
-        path = self.pairs[index].blurry
-        return f"{path.parent.name}/{path.stem}"
+        """Returns what a pair is called: the path of its blurry image without the ending."""
+        return self.pairs[index].blurry.with_suffix("").as_posix()
 
 
 Form = tuple[bool, tuple[int, ...]]  # whether there is a flow, and the shape of the kernels

@@ -6,12 +6,16 @@ see `data.examples`.
 
 import functools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from deblur_jax.data.checks import check_option
 from deblur_jax.data.examples import Source
-from deblur_jax.data.pairs import PairSource, folder_pairs
-from deblur_jax.data.photos import PhotoSource, embedded_photos, folder_photos
+from deblur_jax.data.frames import Averaging, FrameSource, Transfer
+from deblur_jax.data.neighbours import NeighbourSource
+from deblur_jax.data.pairs import folder_pairs
+from deblur_jax.data.photos import PhotoSource, each_folder, embedded_photos, folder_photos
+from deblur_jax.data.segments import SegmentSource, find_segments
 
 
 def embedded_source(
@@ -68,8 +72,13 @@ def folder_source(
 
 
 def pair_source(
-    *, folder: str | Sequence[str], smallest: int, limit: int, on_bad: str
-) -> PairSource:
+    *,
+    folder: str | Sequence[str],
+    smallest: int,
+    limit: int,
+    on_bad: str,
+    neighbours: bool = False,
+) -> Source:
     """Returns the pairs below one or several folders, as `data.pairs` reads them.
 
     Args:
@@ -78,12 +87,67 @@ def pair_source(
         smallest: the shortest side in pixels that an image may have.
         limit: how many pairs to use at most; 0 for all.
         on_bad: "stop" or "skip", see `PairSource`.
+        neighbours: whether each pair comes with the one that follows it in its video (folder).
     """
-    return folder_pairs(folder, smallest=smallest, limit=limit, on_bad=on_bad)
+    pairs = folder_pairs(folder, smallest=smallest, limit=limit, on_bad=on_bad)
+    return NeighbourSource(pairs) if neighbours else pairs
+
+
+def frame_source(
+    *,
+    folder: str | Sequence[str],
+    counts: Sequence[int],
+    fastest: float,
+    shrink: int,
+    transfer: Transfer,
+    flow: bool,
+    smallest: int,
+    on_bad: str,
+) -> FrameSource:
+    """Returns pairs averaged of high-speed frames, as `{"blurry", "sharp"}`.
+
+    Args:
+        folder: where the videos are, a folder of frames each; several are a tuple, or a text
+            with `:` between them.
+        counts: see `data.frames.Averaging`, with the four below it.
+        fastest: likewise.
+        shrink: likewise.
+        transfer: likewise.
+        flow: likewise; it comes as `flow`.
+        smallest: the shortest side in pixels that a picture may have.
+        on_bad: "stop" or "skip", see `FrameSource`.
+    """
+    averaging = Averaging(tuple(counts), fastest, shrink, transfer, flow)
+    return FrameSource(each_folder(folder), averaging, smallest=smallest, on_bad=on_bad)
+
+
+def segment_source(
+    *, folder: str, layout: str, split: str, smallest: int, limit: int, on_bad: str
+) -> SegmentSource:
+    """Returns photographs with their objects, as `{"sharp", "segments"}`, for `simulate.segments`.
+
+    Args:
+        folder: where the photos and segmentations are.
+        layout: how: "bsds", "ade", "coco" or "labels", see `data.segments`.
+        split: as the data set's folders are named: "train", "training", "train2017"; "" for
+            "labels".
+        smallest: the shortest side in pixels that a photo may have.
+        limit: how many photos to use at most; 0 for all.
+        on_bad: "stop" or "skip", see `SegmentSource`.
+    """
+    files, problems = find_segments(layout, Path(folder), split)
+    return SegmentSource(_first(files, limit), problems, smallest=smallest, on_bad=on_bad)
 
 
 def prepared_source(
-    dataset: str, *, data_dir: str, variant: str, split: str, smallest: int, limit: int
+    dataset: str,
+    *,
+    data_dir: str,
+    variant: str,
+    split: str,
+    smallest: int,
+    limit: int,
+    neighbours: bool = False,
 ) -> Source:
     """Returns the examples of a prepared data set.
 
@@ -94,11 +158,13 @@ def prepared_source(
         split: such as "train" or "train[:50%]".
         smallest: the shortest side in pixels that an image may have.
         limit: how many examples to use at most; 0 for all.
+        neighbours: whether each pair comes with the one that follows it in its video.
     """
     # Here, since tfds is needed for nothing else and takes its time to load.
     from deblur_jax.data.builders.registry import open_prepared
 
-    return open_prepared(dataset, data_dir, variant, split=split, smallest=smallest, limit=limit)
+    records = open_prepared(dataset, data_dir, variant, split=split, smallest=smallest, limit=limit)
+    return NeighbourSource(records) if neighbours else records
 
 
 # `data.builders.registry.BUILDERS` has these names; it is not read here, as it loads tfds.
@@ -109,7 +175,9 @@ PREPARED = (
 SOURCES: dict[str, Callable[..., Any]] = {
     "embedded": embedded_source,
     "folder": folder_source,
+    "frames": frame_source,
     "pairs": pair_source,
+    "segments": segment_source,
     **{name: functools.partial(prepared_source, name) for name in PREPARED},
 }
 

@@ -131,7 +131,7 @@ def test_pairs_are_had_by_name_from_several_folders(tmp_path):
     folder = tuple(str(tmp_path / f"folder{number}") for number in (1, 2))
     pairs = make_source(name="pairs", folder=folder, smallest=16, limit=0, on_bad="stop")
     assert [int(pairs[index]["blurry"][0, 0, 0]) for index in range(2)] == [1, 2]
-    assert pairs.name(0) == "blur/a"
+    assert pairs.name(0) == f"{tmp_path}/folder1/blur/a"
     # All of them must fit in one batch.
     (tmp_path / "folder2" / "kernels").mkdir()
     np.save(tmp_path / "folder2" / "kernels" / "a.npy", np.ones((3, 3)))

@@ -7,23 +7,11 @@ import tensorflow_datasets as tfds
 
 from deblur_jax.data.builders.fields import IMAGE, Field
 from deblur_jax.data.builders.manual import Example, ManualBuilder
-from deblur_jax.io.images import read_rgb
-
-
-def read_segments(path: Path) -> np.ndarray:
-    """Reads a file *_seg.png: `[h, w]` uint16, 0 where nothing is outlined, objects from 1.
-
-    Red and green hold the kind of an object, blue its number; both together tell objects apart.
-    """
-    colours = read_rgb(path).astype(np.int64)
-    kind = colours[..., 0] // 10 * 256 + colours[..., 1]
-    code = np.where(kind > 0, 1 + kind * 256 + colours[..., 2], 0)
-    codes, segments = np.unique(code, return_inverse=True)
-    return (segments.reshape(code.shape) + (codes[0] > 0)).astype(np.uint16)
+from deblur_jax.data.segmentations import read_ade
 
 
 def _store(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
-    segments = read_segments(path)
+    segments = read_ade(path)
     return segments, segments.shape
 
 

@@ -7,27 +7,11 @@ import tensorflow_datasets as tfds
 
 from deblur_jax.data.builders.fields import IMAGE, Field
 from deblur_jax.data.builders.manual import Example, ManualBuilder
-from deblur_jax.io.flow import read_mat
-
-
-def read_segmentations(path: Path) -> np.ndarray:
-    """Reads a file of BSDS500's groundTruth: `[annotators, h, w]` uint16, segments from 1.
-
-    Raises:
-        ValueError: if the file is damaged or holds something else.
-    """
-    variables = read_mat(path)
-    try:
-        cells = variables["groundTruth"].ravel()
-        return np.stack([cell["Segmentation"][0, 0] for cell in cells]).astype(np.uint16)
-    except (KeyError, IndexError, ValueError, TypeError):
-        raise ValueError(
-            f"{path}: expected groundTruth{{i}}.Segmentation of one size, got {sorted(variables)}"
-        ) from None
+from deblur_jax.data.segmentations import read_bsds
 
 
 def _store(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
-    segmentations = read_segmentations(path)
+    segmentations = read_bsds(path)
     return segmentations, segmentations.shape[1:]
 
 

@@ -1,5 +1,6 @@
 """Each data set in its true layout, in miniature: prepared, read back by index, and compared."""
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -371,3 +372,20 @@ def test_neither_preparing_nor_reading_needs_tensorflow(tree):
         command, capture_output=True, text=True, check=False, timeout=120, cwd=root
     )
     assert shown.stdout.splitlines()[-1:] == ["(6, 8, 3) False"], shown.stderr
+
+
+def test_the_command_prepares_lists_and_says_what_is_missing(tree, capsys):
+    spec = importlib.util.spec_from_file_location(
+        "prepare", Path(__file__).parents[3] / "tools" / "prepare.py"
+    )
+    command = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(command)
+    for kind in ("blur", "sharp"):
+        tree.image(f"{kind}/a.png")
+    places = ["--source", str(tree.root), "--data-dir", str(tree.root.parent / "records")]
+    assert command.main(["folders", *places]) == 0
+    assert "train: 1 examples" in capsys.readouterr().out
+    assert command.main(["gopro", *places]) == 1
+    assert "GoPro is not there; download it from" in capsys.readouterr().err
+    assert command.main(["--list"]) == 0
+    assert all(name in capsys.readouterr().out for name in sorted(BUILDERS)[:1])

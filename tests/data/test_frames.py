@@ -1,0 +1,141 @@
+"""High-speed frames become pairs; neighbouring frames become examples."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from deblur_jax.data.neighbours import NeighbourSource
+from deblur_jax.data.pairs import folder_pairs
+from deblur_jax.data.sources import make_source
+from deblur_jax.simulate.averaging import average_frames
+
+
+DATA = Path(os.environ.get("DEBLUR_JAX_DATA", Path(__file__).parents[3] / "shared" / "data"))
+GOPRO = DATA / "gopro"
+
+
+def save_video(folder, offsets, size=32):
+    """A smooth texture that is at `offsets` pixels to the right, frame by frame."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    texture = cv2.GaussianBlur(rng.random((2 * size, 3 * size, 3)), (0, 0), 2.0)
+    texture = np.uint8(255 * (texture - texture.min()) / np.ptp(texture))
+    for number, x in enumerate(offsets):
+        move = np.array([[1.0, 0.0, x - size / 2], [0.0, 1.0, -size / 2]])
+        frame = cv2.warpAffine(texture, move, (size, size), flags=cv2.INTER_CUBIC)
+        Image.fromarray(frame).save(folder / f"{number:04}.png")
+
+
+def source(folder, **options):
+    defaults = {
+        "counts": (3,), "fastest": 1.0, "shrink": 1, "transfer": "linear", "flow": False,
+        "smallest": 8, "on_bad": "stop",
+    }  # fmt: skip
+    return make_source(name="frames", folder=str(folder), **{**defaults, **options})
+
+
+@pytest.mark.parametrize(("transfer", "shrink"), [("linear", 1), (2.2, 2), ("srgb", 2)])
+def test_a_pair_is_what_the_device_averages_of_its_frames(tmp_path, transfer, shrink):
+    save_video(tmp_path / "video", [0, 0.4, 0.8, 1.2, 1.6])
+    pairs = source(tmp_path, counts=(5,), transfer=transfer, shrink=shrink)
+    frames = np.stack([np.asarray(Image.open(path)) for path in pairs.windows[0]])
+    size = (32 // shrink, 32 // shrink)
+    blurry, sharp = average_frames(frames.astype(np.float32) / 255, transfer=transfer, size=size)
+    # Rounded to 8 bits; and with `shrink` each frame is too, before.
+    np.testing.assert_allclose(pairs[0]["blurry"], 255 * np.asarray(blurry), atol=1.1)
+    np.testing.assert_allclose(pairs[0]["sharp"], 255 * np.asarray(sharp), atol=0.51)
+    assert pairs[0]["blurry"].dtype == np.uint8
+
+
+def test_windows_hold_no_fast_motion_and_do_not_cross_videos(tmp_path, capsys):
+    save_video(tmp_path / "a", [0, 0.3, 0.6, 6, 6.3, 6.6, 6.9])
+    save_video(tmp_path / "b", [0, 0.3, 0.6, 0.9])
+    pairs = source(tmp_path)
+    names = [[f"{path.parent.name}{path.stem}" for path in window] for window in pairs.windows]
+    assert names == [
+        ["a0000", "a0001", "a0002"], ["a0003", "a0004", "a0005"], ["b0000", "b0001", "b0002"],
+    ]  # fmt: skip
+    assert pairs.name(1) == f"{tmp_path}/a/0004"
+    assert "3 windows hold 9 of 11 frames" in capsys.readouterr().err
+    assert len(source(tmp_path, fastest=float("inf"), counts=(3, 5)).windows) == 2
+    with pytest.raises(ValueError, match="none of 11 frames can be averaged: no run of 9 or more"):
+        source(tmp_path, counts=(9,))
+    with pytest.raises(ValueError, match="counts must be odd"):
+        source(tmp_path, counts=(4,))
+
+
+def test_the_flow_leads_from_the_first_to_the_last_frame(tmp_path):
+    save_video(tmp_path / "video", [0, 0.8, 1.6])
+    flow = source(tmp_path, flow=True)[0]["flow"]
+    np.testing.assert_allclose(np.median(flow, axis=(0, 1)), [1.6, 0], atol=0.3)
+
+
+def test_a_bad_frame_is_named_and_divides_its_video_if_skipped(tmp_path, capsys):
+    save_video(tmp_path / "video", [0.0] * 8)
+    (tmp_path / "video" / "0003.png").write_text("words")
+    Image.fromarray(np.zeros((16, 32, 3), np.uint8)).save(tmp_path / "video" / "0007.png")
+    with pytest.raises(ValueError, match="these frames cannot be used; mend or") as caught:
+        source(tmp_path)
+    assert f"{tmp_path}/video/0003.png: not an image" in str(caught.value)
+    assert f"{tmp_path}/video/0007.png: 32x16 pixels, expected 32x32 as in" in str(caught.value)
+    pairs = source(tmp_path, on_bad="skip")
+    stems = [[path.stem for path in window] for window in pairs.windows]
+    assert stems == [["0000", "0001", "0002"], ["0004", "0005", "0006"]]
+    assert "2 frames skipped, 6 used:" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="empty: holds no frame; expected files ending in"):
+        source(tmp_path / "empty")
+
+
+@pytest.mark.skipif(not GOPRO.is_dir(), reason="needs gopro below DEBLUR_JAX_DATA")
+def test_real_frames_are_averaged_unless_they_move_too_fast():
+    # A third of the size still moves by 1.1 to 1.5 pixels nearly everywhere.
+    with pytest.raises(ValueError, match="none of 17 frames can be averaged: no run of 7 or more"):
+        source(GOPRO / "raw240", counts=(7, 9), shrink=3)
+    pairs = source(GOPRO / "raw240", counts=(7, 9), shrink=3, fastest=2.5)
+    assert [len(window) for window in pairs.windows] == [7, 9]
+    assert pairs[0]["blurry"].shape == (240, 426, 3)
+    assert pairs[1]["blurry"].std() < pairs[1]["sharp"].std()
+
+
+def save_frames(folder, video, numbers, value):
+    for kind in ("blur", "sharp"):
+        place = folder / kind / video
+        place.mkdir(parents=True, exist_ok=True)
+        for number in numbers:
+            pixels = np.full((9, 12, 3), value + number, np.uint8)
+            Image.fromarray(pixels).save(place / f"{number:06}.png")
+
+
+def test_neighbours_are_frames_of_one_video_with_numbers_in_a_row(tmp_path):
+    save_frames(tmp_path, "a", (0, 1, 2, 4, 5), 100)
+    save_frames(tmp_path, "b", (3, 6), 200)
+    options = {"folder": str(tmp_path), "smallest": 8, "limit": 0, "on_bad": "stop"}
+    frames = make_source(name="pairs", neighbours=True, **options)
+    values = [
+        [int(frames[i][name][0, 0, 0]) for name in ("blurry", "next_blurry")] for i in range(3)
+    ]
+    assert values == [[100, 101], [101, 102], [104, 105]]
+    assert len(frames) == 3
+    assert frames[0].keys() == {"blurry", "sharp", "next_blurry", "next_sharp"}
+    assert frames.name(0) == f"{tmp_path}/blur/a/000000"
+
+
+def test_frames_without_neighbours_are_refused(tmp_path):
+    save_frames(tmp_path, "a", (0, 2), 100)
+    with pytest.raises(ValueError, match="no two frames follow each other; neighbours have names"):
+        NeighbourSource(folder_pairs(tmp_path))
+
+
+def test_neighbours_of_different_sizes_are_named(tmp_path):
+    save_frames(tmp_path, "a", (0, 1), 100)
+    for kind in ("blur", "sharp"):
+        path = tmp_path / kind / "a" / "000001.png"
+        Image.fromarray(np.zeros((12, 9, 3), np.uint8)).save(path)
+    frames = NeighbourSource(folder_pairs(tmp_path))
+    with pytest.raises(ValueError, match="a/000001: blurry is .12, 9, 3., expected .9, 12, 3."):
+        frames[0]

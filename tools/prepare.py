@@ -1,0 +1,57 @@
+r"""Prepares a public data set from files that were downloaded by hand, for random access.
+
+    python tools/prepare.py --list
+    python tools/prepare.py gopro --source DOWNLOADS/GOPRO_Large --data-dir RECORDS
+    python tools/prepare.py gopro --variant blur_gamma --source ... --data-dir ...
+
+Where files are missing it says which to place where, and from which public page. A config reads
+the result with `source.name = "gopro"` and `source.data_dir = "RECORDS"`.
+"""
+
+import argparse
+import sys
+
+from deblur_jax.data.builders.prepared import PreparedSource
+from deblur_jax.data.builders.registry import BUILDERS, prepare
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", nargs="?", choices=sorted(BUILDERS))
+    parser.add_argument("--list", action="store_true", help="what can be prepared, and from where")
+    parser.add_argument("--source", help="the folder with the downloaded files")
+    parser.add_argument("--data-dir", help="where the records go")
+    parser.add_argument("--variant", help="which of the data set's variants; its first if left out")
+    parser.add_argument("--on-bad", choices=("stop", "skip"), default="stop")
+    options = parser.parse_args(arguments)
+    if options.list:
+        for name, builder in sorted(BUILDERS.items()):
+            print(f"{name:10s} variants {', '.join(builder.VARIANTS)}\n{'':10s} {builder.HOME}")
+        return 0
+    if not (options.name and options.source and options.data_dir):
+        parser.error("give a name, --source and --data-dir, or --list")
+    try:
+        folder = prepare(
+            options.name,
+            options.source,
+            options.data_dir,
+            variant=options.variant,
+            on_bad=options.on_bad,
+        )
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{options.name} is in {folder}")
+    for split in ("train", "val", "test", "motion", "out_of_focus"):
+        try:
+            print(f"  {split}: {len(PreparedSource(folder, split))} examples")
+        except ValueError:
+            continue  # it has no such split
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
