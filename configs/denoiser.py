@@ -18,11 +18,20 @@ def get_config(variant: str = "small") -> ConfigDict:
         raise ValueError(f"variant must be one of {sorted((*SIZES, 'smoke'))}, got {variant!r}")
     config = ConfigDict()
     config.task = "denoising"
+    config.licence = "Apache-2.0; trained on photographs that scikit-image distributes"
     config.seed = 0
     config.steps = 30_000
     config.log_every = 100
     config.checkpoint_every = 1000
-    config.keep_checkpoints = 2
+    config.keep_checkpoints = 2  # of the newest; the best is kept beside them
+    config.evaluate_every = 0  # steps; 0 evaluates at the end only
+    config.best_metric = "psnr/25"  # of task.evaluate
+    config.best_is = "max"  # or "min"
+    config.profile = 0  # steps to write a profiler trace of, after the second
+    config.parallel = "pmap"  # or "shard_map"
+    config.accumulate = 1  # parts that a device works through its share of a batch in
+    config.precision = "float32"  # or "bfloat16", for the network alone
+    config.remat = "none"  # or "pointwise" or "all": computed again in the backward pass
     config.ema_decay = 0.0  # of a running mean of the parameters; 0 keeps none
 
     config.source = ConfigDict()  # data.sources.make_source
@@ -51,9 +60,14 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.loss = ConfigDict()  # training.tasks.denoising.make_loss
 
     config.optimizer = ConfigDict()  # training.optimizer.make_optimizer
+    config.optimizer.name = "adam"  # or "adamw" or "sgd"
+    config.optimizer.momentum = 0.9
+    config.optimizer.second_moment = 0.999
+    config.optimizer.weight_decay = 0.0
+    config.optimizer.clip_norm = 1.0  # 0 for no clipping
+    config.optimizer.schedule = "cosine"  # or "constant", "step", "halving" or "poly"
     config.optimizer.peak_rate = 1e-3
     config.optimizer.warmup_fraction = 0.02
-    config.optimizer.clip_norm = 1.0
 
     config.evaluation_source = config.source.copy_and_resolve_references()
     config.evaluation_source.split = "test"

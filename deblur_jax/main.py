@@ -125,6 +125,8 @@ def _table(metrics: dict[str, Any]) -> None:
 
 
 def _gain(summary: dict[str, Any]) -> str:
+    if "flow/mse" not in summary:
+        return f"After {summary['steps']} steps."
     part = 100 * summary["flow/mse"] / summary["flow/mse_zero_baseline"]
     return (
         f"After {summary['steps']} steps the motion's error is {part:.0f} % of guessing no motion; "

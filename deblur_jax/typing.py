@@ -83,6 +83,8 @@ def _check_arrays(function: str, annotations: dict[str, Any], arguments: dict[st
         if not any(isinstance(value, kind) for kind in _kinds(annotation)):
             expected = _expected(annotation, sizes)
             raise TypeError(f"{function}: {name} must be {expected}, {_got(value)}")
+        if value is None:  # and may be
+            continue
         if value.size == 0:
             raise ValueError(f"{function}: {name} must not be empty, {_got(value)}")
         if "..." in letters:  # any number of axes: none of them has a name

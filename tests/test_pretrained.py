@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from deblur_jax.data.photos import PhotoSource, embedded_photos
 from deblur_jax.io.weights import write_weights
+from deblur_jax.metrics import psnr
 from deblur_jax.models.denoiser import DenoiserNet
 from deblur_jax.pretrained import DEFAULT, load_denoiser, load_mixture, shipped
 
@@ -40,3 +42,12 @@ def test_the_shipped_mixture_is_one_of_eight_by_eight_patches():
     products = jnp.einsum("mdr,mds->mrs", mixture.directions, mixture.directions)
     np.testing.assert_allclose(products, jnp.broadcast_to(jnp.eye(63), (200, 63, 63)), atol=1e-3)
     assert jnp.max(jnp.abs(jnp.sum(mixture.directions, axis=1))) < 1e-3
+
+
+@pytest.mark.skipif("denoiser" not in shipped(), reason="no denoiser ships with this version")
+def test_the_shipped_denoiser_takes_most_of_the_noise_off_a_photo(key):
+    photo = PhotoSource(embedded_photos("test")[:1], smallest=64, in_memory=True)[0]["sharp"]
+    sharp = jnp.asarray(photo[100:164, 100:164], jnp.float32) / 255
+    noisy = sharp + 0.1 * jax.random.normal(key, sharp.shape)
+    restored = jax.jit(load_denoiser())(noisy, jnp.asarray(0.1))
+    assert psnr(restored, sharp) > psnr(noisy, sharp) + 7

@@ -55,3 +55,14 @@ def test_vmap_sees_one_image_at_a_time():
 def test_half_and_double_precision_are_floats():
     for dtype in (jnp.bfloat16, jnp.float16, np.float64):
         assert mixed(IMAGE.astype(dtype), MIXING.astype(dtype)).dtype == dtype
+
+
+@typechecked
+def perhaps(labels: Int[Array, "h w"] | None = None):
+    return labels
+
+
+def test_an_array_that_may_be_left_out_may_be_none():
+    assert perhaps(None) is None
+    with pytest.raises(TypeError, match=r"labels must be an integer array of shape \[h, w\]"):
+        perhaps(IMAGE)

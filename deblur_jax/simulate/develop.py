@@ -1,9 +1,10 @@
-"""From light on the sensor to the values of a file: saturation, transfer, noise, quantisation.
+"""From light on the sensor to the values of a file: saturation, transfer, noise, rounding, JPEG.
 
 The last step of every simulation, in the order in which a camera takes it: light beyond the
-sensor's range is clipped, the transfer curve makes display values of it, noise is added and the
-result is rounded. (Noise is added to display values, as in the papers; the variance of `shot`
-noise is proportional to them.)
+sensor's range is clipped, the transfer curve makes display values of it, noise is added, the
+result is rounded and compressed. Each of the last three can be left out.
+(Noise is added to display values, as in the papers; the variance of `shot` noise is proportional
+to them.)
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from deblur_jax.ops.sensor import Transfer, add_noise, quantize, to_display
+from deblur_jax.simulate.jpeg import jpeg
 from deblur_jax.typing import Image, typechecked
 
 
@@ -24,12 +26,19 @@ class Camera:
         sigma: standard deviation of the noise that does not depend on the signal.
         shot: variance of the photon noise at full signal.
         levels: of the file, such as 256, or None for no rounding.
+        quality: of the JPEG file, from 1 to 100, or None for no compression. Only of pictures
+            with three channels.
     """
 
     transfer: Transfer = "linear"
     sigma: tuple[float, float] = (0.0, 0.01)
     shot: tuple[float, float] = (0.0, 0.0)
     levels: int | None = None
+    quality: tuple[float, float] | None = None
+
+    def still(self) -> "Camera":
+        """Returns the camera without what it does after the transfer: for sharp pictures."""
+        return Camera(self.transfer, sigma=(0.0, 0.0), shot=(0.0, 0.0))
 
 
 CAMERA = Camera()  # what simulations take unless told otherwise
@@ -48,5 +57,12 @@ def develop(key: jax.Array, light: Image, camera: Camera = CAMERA) -> jax.Array:
     low, high = jnp.asarray([camera.sigma, camera.shot], light.dtype).T
     sigma, shot = jax.random.uniform(drawing, (2,), light.dtype, minval=low, maxval=high)
     display = to_display(jnp.clip(light, 0, 1), camera.transfer)
-    noisy = jnp.clip(add_noise(display, noise, sigma=sigma, shot=shot), 0, 1)
-    return noisy if camera.levels is None else quantize(noisy, levels=camera.levels)
+    picture = jnp.clip(add_noise(display, noise, sigma=sigma, shot=shot), 0, 1)
+    if camera.levels is not None:
+        picture = quantize(picture, levels=camera.levels)
+    if camera.quality is not None:
+        # Its own key, so that compression does not change the noise.
+        low, high = camera.quality
+        draw = jax.random.uniform(jax.random.fold_in(key, 2), minval=low, maxval=high)
+        picture = jpeg(picture, quality=draw)
+    return picture

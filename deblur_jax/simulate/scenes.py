@@ -223,15 +223,14 @@ def draw_scene(
         total, _ = lax.scan(add, jnp.zeros((height, width, photos.shape[-1])), moments)
         return total / subframes, render(light, masks, poses(jnp.asarray(time)), height, width)
 
-    still = dataclasses.replace(camera, sigma=(0.0, 0.0), shot=(0.0, 0.0), levels=None)
     blurry, sharp = expose(0.0)
     next_blurry, next_sharp = expose(1.0)
     flow, visible = scene_flow(masks, poses(-span / 2), poses(span / 2), height, width)
     return Scene(
         blurry=develop(keys[4], blurry, camera),
-        sharp=develop(keys[4], sharp, still),
+        sharp=develop(keys[4], sharp, camera.still()),
         next_blurry=develop(keys[5], next_blurry, camera),
-        next_sharp=develop(keys[5], next_sharp, still),
+        next_sharp=develop(keys[5], next_sharp, camera.still()),
         flow=flow,
         visible=visible,
     )

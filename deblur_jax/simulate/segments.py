@@ -224,9 +224,8 @@ def draw_segment_blur(
         extra = draw_lights(keys[3], height, width).astype(light.dtype)
         light = light + jnp.where(chance < lights, extra, 0)
     result = segment_blur(light, segments, kernels.astype(light.dtype))
-    still = dataclasses.replace(camera, sigma=(0.0, 0.0), shot=(0.0, 0.0), levels=None)
     return dataclasses.replace(
         result,
-        sharp=develop(keys[4], result.sharp, still),
+        sharp=develop(keys[4], result.sharp, camera.still()),
         blurry=develop(keys[4], result.blurry, camera),
     )

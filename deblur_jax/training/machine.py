@@ -47,7 +47,7 @@ def keep_compiled_programs() -> None:
     """
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = os.environ.get(CACHE, str(Path(home) / "deblur_jax" / "xla"))
-    if folder and not jax.config.read("jax_compilation_cache_dir"):
+    if folder and not jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
         jax.config.update("jax_compilation_cache_dir", folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 

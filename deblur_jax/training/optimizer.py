@@ -53,7 +53,9 @@ def make_schedule(
         after = optax.constant_schedule(peak_rate)
     else:
         raise ValueError(f"optimizer.schedule must be one of {sorted(SCHEDULES)}, got {schedule!r}")
-    return lambda step: after(step) * jnp.minimum(1.0, step / max(warmup_steps, 1))
+    if not warmup_steps:
+        return after
+    return lambda step: after(step) * jnp.minimum(1.0, step / warmup_steps)
 
 
 def make_optimizer(

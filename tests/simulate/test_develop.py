@@ -7,6 +7,7 @@ import numpy as np
 
 from deblur_jax.ops.sensor import to_display
 from deblur_jax.simulate.develop import Camera, develop
+from deblur_jax.simulate.jpeg import jpeg
 
 
 QUIET = Camera(sigma=(0.0, 0.0))
@@ -46,3 +47,19 @@ def test_levels_round_to_file_values(key):
     light = jax.random.uniform(key, (5, 6, 3))
     shown = develop(key, light, dataclasses.replace(QUIET, levels=256))
     np.testing.assert_allclose(shown, np.round(np.asarray(light) * 255) / 255, atol=1e-6)
+
+
+def test_compression_comes_last_and_leaves_the_noise_as_it_is(key):
+    light = jax.random.uniform(key, (16, 24, 3))
+    camera = Camera(sigma=(0.1, 0.1), levels=256)
+    noisy = develop(key, light, camera)
+    shown = develop(key, light, dataclasses.replace(camera, quality=(60.0, 60.0)))
+    np.testing.assert_allclose(shown, jpeg(noisy, quality=60), atol=1e-6)
+    drawn = develop(key, light, dataclasses.replace(camera, quality=(5.0, 100.0)))
+    assert not np.array_equal(drawn, shown)
+
+
+def test_a_still_camera_keeps_only_the_transfer(key):
+    light = jax.random.uniform(key, (6, 6, 3))
+    camera = Camera(2.2, sigma=(0.1, 0.1), shot=(0.1, 0.1), levels=4, quality=(10.0, 20.0))
+    np.testing.assert_allclose(develop(key, light, camera.still()), to_display(light, 2.2))

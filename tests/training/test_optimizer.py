@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax.training.optimizer import make_optimizer
+from deblur_jax.training.optimizer import make_optimizer, make_schedule
 
 
 def updates(gradient, steps, **fields):
@@ -36,3 +36,60 @@ def test_a_gradient_beyond_the_norm_is_scaled_to_it():
 def test_the_warm_up_must_leave_something():
     with pytest.raises(ValueError, match=r"warmup_fraction must be in \[0, 1\), got 1.0"):
         updates([1.0, 1.0], 1, warmup_fraction=1.0)
+
+
+def rates(**fields):
+    schedule = make_schedule(
+        **{"peak_rate": 1.0, "warmup_fraction": 0.0, "total_steps": 8, **fields}
+    )
+    return np.asarray([schedule(step) for step in range(8)])
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"schedule": "constant"}, np.ones(8)),
+        ({"schedule": "step", "period": 3, "factor": 0.1}, [1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01]),
+        (
+            {"schedule": "halving", "milestones": (2, 5), "factor": 0.5},
+            [1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25],
+        ),
+        ({"schedule": "poly", "power": 2.0}, (1 - np.arange(8) / 8) ** 2),
+        ({"schedule": "cosine"}, (1 + np.cos(np.pi * np.arange(8) / 8)) / 2),
+        ({"schedule": "constant", "warmup_fraction": 0.5}, np.minimum(1, np.arange(8) / 4)),
+    ],
+)
+def test_each_schedule_is_its_formula(fields, expected):
+    np.testing.assert_allclose(rates(**fields), expected, rtol=1e-5)
+
+
+def test_momentum_adds_up_past_gradients():
+    made = updates([1.0, 0.0], 3, name="sgd", schedule="constant", warmup_fraction=0.0)
+    np.testing.assert_allclose(-made[:, 0], 0.1 * np.asarray([1, 1.9, 2.71]), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "lion"}, r"optimizer.name must be one of \['adam', 'adamw', 'sgd'\], got 'lion'"),
+        ({"schedule": "linear"}, r"optimizer.schedule must be one of \['constant', .*got 'linear'"),
+        ({"schedule": "step"}, "optimizer.period must be at least 1 step, got 0"),
+    ],
+)
+def test_an_unknown_choice_is_answered_with_the_known_ones(fields, message):
+    with pytest.raises(ValueError, match=message):
+        updates([1.0, 1.0], 1, **fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("sgd", -0.1 * 0.5 * 2), ("adamw", -0.1 * 0.5 * 2), ("adam", -0.1)]
+)
+def test_weight_decay_pulls_the_parameters_to_zero(name, expected):
+    optimizer = make_optimizer(
+        name=name, peak_rate=0.1, warmup_fraction=0.0, schedule="constant", clip_norm=0.0,
+        weight_decay=0.5, total_steps=8,
+    )  # fmt: skip
+    params = {"w": jnp.full(1, 2.0)}
+    update, _ = optimizer.update({"w": jnp.zeros(1)}, optimizer.init(params), params)
+    # Adam sees the pull as a gradient, whose size it divides out.
+    np.testing.assert_allclose(update["w"], [expected], rtol=1e-4)

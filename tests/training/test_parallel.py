@@ -84,3 +84,32 @@ def test_a_batch_that_does_not_divide_is_refused():
     check_batch_size(16, jax.devices()[:8])
     with pytest.raises(ValueError, match="got 12 examples for 8 devices; take a multiple of 8"):
         check_batch_size(12, jax.devices()[:8])
+
+
+def test_shard_map_takes_the_steps_of_pmap_to_the_bit():
+    mapped, metrics = take_steps(jax.devices()[:8], ema_decay=0.9)
+    sharded, sharded_metrics = take_steps(jax.devices()[:8], ema_decay=0.9, parallel="shard_map")
+    for one, other in zip(
+        jax.tree.leaves((mapped, metrics)),
+        jax.tree.leaves((sharded, sharded_metrics)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_share_worked_through_in_parts_gives_the_gradient_of_the_whole():
+    whole, metrics = take_steps(jax.devices()[:2])
+    parts, parts_metrics = take_steps(jax.devices()[:2], accumulate=4)
+    np.testing.assert_allclose(parts.params["w"], whole.params["w"], rtol=1e-5)
+    for name, value in metrics.items():
+        np.testing.assert_allclose(parts_metrics[name], value, rtol=1e-5)
+
+
+def test_another_mapping_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"parallel must be one of \['pmap', 'shard_map'\]"):
+        take_steps(jax.devices()[:1], parallel="vmap")
+
+
+def test_parts_that_do_not_divide_are_refused():
+    with pytest.raises(ValueError, match="8 devices times 3 parts each; take a multiple of 24"):
+        check_batch_size(16, jax.devices()[:8], accumulate=3)

@@ -1,0 +1,63 @@
+"""A run's folder is its own, and it stops when it is told to."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import jax
+import pytest
+
+from deblur_jax.training.machine import (
+    StopRequest,
+    alone_in,
+    keep_compiled_programs,
+)
+
+
+def test_a_folder_in_use_is_refused_and_said_by_whom(tmp_path):
+    with (
+        alone_in(tmp_path),
+        pytest.raises(ValueError, match=f"in use by another run .process {os.getpid()} on"),
+        alone_in(tmp_path),
+    ):
+        pass
+    with alone_in(tmp_path):  # free again
+        pass
+
+
+def test_the_lock_of_a_dead_run_does_not_block(tmp_path):
+    code = (
+        "import os, pathlib\n"
+        "from deblur_jax.training.machine import alone_in\n"
+        f"with alone_in(pathlib.Path({str(tmp_path)!r})):\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert (tmp_path / ".lock").read_text().startswith("process ")
+    with alone_in(tmp_path):
+        pass
+
+
+def test_the_first_signal_is_noted_and_the_second_is_as_ever():
+    before = signal.getsignal(signal.SIGTERM)
+    with StopRequest() as stop:
+        assert not stop.reached(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.reached(2)
+        assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_compiled_programs_go_where_the_user_says(tmp_path, monkeypatch):
+    before = jax.config.jax_compilation_cache_dir
+    try:
+        jax.config.update("jax_compilation_cache_dir", None)
+        monkeypatch.setenv("DEBLUR_JAX_CACHE", "")
+        keep_compiled_programs()
+        assert jax.config.jax_compilation_cache_dir is None
+        monkeypatch.setenv("DEBLUR_JAX_CACHE", str(tmp_path / "programs"))
+        keep_compiled_programs()
+        assert jax.config.jax_compilation_cache_dir == str(tmp_path / "programs")
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
