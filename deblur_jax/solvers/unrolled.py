@@ -81,11 +81,14 @@ def unrolled(
     Raises:
         ValueError: if an argument does not fit the image or is out of range.
     """
+    steps = schedule(params)
     return steepest_descent(
         blur,
         observed,
         denoise,
-        **schedule(params),
+        sigmas=steps["sigmas"],
+        step_size=steps["step_size"],
+        relaxation=steps["relaxation"],
         descents=params["log_step_sizes"].shape[1],
         margin=margin,
         weights=weights,
