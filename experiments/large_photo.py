@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def seam(blurry: np.ndarray, flow: np.ndarray) -> dict[str, float]:
-    """Returns the largest and the mean difference of a restoration in tiles and one in one piece."""
+    """Returns how a restoration in tiles differs from one in one piece: at most, on average."""
     whole = np.asarray(restore_line_blur(blurry, flow)[0])
     side = min(blurry.shape[:2])
     tiled = restore_tiled(
