@@ -38,7 +38,14 @@ if TYPE_CHECKING:
     from deblur_jax.restore import deblur as deblur
     from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
     from deblur_jax.simulate.shake_kernels import shake_kernel as shake_kernel
+    from deblur_jax.solvers.diagnosis import diagnose as diagnose
+    from deblur_jax.solvers.epll import epll as epll
+    from deblur_jax.solvers.frame import saturation_weights as saturation_weights
+    from deblur_jax.solvers.proximal_gradient import proximal_gradient as proximal_gradient
+    from deblur_jax.solvers.richardson_lucy import richardson_lucy as richardson_lucy
     from deblur_jax.solvers.steepest_descent import steepest_descent as steepest_descent
+    from deblur_jax.solvers.tiles import restore_tiled as restore_tiled
+    from deblur_jax.solvers.unrolled import unrolled as unrolled
 
 _HOMES = {
     "BasisBlur": "deblur_jax.ops.operators",
@@ -51,6 +58,8 @@ _HOMES = {
     "cost_volume": "deblur_jax.ops.cost_volume",
     "deblur": "deblur_jax.restore",
     "dense_blur": "deblur_jax.ops.dense_blur",
+    "diagnose": "deblur_jax.solvers.diagnosis",
+    "epll": "deblur_jax.solvers.epll",
     "factor_grid": "deblur_jax.ops.low_rank",
     "factor_kernels": "deblur_jax.ops.low_rank",
     "inner": "deblur_jax.ops.linear",
@@ -60,12 +69,17 @@ _HOMES = {
     "load_mixture": "deblur_jax.pretrained",
     "normal": "deblur_jax.ops.linear",
     "operator_norm": "deblur_jax.ops.linear",
+    "proximal_gradient": "deblur_jax.solvers.proximal_gradient",
     "psnr": "deblur_jax.metrics",
+    "restore_tiled": "deblur_jax.solvers.tiles",
+    "richardson_lucy": "deblur_jax.solvers.richardson_lucy",
+    "saturation_weights": "deblur_jax.solvers.frame",
     "shake_kernel": "deblur_jax.simulate.shake_kernels",
     "sharded_basis_blur": "deblur_jax.ops.sharded",
     "spatial_rnn": "deblur_jax.ops.spatial_rnn",
     "ssim": "deblur_jax.metrics",
     "steepest_descent": "deblur_jax.solvers.steepest_descent",
+    "unrolled": "deblur_jax.solvers.unrolled",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

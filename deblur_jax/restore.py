@@ -13,15 +13,20 @@ import numpy as np
 
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.pretrained import DEFAULT, Pretrained, load
+from deblur_jax.solvers.diagnosis import Diagnosis, diagnose
 from deblur_jax.solvers.frame import MARGIN
 from deblur_jax.solvers.schedules import carbajal_sigmas
 from deblur_jax.solvers.steepest_descent import steepest_descent
+from deblur_jax.solvers.tiles import restore_tiled
 from deblur_jax.solvers.total_variation import denoise_total_variation
 from deblur_jax.typing import Array, Flow, Image, typechecked
 
 
 SMALLEST_SIDE = 32  # pixels
 DENOISINGS = 15
+WHOLE_PIXELS = 1_500_000  # a larger photo is restored in tiles
+TILE = (1024, 1024)  # pixels
+HALO = 48  # pixels of a tile's inner edges that are not used
 ESTIMATION_PIXELS = 400_000  # a larger photo is shrunk to this before its motion is estimated
 
 
@@ -33,11 +38,17 @@ class Result:
         image: the restored photo `[h, w, c]` in [0, 1].
         flow: the estimated motion `[h, w, 2]` in pixels.
         reblur_error: root mean square of `blur(image) - photo`, in image values.
+        residual: `blur(image) - photo`, `[h, w, c]`.
+        explained: share of the photo around which the residual is no more than its noise.
+        verdict: the same in words, see `solvers.diagnosis`.
     """
 
     image: np.ndarray
     flow: np.ndarray
     reblur_error: float
+    residual: np.ndarray
+    explained: float
+    verdict: str
 
 
 def deblur(image: Array, model: str | Pretrained = DEFAULT) -> Result:
@@ -60,8 +71,26 @@ def deblur(image: Array, model: str | Pretrained = DEFAULT) -> Result:
     network = load(model) if isinstance(model, str) else model
     blurry = jnp.asarray(image, jnp.float32)
     flow = estimate_flow(network, blurry)
-    restored, reblur_error = restore_line_blur(blurry, flow)
-    return Result(np.asarray(restored), np.asarray(flow), float(reblur_error))
+    if blurry.shape[0] * blurry.shape[1] > WHOLE_PIXELS:
+        restored = restore_tiled(
+            lambda photo, motion: restore_line_blur(photo, motion)[0],
+            np.asarray(blurry),
+            np.asarray(flow),
+            halo=HALO,
+            tile=TILE,
+        )
+    else:
+        restored, _ = restore_line_blur(blurry, flow)
+    diagnosis = _diagnose(flow, restored, blurry)
+    residual = np.asarray(diagnosis.residual)
+    return Result(
+        image=np.asarray(restored),
+        flow=np.asarray(flow),
+        reblur_error=float(np.sqrt(np.mean(np.square(residual)))),
+        residual=residual,
+        explained=float(diagnosis.explained),
+        verdict=diagnosis.verdict,
+    )
 
 
 @typechecked
@@ -99,6 +128,11 @@ def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
         stretch = jnp.asarray([width / small[1], height / small[0]], flow.dtype)
         flow = jax.image.resize(flow, (height, width, 2), "linear") * stretch
     return flow
+
+
+@jax.jit
+def _diagnose(flow: jax.Array, restored: jax.Array, blurry: jax.Array) -> Diagnosis:
+    return diagnose(LineBlur(flow), restored, blurry)
 
 
 @functools.partial(jax.jit, static_argnames="model")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from deblur_jax import deblur, line_blur, load, psnr
+from deblur_jax import deblur, line_blur, load, psnr, restore
 from deblur_jax.restore import ESTIMATION_PIXELS, estimate_flow, restore_line_blur
 
 
@@ -49,6 +49,20 @@ def test_the_shipped_net_sees_the_motion_and_restores(sharp, network):
     assert psnr(result.image, sharp) > psnr(blurry, sharp)
     error = np.asarray(line_blur(jnp.asarray(result.image), jnp.asarray(result.flow)) - blurry)
     np.testing.assert_allclose(result.reblur_error, np.sqrt(np.mean(error**2)), rtol=1e-3)
+    np.testing.assert_allclose(result.residual, error, atol=1e-5)
+    assert 0 <= result.explained <= 1
+    assert "of the photo" in result.verdict
+
+
+def test_a_large_photo_is_restored_in_tiles(sharp, network, monkeypatch):
+    whole = deblur(np.asarray(sharp), network)
+    monkeypatch.setattr(restore, "WHOLE_PIXELS", 1)
+    monkeypatch.setattr(restore, "TILE", (128, 128))
+    monkeypatch.setattr(restore, "HALO", 24)
+    tall = np.concatenate([np.asarray(sharp), np.asarray(sharp)[::-1]])
+    tiled = deblur(tall, network)
+    assert tiled.image.shape == tall.shape
+    assert psnr(tiled.image, tall) > psnr(whole.image, np.asarray(sharp)) - 3
 
 
 def test_a_photo_twice_as_large_has_motions_twice_as_long(sharp, network):

@@ -56,7 +56,7 @@ def _deblur(arguments: argparse.Namespace) -> None:
     print(
         f"{output}: motion of {lengths.mean():.1f} pixels on average, {lengths.max():.1f} at most; "
         f"blurring the result again differs from the photo by {result.reblur_error:.4f} "
-        "(root mean square, of 1)."
+        f"(root mean square, of 1); {result.verdict}."
     )
 
 

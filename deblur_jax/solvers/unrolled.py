@@ -1,0 +1,97 @@
+"""Plug-and-play steepest descent whose steps are learned.
+
+The schedule of `steepest_descent` (the length of every gradient step, how far to go towards the
+denoised image, and for which noise to denoise) becomes parameters. They are kept as numbers without
+bounds; `schedule` makes a valid schedule of any of them, and `initial_parameters` are the fixed
+schedule itself, so training starts from it. The gradient passes through the whole solve, also into
+the blur: an estimator of the blur can be trained with it.
+
+After the idea of unrolled optimisation: Gregor and LeCun, "Learning Fast Approximations of Sparse
+Coding", 2010.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from deblur_jax.solvers.frame import MARGIN, Extendable, Response
+from deblur_jax.solvers.schedules import carbajal_sigmas
+from deblur_jax.solvers.steepest_descent import RELAXATION, STEP_SIZE, steepest_descent
+from deblur_jax.typing import Array, Image, typechecked
+
+
+Parameters = dict[str, jax.Array]
+
+
+def initial_parameters(
+    *, denoisings: int = 15, descents: int = 2, dtype: jnp.dtype | type = jnp.float32
+) -> Parameters:
+    """Returns the parameters of the fixed schedule.
+
+    Args:
+        denoisings: how many times the image is denoised.
+        descents: gradient steps before each denoising.
+        dtype: of the parameters.
+    """
+    relaxation = jnp.full(denoisings, RELAXATION, dtype)
+    return {
+        "log_step_sizes": jnp.log(jnp.full((denoisings, descents), STEP_SIZE, dtype)),
+        "relaxation_logits": jnp.log(relaxation) - jnp.log1p(-relaxation),
+        "log_sigmas": jnp.log(carbajal_sigmas(denoisings, dtype)),
+    }
+
+
+def schedule(params: Parameters) -> dict[str, jax.Array]:
+    """Returns the schedule of `steepest_descent` that the parameters stand for."""
+    return {
+        "step_size": jnp.exp(params["log_step_sizes"]),
+        "relaxation": jax.nn.sigmoid(params["relaxation_logits"]),
+        "sigmas": jnp.minimum(jnp.exp(params["log_sigmas"]), 1),
+    }
+
+
+@typechecked
+def unrolled(
+    blur: Extendable,
+    observed: Image,
+    denoise: Callable[[Array, Array], jax.Array],
+    *,
+    params: Parameters,
+    margin: int = MARGIN,
+    weights: Array | None = None,
+    respond: Response | None = None,
+    remat: bool = True,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Restores the sharp image behind `observed = respond(blur(sharp)) + noise`.
+
+    Args:
+        blur: the blur, known or estimated.
+        observed: the blurry image, `[h, w, c]` in [0, 1].
+        denoise: maps `(image, sigma)` to a cleaner image.
+        params: as from `initial_parameters`; their shapes say how many steps there are.
+        margin: width in pixels of the unknown frame around the photo.
+        weights: of each pixel in the misfit, `[h, w, 1]` or `[h, w, c]`; all count alike if None.
+        respond: what the sensor makes of light, pixel by pixel; nothing if None.
+        remat: whether a gradient recomputes the steps instead of keeping them.
+
+    Returns:
+        The restored image `[h, w, c]`, not clipped, and the trace of `steepest_descent`.
+
+    Raises:
+        ValueError: if an argument does not fit the image or is out of range.
+    """
+    steps = schedule(params)
+    return steepest_descent(
+        blur,
+        observed,
+        denoise,
+        sigmas=steps["sigmas"],
+        step_size=steps["step_size"],
+        relaxation=steps["relaxation"],
+        descents=params["log_step_sizes"].shape[1],
+        margin=margin,
+        weights=weights,
+        respond=respond,
+        remat=remat,
+    )
