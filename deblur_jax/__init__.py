@@ -36,7 +36,11 @@ if TYPE_CHECKING:
     from deblur_jax.pretrained import load_denoiser as load_denoiser
     from deblur_jax.pretrained import load_mixture as load_mixture
     from deblur_jax.restore import deblur as deblur
+    from deblur_jax.simulate.averaging import average_frames as average_frames
     from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
+    from deblur_jax.simulate.jpeg import jpeg as jpeg
+    from deblur_jax.simulate.scenes import draw_scene as draw_scene
+    from deblur_jax.simulate.segments import draw_segment_blur as draw_segment_blur
     from deblur_jax.simulate.shake_kernels import shake_kernel as shake_kernel
     from deblur_jax.solvers.diagnosis import diagnose as diagnose
     from deblur_jax.solvers.epll import epll as epll
@@ -51,6 +55,7 @@ _HOMES = {
     "BasisBlur": "deblur_jax.ops.operators",
     "LineBlur": "deblur_jax.ops.operators",
     "adjoint": "deblur_jax.ops.linear",
+    "average_frames": "deblur_jax.simulate.averaging",
     "basis_blur": "deblur_jax.ops.basis_blur",
     "camera_flow": "deblur_jax.simulate.camera_flow",
     "canonical": "deblur_jax.ops.flow",
@@ -59,10 +64,13 @@ _HOMES = {
     "deblur": "deblur_jax.restore",
     "dense_blur": "deblur_jax.ops.dense_blur",
     "diagnose": "deblur_jax.solvers.diagnosis",
+    "draw_scene": "deblur_jax.simulate.scenes",
+    "draw_segment_blur": "deblur_jax.simulate.segments",
     "epll": "deblur_jax.solvers.epll",
     "factor_grid": "deblur_jax.ops.low_rank",
     "factor_kernels": "deblur_jax.ops.low_rank",
     "inner": "deblur_jax.ops.linear",
+    "jpeg": "deblur_jax.simulate.jpeg",
     "line_blur": "deblur_jax.ops.line_blur",
     "load": "deblur_jax.pretrained",
     "load_denoiser": "deblur_jax.pretrained",

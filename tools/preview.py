@@ -1,0 +1,95 @@
+r"""Draws what a network will see: a sheet of a config's samples, through its task's simulation.
+
+    python tools/preview.py --config configs/quickstart.py --out sheet.png --samples 4
+
+A row is a sample: its pictures, its flow in colours, its kernels as they mix.
+"""
+
+import argparse
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from deblur_jax.data.pipeline import training_batches
+from deblur_jax.data.sources import make_source
+from deblur_jax.io.images import Photo, write_photo
+from deblur_jax.plots import flow_colours, panels, to_bytes, with_flow_key
+from deblur_jax.training.tasks.registry import find_task
+
+
+PICTURES = ("blurry", "noisy", "sharp", "next_blurry", "next_sharp")
+KERNELS = 8  # along each side of the picture of a kernel field
+
+
+def load_config(name: str) -> Any:
+    """Returns the config of a file, with an optional :variant."""
+    file, _, variant = name.partition(":")
+    spec = importlib.util.spec_from_file_location("config_file", file)
+    if spec is None or spec.loader is None or not Path(file).is_file():
+        raise FileNotFoundError(f"--config {file}: no such file; give one such as those in configs")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config(*[variant] if variant else [])
+
+
+def kernel_field(kernels: np.ndarray, mixing: np.ndarray | None) -> np.ndarray:
+    """Draws the kernels at a lattice of pixels, or the kernels themselves without a mixing."""
+    if mixing is not None:
+        height, width, _ = mixing.shape
+        rows, columns = (
+            ((np.arange(KERNELS) + 0.5) * size / KERNELS).astype(int) for size in (height, width)
+        )
+        field = np.einsum("ijk,kst->ijst", mixing[np.ix_(rows, columns)], kernels)
+    else:
+        field = kernels[None]
+    field = field / np.maximum(field.max(axis=(2, 3), keepdims=True), 1e-12)
+    field = np.pad(field, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=0.4)
+    count, across, side, _ = field.shape
+    board = field.transpose(0, 2, 1, 3).reshape(count * side, across * side)
+    return np.repeat(to_bytes(board)[..., None], 3, axis=-1)
+
+
+def draw(example: dict[str, np.ndarray]) -> np.ndarray:
+    """Returns the panels of one sample."""
+    found = {name: to_bytes(example[name]) for name in PICTURES if name in example}
+    if "flow" in example:
+        flow = example["flow"]
+        longest = max(float(np.ceil(np.hypot(flow[..., 0], flow[..., 1]).max())), 1.0)
+        found["flow"] = with_flow_key(flow_colours(flow, longest=longest), longest=longest)
+    if "kernels" in example:
+        found["kernels"] = kernel_field(example["kernels"], example.get("mixing"))
+    return panels(found)
+
+
+def main() -> None:
+    """Writes the sheet."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--out", default="sheet.png")
+    parser.add_argument("--samples", type=int, default=4)
+    options = parser.parse_args()
+    config = load_config(options.config)
+    fields = {**config.batches, "batch_size": options.samples, "workers": 0}
+    batch = next(training_batches(make_source(**config.source), seed=config.seed, **fields))
+    simulate = find_task(config.task).make_simulate(**config.simulate)
+    keys = jax.random.split(jax.random.key(config.seed), options.samples)
+    examples = jax.tree.map(np.asarray, jax.jit(jax.vmap(simulate))(keys, batch))
+    rows = [draw(jax.tree.map(lambda array, i=i: array[i], examples)) for i in range(len(keys))]
+    width = max(row.shape[1] for row in rows)
+    sheet = np.concatenate(
+        [
+            np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
+            for row in rows
+        ]
+    )
+    write_photo(options.out, Photo(sheet.astype(np.float32) / 255))
+    print(f"{options.out}: {options.samples} samples of {options.config}")
+
+
+if __name__ == "__main__":
+    main()
