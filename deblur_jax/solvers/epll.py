@@ -33,8 +33,8 @@ from deblur_jax.typing import Array, Image, typechecked
 
 FIDELITY = 1.5e5  # one over the variance of the noise: a deviation of 0.0026
 LINEAR_STEPS = 20
-RANK = 24  # see the record in experiments/solvers
-CHUNK = 4096  # patches: what fits into a cache; four times as many took longer
+RANK = 24  # leading directions of each Gaussian that are used: fewer are faster, and coarser
+CHUNK = 4096  # patches at a time, which bounds the memory
 
 
 @typechecked
