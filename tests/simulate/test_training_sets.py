@@ -27,6 +27,7 @@ def photos(key, *shape):
     return jax.random.uniform(key, (*shape, 3))
 
 
+@pytest.mark.slow  # to compile
 def test_segments_are_blurred_by_the_kernels_and_the_mixing_that_are_given(key):
     labels = jnp.zeros((2, 20, 24), jnp.int32).at[:, 5:15, 4:12].set(3)
     batch = {"sharp": photos(key, 2, 20, 24), "segments": labels}
@@ -56,6 +57,7 @@ def test_a_uniform_blur_has_one_kernel(key):
     np.testing.assert_allclose(found["mixing"], 1, atol=1e-6)
 
 
+@pytest.mark.slow  # to compile
 @pytest.mark.parametrize("given", ["shapes", "segments"])
 def test_a_group_of_photos_becomes_two_frames_of_a_scene(key, given):
     simulate = make_scene_blur(
