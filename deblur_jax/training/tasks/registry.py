@@ -17,10 +17,11 @@ shapes are looked at, to make the first parameters.
 
 from types import ModuleType
 
-from deblur_jax.training.tasks import denoising, kernel_basis, motion_flow
+from deblur_jax.training.tasks import blurring_to_deblur, denoising, kernel_basis, motion_flow
 
 
 TASKS: dict[str, ModuleType] = {
+    "blurring_to_deblur": blurring_to_deblur,
     "denoising": denoising,
     "kernel_basis": kernel_basis,
     "motion_flow": motion_flow,
