@@ -1,4 +1,4 @@
-"""From a blurred photo to a sharp one: estimate the motion, undo it, say how well that fits.
+"""From a blurred photo to a sharp one: estimate the blur, undo it, say how well that fits.
 
 Arrays only; files are `cli.deblur`'s.
 """
@@ -11,12 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.ops.operators import LineBlur
+from deblur_jax.models.kernel_basis import KernelBasisNet
+from deblur_jax.ops.operators import BasisBlur, LineBlur
+from deblur_jax.ops.sensor import Transfer, saturate, to_display, to_light
 from deblur_jax.pretrained import DEFAULT, Pretrained, load
-from deblur_jax.solvers.diagnosis import Diagnosis, diagnose
+from deblur_jax.solvers.diagnosis import Diagnosis, diagnose_residual
 from deblur_jax.solvers.frame import MARGIN
 from deblur_jax.solvers.schedules import carbajal_sigmas
-from deblur_jax.solvers.steepest_descent import steepest_descent
+from deblur_jax.solvers.steepest_descent import Denoiser, steepest_descent
 from deblur_jax.solvers.tiles import restore_tiled
 from deblur_jax.solvers.total_variation import denoise_total_variation
 from deblur_jax.typing import Array, Flow, Image, typechecked
@@ -29,6 +31,8 @@ TILE = (1024, 1024)  # pixels
 HALO = 48  # pixels of a tile's inner edges that are not used
 ESTIMATION_PIXELS = 400_000  # a larger photo is shrunk to this before its motion is estimated
 
+Blur = LineBlur | BasisBlur
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -36,7 +40,8 @@ class Result:
 
     Attributes:
         image: the restored photo `[h, w, c]` in [0, 1].
-        flow: the estimated motion `[h, w, 2]` in pixels.
+        blur: the estimated blur: a `LineBlur` with its `flow`, or a `BasisBlur` with its `kernels`
+            and `mixing`, whichever the network sees.
         reblur_error: root mean square of `blur(image) - photo`, in image values.
         residual: `blur(image) - photo`, `[h, w, c]`.
         explained: share of the photo around which the residual is no more than its noise.
@@ -44,23 +49,33 @@ class Result:
     """
 
     image: np.ndarray
-    flow: np.ndarray
+    blur: Blur
     reblur_error: float
     residual: np.ndarray
     explained: float
     verdict: str
 
+    @property
+    def flow(self) -> np.ndarray:
+        """The estimated motion `[h, w, 2]` in pixels, of a network that sees motions."""
+        if isinstance(self.blur, LineBlur):
+            return np.asarray(self.blur.flow)
+        raise AttributeError("the network estimated kernels and no motion; look at result.blur")
 
-def deblur(image: Array, model: str | Pretrained = DEFAULT) -> Result:
-    """Estimates the motion in a photo and takes it out.
+
+def deblur(
+    image: Array, model: str | Pretrained = DEFAULT, *, denoise: Denoiser | None = None
+) -> Result:
+    """Estimates the blur in a photo and takes it out.
 
     Args:
         image: `[h, w, 3]` floats in [0, 1], display values.
-        model: a network that estimates motion: a name or path for `pretrained.load`, or one
-            already loaded.
+        model: a network that estimates motion or kernels: a name or path for `pretrained.load`, or
+            one already loaded.
+        denoise: the prior, such as `load_denoiser()`; total variation if None.
 
     Returns:
-        The restored photo, the motion, and how well the two explain the photo.
+        The restored photo, its blur, and how well the two explain the photo.
 
     Raises:
         TypeError: if `image` is not a float array `[h, w, c]`.
@@ -70,27 +85,53 @@ def deblur(image: Array, model: str | Pretrained = DEFAULT) -> Result:
     _check_photo(image)
     network = load(model) if isinstance(model, str) else model
     blurry = jnp.asarray(image, jnp.float32)
-    flow = estimate_flow(network, blurry)
+    blur, options = estimate_blur(network, blurry)
     if blurry.shape[0] * blurry.shape[1] > WHOLE_PIXELS:
+        field, with_field = _field(blur)
         restored = restore_tiled(
-            lambda photo, motion: restore_line_blur(photo, motion)[0],
+            lambda photo, field: restore_blur(with_field(field), photo, denoise=denoise, **options)[
+                0
+            ],
             np.asarray(blurry),
-            np.asarray(flow),
+            np.asarray(field),
             halo=HALO,
             tile=TILE,
         )
     else:
-        restored, _ = restore_line_blur(blurry, flow)
-    diagnosis = _diagnose(flow, restored, blurry)
+        restored, _ = restore_blur(blur, blurry, denoise=denoise, **options)
+    diagnosis = _diagnose(blur, restored, blurry, **options)
     residual = np.asarray(diagnosis.residual)
     return Result(
         image=np.asarray(restored),
-        flow=np.asarray(flow),
+        blur=blur,
         reblur_error=float(np.sqrt(np.mean(np.square(residual)))),
         residual=residual,
         explained=float(diagnosis.explained),
         verdict=diagnosis.verdict,
     )
+
+
+def _field(blur: Blur) -> tuple[Array, Any]:
+    """Returns what a blur has for each pixel, and the function that makes the blur out of it."""
+    if isinstance(blur, LineBlur):
+        return blur.flow, LineBlur
+    return blur.mixing, functools.partial(BasisBlur, blur.kernels)
+
+
+def estimate_blur(network: Pretrained, blurry: jax.Array) -> tuple[Blur, dict[str, Any]]:
+    """Returns the blur that `network` sees in a photo `[h, w, 3]`, and options for `restore_blur`.
+
+    Kernels, and their share in every pixel, are looked for in the photo as it is.
+    """
+    if isinstance(network.model, KernelBasisNet):
+        field = _apply(network.model, network.variables, blurry[None])
+        options = {
+            "transfer": network.model.transfer,
+            "margin": network.model.side // 2,
+            "saturates": True,
+        }
+        return BasisBlur(field.kernels[0], field.mixing[0]), options
+    return LineBlur(estimate_flow(network, blurry)), {}
 
 
 @typechecked
@@ -123,53 +164,88 @@ def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
     ratio = min(1.0, (ESTIMATION_PIXELS / (height * width)) ** 0.5)
     small = (max(round(height * ratio), SMALLEST_SIDE), max(round(width * ratio), SMALLEST_SIDE))
     looked_at = jax.image.resize(blurry, (*small, 3), "linear") if ratio < 1 else blurry
-    flow = _apply(network.model, network.variables, looked_at)
+    flow = network.model.flow(_apply(network.model, network.variables, looked_at[None]))[0]
     if ratio < 1:
         stretch = jnp.asarray([width / small[1], height / small[0]], flow.dtype)
         flow = jax.image.resize(flow, (height, width, 2), "linear") * stretch
     return flow
 
 
-@jax.jit
-def _diagnose(flow: jax.Array, restored: jax.Array, blurry: jax.Array) -> Diagnosis:
-    return diagnose(LineBlur(flow), restored, blurry)
+@functools.partial(jax.jit, static_argnames=("transfer", "margin", "saturates"))
+def _diagnose(
+    blur: Blur,
+    restored: jax.Array,
+    blurry: jax.Array,
+    *,
+    transfer: Transfer = "linear",
+    margin: int = MARGIN,
+    saturates: bool = False,
+) -> Diagnosis:
+    del margin, saturates
+    return diagnose_residual(_reblur(blur, restored, transfer) - blurry, blurry)
+
+
+def _reblur(blur: Blur, restored: jax.Array, transfer: Transfer) -> jax.Array:
+    return to_display(blur(to_light(restored, transfer)), transfer)
 
 
 @functools.partial(jax.jit, static_argnames="model")
-def _apply(model: Any, variables: Any, blurry: jax.Array) -> jax.Array:
-    return model.flow(model.apply(variables, blurry[None]))[0]
+def _apply(model: Any, variables: Any, blurry: jax.Array) -> Any:
+    return model.apply(variables, blurry)
 
 
-@functools.partial(jax.jit, static_argnames=("denoisings", "margin"))
+@functools.partial(
+    jax.jit, static_argnames=("denoise", "denoisings", "margin", "transfer", "saturates")
+)
 @typechecked
-def restore_line_blur(
+def restore_blur(
+    blur: Blur,
     blurry: Image,
-    flow: Flow,
     *,
+    denoise: Denoiser | None = None,
     strength: float | Array = 0.25,
     denoisings: int = DENOISINGS,
     margin: int = MARGIN,
+    transfer: Transfer = "linear",
+    saturates: bool = False,
 ) -> tuple[jax.Array, jax.Array]:
-    """Undoes the blur of a known motion flow by plug-and-play steepest descent.
-
-    The prior is total variation, which needs no weights.
+    """Undoes a known blur by plug-and-play steepest descent.
 
     Args:
-        blurry: the photo `[h, w, c]` in [0, 1].
-        flow: its motion in pixels.
+        blur: a `LineBlur` or `BasisBlur` of the photo's size.
+        blurry: the photo `[h, w, c]` in [0, 1], display values.
+        denoise: the prior, `(image, sigma) -> image`; total variation, which needs no weights, if
+            None. It sees light.
         strength: how much total variation counts, in units of the denoiser's noise level.
         denoisings: denoiser calls; each follows two gradient steps.
         margin: width of the unknown frame around the photo in pixels.
+        transfer: from display values to the light in which the blur adds up, see `ops.sensor`.
+        saturates: whether the sensor clips bright light softly, see `ops.sensor.saturate`.
 
     Returns:
         The restored photo in [0, 1], and the root mean square of what re-blurring it leaves over.
+
+    Source:
+        Carbajal et al., arXiv:2102.01026, section 4.1.1, where the photo's values count as light.
     """
 
-    def denoise(image: Array, sigma: Array) -> jax.Array:
+    def flatten(image: Array, sigma: Array) -> jax.Array:
         return denoise_total_variation(image, strength * sigma, num_steps=10)
 
     sigmas = carbajal_sigmas(denoisings, dtype=blurry.dtype)
-    blur = LineBlur(flow)
-    restored, _ = steepest_descent(blur, blurry, denoise, sigmas=sigmas, margin=margin)
-    restored = jnp.clip(restored, 0, 1)
-    return restored, jnp.sqrt(jnp.mean(jnp.square(blur(restored) - blurry)))
+    restored, _ = steepest_descent(
+        blur,
+        to_light(blurry, transfer),
+        denoise or flatten,
+        sigmas=sigmas,
+        margin=margin,
+        respond=saturate if saturates else None,
+    )
+    restored = to_display(jnp.clip(restored, 0, 1), transfer)
+    error = _reblur(blur, restored, transfer) - blurry
+    return restored, jnp.sqrt(jnp.mean(jnp.square(error)))
+
+
+def restore_line_blur(blurry: Array, flow: Flow, **options: Any) -> tuple[jax.Array, jax.Array]:
+    """Returns `restore_blur` of the blur of a known motion flow, `[h, w, 2]` in pixels."""
+    return restore_blur(LineBlur(flow), blurry, **options)

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from skimage import data
 
-from deblur_jax import deblur, line_blur, load, psnr, restore
-from deblur_jax.restore import ESTIMATION_PIXELS, estimate_flow, restore_line_blur
+from deblur_jax import BasisBlur, deblur, line_blur, load, psnr, restore
+from deblur_jax.models.kernel_basis import KernelBasisNet
+from deblur_jax.ops.sensor import to_display, to_light
+from deblur_jax.pretrained import Pretrained
+from deblur_jax.restore import ESTIMATION_PIXELS, estimate_flow, restore_blur, restore_line_blur
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,36 @@ def test_the_shipped_net_sees_the_motion_and_restores(sharp, network):
     np.testing.assert_allclose(result.residual, error, atol=1e-5)
     assert 0 <= result.explained <= 1
     assert "of the photo" in result.verdict
+
+
+@pytest.mark.slow  # to compile
+@pytest.mark.parametrize("transfer", ["linear", 2.2])
+def test_a_net_that_sees_kernels_is_asked_for_kernels(sharp, transfer, key):
+    model = KernelBasisNet(basis=2, side=9, width=2, transfer=transfer)
+    variables = jax.jit(model.init)(key, sharp[None])
+    blurry, _ = moved(sharp)
+    network = Pretrained("random", model, variables, {})
+    result = deblur(np.asarray(blurry), network)
+    assert result.image.shape == sharp.shape
+    field = model.apply(variables, blurry[None])
+    np.testing.assert_allclose(result.blur.kernels, field.kernels[0], atol=1e-5)
+    light = result.blur(to_light(result.image, transfer))
+    residual = to_display(light, transfer) - blurry
+    np.testing.assert_allclose(result.residual, residual, atol=1e-4)
+    with pytest.raises(AttributeError, match="kernels and no motion"):
+        _ = result.flow
+
+
+def test_true_kernels_restore_several_decibels(sharp):
+    light = sharp**2.2
+    kernels = jnp.zeros((2, 9, 9)).at[0, 4].set(1 / 9).at[1, 4, 4].set(1)
+    share = jnp.broadcast_to(jnp.linspace(0, 1, 128)[None, :, None], (128, 128, 1))
+    blur = BasisBlur(kernels, jnp.concatenate([1 - share, share], axis=-1))
+    blurry = to_display(blur(light), 2.2)
+    restored, reblur_error = restore_blur(blur, blurry, transfer=2.2, saturates=True)
+    inside = (slice(12, -12), slice(12, -12))
+    assert psnr(restored[inside], sharp[inside]) > psnr(blurry[inside], sharp[inside]) + 2
+    assert reblur_error < 0.02
 
 
 def test_a_large_photo_is_restored_in_tiles(sharp, network, monkeypatch):

@@ -26,12 +26,13 @@ from jaxtyping import Float
 
 from deblur_jax.models.blocks import check_images, conv, crop_like, doubling_conv, max_pool
 from deblur_jax.ops.sensor import Transfer, to_light
-from deblur_jax.typing import Array, Images, typechecked
+from deblur_jax.typing import Array, Images, Kernels, Mixing, typechecked
 
 
 STRIDE = 32
 HEADS = ("grid", "dense")
 DENSE_PLACES = 8  # a side, before the last convolution of the first version
+SHARPEST = 0.25  # the norm of a kernel from which it counts as none
 
 
 class KernelField(NamedTuple):
@@ -39,6 +40,23 @@ class KernelField(NamedTuple):
 
     kernels: Float[Array, "b k s s"]
     mixing: Float[Array, "b h w k"]
+
+
+@typechecked
+def blur_map(kernels: Kernels, mixing: Mixing, *, sharpest: float = SHARPEST) -> jax.Array:
+    """Returns how blurry each pixel is, `[h, w]`: the share of its kernels that spread the light.
+
+    Args:
+        kernels: `[k, s, s]`, each with the sum one.
+        mixing: `[h, w, k]`.
+        sharpest: the largest norm, root of the sum of squares, of a kernel that counts as blur. A
+            single tap has one; n equal taps have `1 / sqrt(n)`, so 0.25 is a motion of 16 pixels.
+
+    Source:
+        Carbajal et al., arXiv:2102.01026, section 4.2.
+    """
+    blurs = jnp.sum(jnp.square(kernels), axis=(1, 2)) <= sharpest**2
+    return jnp.sum(jnp.where(blurs, mixing, 0), axis=-1)
 
 
 class KernelBasisNet(nn.Module):

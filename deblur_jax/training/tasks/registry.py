@@ -17,10 +17,14 @@ shapes are looked at, to make the first parameters.
 
 from types import ModuleType
 
-from deblur_jax.training.tasks import denoising, motion_flow
+from deblur_jax.training.tasks import denoising, kernel_basis, motion_flow
 
 
-TASKS: dict[str, ModuleType] = {"denoising": denoising, "motion_flow": motion_flow}
+TASKS: dict[str, ModuleType] = {
+    "denoising": denoising,
+    "kernel_basis": kernel_basis,
+    "motion_flow": motion_flow,
+}
 
 
 def find_task(name: str) -> ModuleType:
