@@ -17,10 +17,16 @@ shapes are looked at, to make the first parameters.
 
 from types import ModuleType
 
-from deblur_jax.training.tasks import denoising, motion_flow
+from deblur_jax.training.tasks import blur_to_flow, denoising, flow_rnn, motion_flow, restoration
 
 
-TASKS: dict[str, ModuleType] = {"denoising": denoising, "motion_flow": motion_flow}
+TASKS: dict[str, ModuleType] = {
+    "blur_to_flow": blur_to_flow,
+    "denoising": denoising,
+    "flow_rnn": flow_rnn,
+    "motion_flow": motion_flow,
+    "restoration": restoration,
+}
 
 
 def find_task(name: str) -> ModuleType:
