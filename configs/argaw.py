@@ -13,6 +13,8 @@ whose prepared pairs (or any folder of `blur`, `sharp` and `flow`) it takes:
 table 3 leaves out, `either` is trained in whichever direction fits better, `smoke` takes seconds.
 """
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from deblur_jax.losses.flow_pyramid import ARGAW_WEIGHTS
@@ -65,7 +67,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     return config
 
 
-def _paper(config: ConfigDict) -> None:
+def _paper(config: Any) -> None:
     config.steps, config.log_every, config.checkpoint_every = 750_000, 100, 5000  # 300 epochs
     config.evaluate_every = 50_000
     config.optimizer.update(peak_rate=1e-4, weight_decay=4e-4, clip_norm=0.0, warmup_fraction=0.0)
@@ -78,7 +80,7 @@ def _paper(config: ConfigDict) -> None:
     config.evaluate = held_out_examples(height=256, width=256)
 
 
-def _small(config: ConfigDict) -> None:
+def _small(config: Any) -> None:
     config.steps = 800
     config.model.update(widths=(16, 24, 32, 48), flow_widths=(32, 32, 24, 16))
     config.model.context_widths = (32, 32, 32, 24, 16)

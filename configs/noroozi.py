@@ -13,6 +13,8 @@ such frames, one a video; their set was never published:
 `uniform` is DeblurNet_SI: photos, each blurred by one kernel. `smoke` takes seconds.
 """
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from deblur_jax.training.settings import (
@@ -66,7 +68,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     return config
 
 
-def _paper(config: ConfigDict) -> None:
+def _paper(config: Any) -> None:
     config.steps, config.log_every, config.checkpoint_every = 300_000, 100, 5000
     config.evaluate_every = 50_000
     config.optimizer.update(schedule="step", period=10_000, factor=0.75, warmup_fraction=0.0)
@@ -79,7 +81,7 @@ def _paper(config: ConfigDict) -> None:
     config.evaluate = held_out_examples(height=240, width=424)
 
 
-def _small(config: ConfigDict) -> None:
+def _small(config: Any) -> None:
     config.steps = 800
     config.model.update(first_widths=(24, 32, 48, 48, 32, 32), later_widths=(24, 24))
     config.source = photo_source("train", smallest=80)

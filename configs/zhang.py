@@ -16,6 +16,8 @@ both directions). `svrnn` is the predecessor for single photos, for GoPro's pair
 narrow net. `smoke` takes seconds.
 """
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from deblur_jax.training.settings import (
@@ -73,7 +75,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     return config
 
 
-def _paper(config: ConfigDict) -> None:
+def _paper(config: Any) -> None:
     config.steps, config.log_every, config.checkpoint_every = 800_000, 100, 5000
     config.evaluate_every = 50_000
     config.optimizer.update(schedule="poly", power=2.0, peak_rate=1e-4, warmup_fraction=0.0)
@@ -87,7 +89,7 @@ def _paper(config: ConfigDict) -> None:
     config.evaluate = held_out_examples(height=720, width=1280)
 
 
-def _small(config: ConfigDict) -> None:
+def _small(config: Any) -> None:
     config.steps = 800
     config.model.width = 8
     config.optimizer.clip_norm = 5000.0

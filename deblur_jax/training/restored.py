@@ -1,6 +1,6 @@
 """How well pictures are restored, where the sharp ones are known: for every task that restores."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import jax
@@ -15,7 +15,7 @@ Restore = Callable[[Example], Array]
 
 
 def evaluate_restored(
-    restorations: dict[str, Restore],
+    restorations: Mapping[str, Restore],
     examples: Iterable[tuple[str, Example]],
     *,
     workdir: Path,
@@ -34,10 +34,10 @@ def evaluate_restored(
     """
 
     @jax.jit
-    def score(example: Example) -> tuple[dict[str, Array], dict[str, Array]]:
-        shown = {"blurred": example["blurry"]} | {
-            name: jnp.clip(restore(example), 0, 1) for name, restore in restorations.items()
-        }
+    def score(example: Example) -> tuple[dict[str, jax.Array], dict[str, Array]]:
+        shown = {"blurred": example["blurry"]}
+        for name, restore in restorations.items():
+            shown[name] = jnp.clip(restore(example), 0, 1)
         sharp, row = example["sharp"], {}
         for name, picture in shown.items():
             row |= {f"psnr/{name}": psnr(picture, sharp), f"ssim/{name}": ssim(picture, sharp)}

@@ -7,7 +7,7 @@ from deblur_jax.simulate.training_sets import make_developed, make_scene_blur, m
 from deblur_jax.training.examples import Simulate
 
 
-SIMULATIONS: dict[str, Callable[..., Simulate]] = {
+SIMULATIONS: dict[str, Callable[..., Any]] = {
     "developed": make_developed,
     "scenes": make_scene_blur,
     "uniform": make_uniform_blur,
