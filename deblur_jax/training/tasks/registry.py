@@ -17,13 +17,23 @@ shapes are looked at, to make the first parameters.
 
 from types import ModuleType
 
-from deblur_jax.training.tasks import denoising, kernel_basis, motion_flow
+from deblur_jax.training.tasks import (
+    blur_to_flow,
+    denoising,
+    flow_rnn,
+    kernel_basis,
+    motion_flow,
+    restoration,
+)
 
 
 TASKS: dict[str, ModuleType] = {
+    "blur_to_flow": blur_to_flow,
     "denoising": denoising,
+    "flow_rnn": flow_rnn,
     "kernel_basis": kernel_basis,
     "motion_flow": motion_flow,
+    "restoration": restoration,
 }
 
 
