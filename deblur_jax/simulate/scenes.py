@@ -215,17 +215,22 @@ def draw_scene(
     span = jax.random.uniform(keys[3], minval=exposure[0], maxval=exposure[1])
     span = span * jnp.minimum(1, limit / _farthest(poses, span, height, width))
 
-    def expose(time: float) -> tuple[jax.Array, jax.Array]:
-        def add(total: jax.Array, moment: jax.Array) -> tuple[jax.Array, None]:
-            return total + render(light, masks, poses(moment), height, width), None
+    def expose(time: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def add(sums: tuple[jax.Array, jax.Array], at: tuple[jax.Array, jax.Array]):
+            moment, is_middle = at
+            picture = render(light, masks, poses(time + moment), height, width)
+            total, middle = sums
+            return (total + picture, jnp.where(is_middle, picture, middle)), None
 
-        moments = time + span * jnp.linspace(-0.5, 0.5, subframes)
-        total, _ = lax.scan(add, jnp.zeros((height, width, photos.shape[-1])), moments)
-        return total / subframes, render(light, masks, poses(jnp.asarray(time)), height, width)
+        dark = jnp.zeros((height, width, photos.shape[-1]), light.dtype)
+        moments = span * jnp.linspace(-0.5, 0.5, subframes)
+        is_middle = jnp.arange(subframes) == subframes // 2
+        (total, middle), _ = lax.scan(add, (dark, dark), (moments, is_middle))
+        return total / subframes, middle
 
-    blurry, sharp = expose(0.0)
-    next_blurry, next_sharp = expose(1.0)
-    flow, visible = scene_flow(masks, poses(-span / 2), poses(span / 2), height, width)
+    # One program for both frames: they are most of what there is to compile.
+    (blurry, next_blurry), (sharp, next_sharp) = lax.map(expose, jnp.arange(2.0))
+    flow, visible = scene_flow(masks, *_ends(poses, span), height, width)
     return Scene(
         blurry=develop(keys[4], blurry, camera),
         sharp=develop(keys[4], sharp, camera.still()),
@@ -307,9 +312,14 @@ def _farthest(
 ) -> jax.Array:
     """Returns the length of the longest motion in the frame during an exposure, in pixels."""
     corners = jnp.asarray([[x * (width - 1), y * (height - 1)] for x in (-1, 1) for y in (-1, 1)])
-    paths = jax.vmap(_from_first)(poses(-span / 2), poses(span / 2))
+    paths = jax.vmap(_from_first)(*_ends(poses, span))
     moved = jax.vmap(project, in_axes=(0, None))(paths, corners / 2)
     return jnp.max(jnp.linalg.norm(moved - corners / 2, axis=-1))
+
+
+def _ends(poses: Callable[[jax.Array], jax.Array], span: jax.Array) -> jax.Array:
+    """Returns the matrices of all layers at the two ends of an exposure, `[2, k, 3, 3]`."""
+    return jax.vmap(poses)(span * jnp.asarray([-0.5, 0.5]))
 
 
 def _from_first(first: Array, last: Array) -> jax.Array:
