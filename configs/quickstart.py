@@ -9,41 +9,19 @@ A few steps, in seconds:
 
 from ml_collections import ConfigDict
 
+from deblur_jax.training.settings import photo_batches, photo_source, run_settings
+
 
 def get_config(variant: str = "full") -> ConfigDict:
     """Returns the `full` run, or a `smoke` run that only shows that everything works."""
-    config = ConfigDict()
+    config = run_settings()
     config.task = "motion_flow"
-    config.licence = "Apache-2.0; trained on photographs that scikit-image distributes"
-    config.seed = 0
     config.steps = 1200
-    config.log_every = 20
-    config.checkpoint_every = 200
-    config.keep_checkpoints = 2  # of the newest; the best is kept beside them
-    config.evaluate_every = 0  # steps; 0 evaluates at the end only
-    config.best_metric = "flow/mse"  # of task.evaluate
-    config.best_is = "min"  # or "max"
-    config.profile = 0  # steps to write a profiler trace of, after the second
-    config.parallel = "pmap"  # or "shard_map"
-    config.accumulate = 1  # parts that a device works through its share of a batch in
-    config.precision = "float32"  # or "bfloat16", for the network alone
-    config.remat = "none"  # or "pointwise" or "all": computed again in the backward pass
-    config.ema_decay = 0.0  # of a running mean of the parameters; 0 keeps none
+    config.best_metric = "flow/mse"
 
-    config.source = ConfigDict()  # data.sources.make_source
-    config.source.name = "embedded"  # or "folder"
-    config.source.split = "train"
-    config.source.folder = ""  # for name "folder"
-    config.source.smallest = 112  # pixels
-    config.source.in_memory = True
-    config.source.limit = 0  # all
-    config.source.on_bad = "stop"  # or "skip": bad photos are named either way
-
-    config.batches = ConfigDict()  # data.pipeline.training_batches
-    config.batches.crop = 112  # pixels
-    config.batches.largest_scale = 3.0
-    config.batches.batch_size = 16  # over all devices
-    config.batches.workers = 0
+    config.source = photo_source("train", smallest=112)
+    config.evaluation_source = photo_source("test", smallest=112)
+    config.batches = photo_batches(crop=112, batch_size=16, largest_scale=3.0)
 
     config.simulate = ConfigDict()  # training.tasks.motion_flow.make_simulate
     config.simulate.limit = 12.0  # pixels
@@ -59,19 +37,6 @@ def get_config(variant: str = "full") -> ConfigDict:
 
     config.loss = ConfigDict()  # training.tasks.motion_flow.make_loss
     config.loss.kind = "doubled_angle"
-
-    config.optimizer = ConfigDict()  # training.optimizer.make_optimizer
-    config.optimizer.name = "adam"  # or "adamw" or "sgd"
-    config.optimizer.momentum = 0.9
-    config.optimizer.second_moment = 0.999
-    config.optimizer.weight_decay = 0.0
-    config.optimizer.clip_norm = 1.0  # 0 for no clipping
-    config.optimizer.schedule = "cosine"  # or "constant", "step", "halving" or "poly"
-    config.optimizer.peak_rate = 1e-3
-    config.optimizer.warmup_fraction = 0.05
-
-    config.evaluation_source = config.source.copy_and_resolve_references()
-    config.evaluation_source.split = "test"
 
     config.evaluate = ConfigDict()  # training.tasks.motion_flow.evaluate
     config.evaluate.seed = 0

@@ -11,7 +11,6 @@ On many hosts, the same command on each, with --distributed where JAX finds the 
 """
 
 import difflib
-import importlib.util
 import os
 import sys
 import time
@@ -21,6 +20,8 @@ from typing import Any, NoReturn
 
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
+
+from deblur_jax.config_file import load_config
 
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -156,18 +157,7 @@ def parse(argv: list[str]) -> list[str]:
 
 
 def _check_config_flags(path: str, argv: list[str]) -> None:
-    file, _, variant = path.partition(":")
-    if not Path(file).is_file():
-        found = sorted(str(config) for config in Path("configs").glob("*.py"))
-        raise FileNotFoundError(
-            f"--config {file}: no such file; configs here: {', '.join(found) or 'none'}"
-        )
-    spec = importlib.util.spec_from_file_location("config_file", file)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"--config {file}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    known = dict(_fields(module.get_config(*[variant] if variant else []), "config."))
+    known = dict(_fields(load_config(path), "config."))
     for argument in argv[1:]:
         name, _, value = argument.lstrip("-").partition("=")
         if not argument.startswith("-") or not name.startswith("config."):

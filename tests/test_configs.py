@@ -1,21 +1,14 @@
 """Every config: what it says is what the code takes."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
+from deblur_jax.config_file import load_config
 from deblur_jax.training.tasks.registry import find_task
 
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -25,7 +18,7 @@ def test_every_group_is_the_arguments_of_its_function(path, variant):
     from deblur_jax.models.registry import make_model
     from deblur_jax.training.optimizer import make_optimizer
 
-    config = load(path).get_config(variant)
+    config = load_config(f"{path}:{variant}")
     task = find_task(config.task)
     model = make_model(**config.model)
     task.make_loss(model, task.make_simulate(**config.simulate), **config.loss)
@@ -37,4 +30,4 @@ def test_every_group_is_the_arguments_of_its_function(path, variant):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_an_unknown_variant_is_refused(path):
     with pytest.raises(ValueError, match="variant must be .*got 'tiny'"):
-        load(path).get_config("tiny")
+        load_config(f"{path}:tiny")

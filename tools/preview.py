@@ -6,13 +6,11 @@ A row is a sample: its pictures, its flow in colours, its kernels as they mix.
 """
 
 import argparse
-import importlib.util
-from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
+from deblur_jax.config_file import load_config
 from deblur_jax.data.pipeline import training_batches
 from deblur_jax.data.sources import make_source
 from deblur_jax.io.images import Photo, write_photo
@@ -22,17 +20,6 @@ from deblur_jax.training.tasks.registry import find_task
 
 PICTURES = ("blurry", "noisy", "sharp", "next_blurry", "next_sharp")
 KERNELS = 8  # along each side of the picture of a kernel field
-
-
-def load_config(name: str) -> Any:
-    """Returns the config of a file, with an optional :variant."""
-    file, _, variant = name.partition(":")
-    spec = importlib.util.spec_from_file_location("config_file", file)
-    if spec is None or spec.loader is None or not Path(file).is_file():
-        raise FileNotFoundError(f"--config {file}: no such file; give one such as those in configs")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.get_config(*[variant] if variant else [])
 
 
 def kernel_field(kernels: np.ndarray, mixing: np.ndarray | None) -> np.ndarray:

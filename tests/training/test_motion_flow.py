@@ -1,7 +1,5 @@
 """The task of seeing motion: its examples, its losses, its evaluation."""
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -72,22 +70,11 @@ def test_an_unknown_loss_is_answered_with_the_known_ones():
         task.make_loss(NETS["labels"], SIMULATE, kind="squares")
 
 
-class Photos:
-    """Two photos without files."""
-
-    def __init__(self, key):
-        self.paths = [Path("a.png"), Path("b.png")]
-        self._pixels = np.asarray(jax.random.uniform(key, (2, 48, 52, 3)) * 255, np.uint8)
-
-    def __getitem__(self, index):
-        return {"sharp": self._pixels[index]}
-
-
-def test_evaluation_averages_over_photos_and_maps_and_draws(key, tmp_path):
+def test_evaluation_averages_over_photos_and_maps_and_draws(key, tmp_path, two_photos):
     model = NETS["doubled_angle"]
     variables = model.init(key, jnp.zeros((1, 32, 32, 3)))  # sees no motion yet
     metrics = task.evaluate(
-        model, variables, Photos(key), SIMULATE, seed=0, workdir=tmp_path, height=44, width=48,
+        model, variables, two_photos, SIMULATE, seed=0, workdir=tmp_path, height=44, width=48,
         maps_per_photo=2, pictures=3,
     )  # fmt: skip
     assert metrics["flow/mse"] == pytest.approx(metrics["flow/mse_zero_baseline"])
@@ -97,12 +84,10 @@ def test_evaluation_averages_over_photos_and_maps_and_draws(key, tmp_path):
     assert drawn == ["a-0.png", "a-1.png", "b-0.png"]
 
 
-def test_a_photo_below_the_evaluated_part_is_named(key, tmp_path):
-    photos = Photos(key)
-    photos.paths = photos.paths[:1]
-    with pytest.raises(ValueError, match=r"takes 48x60 pixels of every photo, got 52x48"):
+def test_a_photo_below_the_evaluated_part_is_named(tmp_path, two_photos):
+    with pytest.raises(ValueError, match=r"a.png: .* takes 48x60 pixels of every photo, got 52x48"):
         task.evaluate(
-            None, None, photos, SIMULATE, seed=0, workdir=tmp_path, height=60, width=48,
+            None, None, two_photos, SIMULATE, seed=0, workdir=tmp_path, height=60, width=48,
             maps_per_photo=1, pictures=0,
         )  # fmt: skip
 

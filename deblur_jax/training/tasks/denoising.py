@@ -10,12 +10,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from deblur_jax.data.photos import PhotoSource
+from deblur_jax.data.examples import Source
 from deblur_jax.metrics import mean_metrics, psnr
-
-
-Example = dict[str, jax.Array]
-Simulate = Callable[[jax.Array, Example], Example]
+from deblur_jax.training.examples import Example, Simulate, simulated
 
 
 def make_simulate(*, strongest: float) -> Simulate:
@@ -47,7 +44,7 @@ def make_loss(model: Any, simulate: Simulate) -> Callable:
     """
 
     def loss_fn(params: Any, statistics: Any, batch: Example, key: jax.Array):
-        example = _examples(simulate, batch, key)
+        example = simulated(simulate, batch, key)
         variables = {"params": params, **statistics}
         restored = model.apply(variables, example["noisy"], example["sigma"])
         loss = jnp.mean(jnp.abs(restored - example["sharp"]))
@@ -59,17 +56,13 @@ def make_loss(model: Any, simulate: Simulate) -> Callable:
 
 def model_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[jax.Array]:
     """Returns the arrays that the network is called with; without a noise level it assumes none."""
-    return (_examples(simulate, batch, key)["noisy"],)
-
-
-def _examples(simulate: Simulate, batch: Example, key: jax.Array) -> Example:
-    return jax.vmap(simulate)(jax.random.split(key, len(batch["sharp"])), batch)
+    return (simulated(simulate, batch, key)["noisy"],)
 
 
 def evaluate(
     model: Any,
     variables: Any,
-    photos: PhotoSource,
+    source: Source,
     simulate: Simulate,
     *,
     seed: int,
@@ -81,7 +74,7 @@ def evaluate(
     Args:
         model: the network.
         variables: its parameters and statistics.
-        photos: sharp photos that the network was not trained on.
+        source: sharp photos that the network was not trained on.
         simulate: not used: the levels are given.
         seed: of the noise.
         workdir: not used.
@@ -102,8 +95,8 @@ def evaluate(
         return psnr(noisy, sharp), psnr(shown, sharp)
 
     rows = []
-    for index in range(len(photos)):
-        sharp = jnp.asarray(photos[index]["sharp"], jnp.float32) / 255
+    for index in range(len(source)):
+        sharp = jnp.asarray(source[index]["sharp"], jnp.float32) / 255
         row = {}
         for level in levels:
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), index), level)

@@ -12,8 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.data.photos import PhotoSource
-from deblur_jax.io.images import Photo, write_photo
+from deblur_jax.data.examples import Source
 from deblur_jax.losses.flow import (
     doubled_angle_distance,
     label_cross_entropy,
@@ -22,9 +21,10 @@ from deblur_jax.losses.flow import (
 from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant, mean_metrics, psnr, ssim
 from deblur_jax.ops.flow import canonical
 from deblur_jax.ops.line_blur import line_blur
-from deblur_jax.plots import flow_colours, panels, to_bytes, with_flow_key
+from deblur_jax.plots import flow_colours, with_flow_key
 from deblur_jax.restore import restore_line_blur
 from deblur_jax.simulate.camera_flow import MILD, camera_flow
+from deblur_jax.training.examples import Example, Simulate, held_out, simulated, write_panels
 from deblur_jax.typing import Array
 
 
@@ -33,9 +33,6 @@ LOSSES = {
     "summed_labels": summed_label_cross_entropy,
     "doubled_angle": doubled_angle_distance,
 }
-
-Example = dict[str, jax.Array]
-Simulate = Callable[[jax.Array, Example], Example]
 
 
 def make_simulate(*, limit: float, noise: float, border: int) -> Simulate:
@@ -81,7 +78,7 @@ def make_loss(model: Any, simulate: Simulate, *, kind: str) -> Callable:
     loss_of_photo = LOSSES[kind]
 
     def loss_fn(params: Any, statistics: Any, batch: dict[str, jax.Array], key: jax.Array):
-        example = _examples(simulate, batch, key)
+        example = simulated(simulate, batch, key)
         estimate = model.apply({"params": params, **statistics}, example["blurry"])
         loss = jnp.mean(jax.vmap(loss_of_photo)(estimate, example["flow"]))
         flow = model.flow(estimate)
@@ -100,17 +97,13 @@ def model_inputs(
     simulate: Simulate, batch: dict[str, jax.Array], key: jax.Array
 ) -> tuple[jax.Array]:
     """Returns the arrays that the network is called with."""
-    return (_examples(simulate, batch, key)["blurry"],)
-
-
-def _examples(simulate: Simulate, batch: Example, key: jax.Array) -> Example:
-    return jax.vmap(simulate)(jax.random.split(key, len(batch["sharp"])), batch)
+    return (simulated(simulate, batch, key)["blurry"],)
 
 
 def evaluate(
     model: Any,
     variables: Any,
-    photos: PhotoSource,
+    source: Source,
     simulate: Simulate,
     *,
     seed: int,
@@ -125,7 +118,7 @@ def evaluate(
     Args:
         model: the network.
         variables: its parameters and statistics.
-        photos: sharp photos that the network was not trained on.
+        source: sharp photos that the network was not trained on.
         simulate: makes a blurry photo and its flow out of a sharp one.
         seed: of the motions.
         workdir: gets `pictures/`.
@@ -139,35 +132,22 @@ def evaluate(
         flow, which no estimate of one motion for the whole photo can beat; `psnr/true_flow` is what
         the same solver restores when it is given the true motion.
     """
-    make_example = jax.jit(simulate)
     estimate = jax.jit(lambda blurry: model.flow(model.apply(variables, blurry[None]))[0])
     score = jax.jit(_score)
     folder = workdir / "pictures"
     folder.mkdir(exist_ok=True)
     rows = []
-    for index, path in enumerate(photos.paths):
-        sharp = _middle(photos[index]["sharp"], height, width, path)
-        for number in range(maps_per_photo):
-            key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), index), number)
-            example = make_example(key, {"sharp": sharp})
-            flow = estimate(example["blurry"])
-            restored, _ = restore_line_blur(example["blurry"], flow)
-            ideal, _ = restore_line_blur(example["blurry"], example["flow"])
-            if len(rows) < pictures:
-                board = _picture(example, flow, restored)
-                write_photo(folder / f"{path.stem}-{number}.png", Photo(board))
-            rows.append(score(example, flow, restored, ideal))
+    examples = held_out(
+        source, simulate, seed=seed, height=height, width=width, per_example=maps_per_photo
+    )
+    for name, example in examples:
+        flow = estimate(example["blurry"])
+        restored, _ = restore_line_blur(example["blurry"], flow)
+        ideal, _ = restore_line_blur(example["blurry"], example["flow"])
+        if len(rows) < pictures:
+            _draw(folder / f"{name}.png", example, flow, restored)
+        rows.append(score(example, flow, restored, ideal))
     return mean_metrics(rows)
-
-
-def _middle(photo: np.ndarray, height: int, width: int, path: Path) -> jax.Array:
-    if photo.shape[0] < height or photo.shape[1] < width:
-        raise ValueError(
-            f"{path}: evaluation takes {width}x{height} pixels of every photo, got "
-            f"{photo.shape[1]}x{photo.shape[0]}; lower evaluate.width and evaluate.height"
-        )
-    top, left = (photo.shape[0] - height) // 2, (photo.shape[1] - width) // 2
-    return jnp.asarray(photo[top : top + height, left : left + width], jnp.float32) / 255
 
 
 def _score(
@@ -189,8 +169,7 @@ def _score(
     }
 
 
-def _picture(example: dict[str, jax.Array], flow: jax.Array, restored: jax.Array) -> np.ndarray:
-    """Returns blurred | estimated motion | restored | sharp, `[h, w, 3]` in [0, 1]."""
+def _draw(path: Path, example: Example, flow: jax.Array, restored: jax.Array) -> None:
     sharp, blurry, true_flow = (np.asarray(example[name]) for name in ("sharp", "blurry", "flow"))
     longest = max(float(np.ceil(np.max(np.hypot(true_flow[..., 0], true_flow[..., 1])))), 1.0)
 
@@ -199,13 +178,13 @@ def _picture(example: dict[str, jax.Array], flow: jax.Array, restored: jax.Array
         return with_flow_key(colours, longest=longest)
 
     before, after = float(psnr(blurry, sharp)), float(psnr(restored, sharp))
-    board = panels(
+    write_panels(
+        path,
         {
-            f"blurred, {before:.1f} dB": to_bytes(blurry),
+            f"blurred, {before:.1f} dB": blurry,
             "estimated motion": painted(flow),
             "true motion": painted(true_flow),
-            f"restored, {after:.1f} dB": to_bytes(np.asarray(restored)),
-            "sharp": to_bytes(sharp),
-        }
+            f"restored, {after:.1f} dB": restored,
+            "sharp": sharp,
+        },
     )
-    return board.astype(np.float32) / 255

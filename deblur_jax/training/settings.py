@@ -1,0 +1,79 @@
+"""The fields that every config has, with their defaults: the loop's, the optimizer's, the photos'.
+
+A config file starts from `run_settings()`, changes what its run needs otherwise, and adds its
+task's groups: `source`, `batches`, `simulate`, `model`, `loss`, `evaluation_source` and `evaluate`,
+each the keyword arguments of the function that its comment names.
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+
+EMBEDDED_LICENCE = "Apache-2.0; trained on photographs that scikit-image distributes"
+
+
+def run_settings() -> Any:
+    """Returns what `training.loop` and `training.optimizer` read; the task's groups are missing."""
+    config = ConfigDict()
+    config.task = ""  # a module of training.tasks
+    config.licence = EMBEDDED_LICENCE  # of the weights, for the model card
+    config.seed = 0
+    config.steps = 1000
+    config.log_every = 20
+    config.checkpoint_every = 200
+    config.keep_checkpoints = 2  # of the newest; the best is kept beside them
+    config.evaluate_every = 0  # steps; 0 evaluates at the end only
+    config.best_metric = ""  # of task.evaluate
+    config.best_is = "min"  # or "max"
+    config.profile = 0  # steps to write a profiler trace of, after the second
+    config.parallel = "pmap"  # or "shard_map"
+    config.accumulate = 1  # parts that a device works through its share of a batch in
+    config.precision = "float32"  # or "bfloat16", for the network alone
+    config.remat = "none"  # or "pointwise" or "all": computed again in the backward pass
+    config.ema_decay = 0.0  # of a running mean of the parameters; 0 keeps none
+
+    config.optimizer = ConfigDict()  # training.optimizer.make_optimizer
+    config.optimizer.name = "adam"  # or "adamw" or "sgd"
+    config.optimizer.momentum = 0.9
+    config.optimizer.second_moment = 0.999
+    config.optimizer.weight_decay = 0.0
+    config.optimizer.clip_norm = 1.0  # 0 for no clipping
+    config.optimizer.schedule = "cosine"  # or "constant", "step", "halving" or "poly"
+    config.optimizer.peak_rate = 1e-3
+    config.optimizer.warmup_fraction = 0.05
+    return config
+
+
+def photo_source(split: str, *, smallest: int) -> Any:
+    """Returns the fields of a source of sharp photos, see `data.sources.make_source`.
+
+    Args:
+        split: of the embedded photos, `train` or `test`.
+        smallest: the shortest side in pixels that a photo may have.
+    """
+    source = ConfigDict()
+    source.name = "embedded"  # or "folder"
+    source.split = split
+    source.folder = ""  # for name "folder"
+    source.smallest = smallest
+    source.in_memory = True
+    source.limit = 0  # all
+    source.on_bad = "stop"  # or "skip": bad photos are named either way
+    return source
+
+
+def photo_batches(*, crop: int, batch_size: int, largest_scale: float = 1.0) -> Any:
+    """Returns the fields of `data.pipeline.training_batches`.
+
+    Args:
+        crop: side of the crops in pixels.
+        batch_size: over all devices.
+        largest_scale: how much a photo is shrunk at most before it is cropped.
+    """
+    batches = ConfigDict()
+    batches.crop = crop
+    batches.largest_scale = largest_scale
+    batches.batch_size = batch_size
+    batches.workers = 0  # processes that decode; 0 decodes in this one
+    return batches
