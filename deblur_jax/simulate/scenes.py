@@ -64,20 +64,34 @@ CROSSING = LayerMotion(
 
 @functools.partial(
     jax.tree_util.register_dataclass,
-    data_fields=["blurry", "sharp", "next_blurry", "next_sharp", "flow", "visible"],
+    data_fields=[
+        "blurry",
+        "sharp",
+        "next_blurry",
+        "next_sharp",
+        "previous_blurry",
+        "flow",
+        "backward_flow",
+        "visible",
+    ],
     meta_fields=[],
 )
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """Two consecutive frames of a moving scene.
+    """Consecutive frames of a moving scene.
+
+    Under `jit` what is not used of it costs nothing.
 
     Attributes:
         blurry: `[h, w, c]`, the frame.
         sharp: `[h, w, c]`, its middle sub-frame.
         next_blurry: `[h, w, c]`, the frame that follows.
         next_sharp: `[h, w, c]`, the middle sub-frame of that.
+        previous_blurry: `[h, w, c]`, the frame before.
         flow: `[h, w, 2]`, from the first to the last sub-frame of the frame: what is seen at
             pixel p of the first one is at p + flow[p] in the last one.
+        backward_flow: `[h, w, 2]`, from the last to the first sub-frame: what is seen at pixel p
+            of the last one was at p + backward_flow[p] in the first one.
         visible: `[h, w]`, true where it is seen there, neither covered nor out of the frame.
     """
 
@@ -85,7 +99,9 @@ class Scene:
     sharp: Array
     next_blurry: Array
     next_sharp: Array
+    previous_blurry: Array
     flow: Array
+    backward_flow: Array
     visible: Array
 
 
@@ -228,15 +244,21 @@ def draw_scene(
         (total, middle), _ = lax.scan(add, (dark, dark), (moments, is_middle))
         return total / subframes, middle
 
-    # One program for both frames: they are most of what there is to compile.
-    (blurry, next_blurry), (sharp, next_sharp) = lax.map(expose, jnp.arange(2.0))
-    flow, visible = scene_flow(masks, *_ends(poses, span), height, width)
+    # One after the other, not in a scan: what is not asked for is then never rendered under jit.
+    blurry, sharp = expose(jnp.asarray(0.0))
+    next_blurry, next_sharp = expose(jnp.asarray(1.0))
+    previous_blurry, _ = expose(jnp.asarray(-1.0))
+    first, last = _ends(poses, span)
+    flow, visible = scene_flow(masks, first, last, height, width)
+    backward_flow, _ = scene_flow(masks, last, first, height, width)
     return Scene(
         blurry=develop(keys[4], blurry, camera),
         sharp=develop(keys[4], sharp, camera.still()),
         next_blurry=develop(keys[5], next_blurry, camera),
         next_sharp=develop(keys[5], next_sharp, camera.still()),
+        previous_blurry=develop(jax.random.fold_in(keys[5], 1), previous_blurry, camera),
         flow=flow,
+        backward_flow=backward_flow,
         visible=visible,
     )
 

@@ -147,12 +147,12 @@ def make_scene_blur(
     exposure: Sequence[float],
     **camera: Any,
 ) -> Simulate:
-    """Returns a simulation of two frames of a moving scene.
+    """Returns a simulation of consecutive frames of a moving scene.
 
     It takes a group of photographs, `sharp` `[k, h, w, c]`, of which the first is the background
     and the others show their objects, and perhaps the `segments` of them, of which one each is
-    the object; without them the objects are random shapes. It gives `blurry`, `sharp`,
-    `next_blurry`, `next_sharp`, `flow` and `visible` as in `simulate.scenes.Scene`.
+    the object; without them the objects are random shapes. It gives what
+    `simulate.scenes.Scene` holds.
 
     Args:
         margin: pixels on each side that the photographs have more than the frames.

@@ -13,6 +13,7 @@ from deblur_jax.simulate.scenes import (
     CROSSING,
     HAND_HELD,
     LayerMotion,
+    Scene,
     _motion_matrix,
     draw_scene,
     render,
@@ -27,9 +28,12 @@ MASKS = np.zeros((3, 36, 40), np.float32)
 MASKS[1, 4:18, 6:20] = MASKS[2, 14:23, 20:29] = 1
 
 
-@partial(jax.jit, static_argnames="transfer")
-def compiled(key, photos, masks, camera_motion, object_motion, limit, transfer):
-    return draw_scene(
+ALL = tuple(field.name for field in dataclasses.fields(Scene))
+
+
+@partial(jax.jit, static_argnames=["transfer", "names"])
+def compiled(key, photos, masks, camera_motion, object_motion, limit, *, transfer, names):
+    scene = draw_scene(
         key,
         photos,
         masks,
@@ -41,11 +45,13 @@ def compiled(key, photos, masks, camera_motion, object_motion, limit, transfer):
         limit=limit,
         camera=Camera(transfer, sigma=(0.0, 0.0)),
     )
+    return {name: getattr(scene, name) for name in names}
 
 
-def draw(key, photos, masks=MASKS, camera=STILL, objects=STILL, limit=24.0, transfer="linear"):
+def draw(key, photos, masks=MASKS, camera=STILL, objects=STILL, limit=24.0, **fixed):
     """Draws a scene by one program for most tests: to compile it is what costs."""
-    return compiled(key, photos, masks, camera, objects, limit, transfer=transfer)
+    fixed = {"transfer": "linear", "names": ALL, **fixed}
+    return compiled(key, photos, masks, camera, objects, limit, **fixed)
 
 
 painted = jax.jit(render, static_argnums=(3, 4))
@@ -120,27 +126,33 @@ def test_what_an_object_covers_or_leaves_the_frame_is_not_visible():
 
 def test_a_still_scene_is_not_blurred(key):
     scene = draw(key, smooth_photos(key))
-    for picture in (scene.blurry, scene.next_sharp, scene.next_blurry):
-        np.testing.assert_allclose(picture, scene.sharp, atol=1e-5)
-    np.testing.assert_allclose(scene.flow, 0, atol=1e-4)
-    assert scene.sharp.shape == (24, 28, 3)
+    for name in ("blurry", "next_sharp", "next_blurry", "previous_blurry"):
+        np.testing.assert_allclose(scene[name], scene["sharp"], atol=1e-5)
+    for name in ("flow", "backward_flow"):
+        np.testing.assert_allclose(scene[name], 0, atol=1e-4)
+    assert scene["sharp"].shape == (24, 28, 3)
 
 
 def test_a_sliding_camera_moves_everything_alike_into_the_next_frame(key):
     scene = draw(key, smooth_photos(key), np.zeros_like(MASKS), SLIDING)
-    flow = np.asarray(scene.flow)
+    flow = np.asarray(scene["flow"])
     np.testing.assert_allclose(flow, np.broadcast_to(flow[0, 0], flow.shape), atol=1e-4)
     assert 0 < np.abs(flow).max() <= 4
-    found = warped(scene.next_sharp, scene.flow)
-    np.testing.assert_allclose(found[5:-5, 5:-5], scene.sharp[5:-5, 5:-5], atol=0.01)
+    found = warped(scene["next_sharp"], scene["flow"])
+    np.testing.assert_allclose(found[5:-5, 5:-5], scene["sharp"][5:-5, 5:-5], atol=0.01)
+    # The frame before lies as far on the other side, and what went back came from there.
+    found = warped(scene["blurry"], flow)
+    np.testing.assert_allclose(found[5:-5, 5:-5], scene["previous_blurry"][5:-5, 5:-5], atol=0.01)
+    np.testing.assert_allclose(scene["backward_flow"], -flow, atol=1e-4)
 
 
 def test_light_adds_up_and_not_display_values(key):
     photos = smooth_photos(key)
-    shown = draw(key, photos, camera=HAND_HELD, objects=CROSSING, transfer=2.2)
-    light = draw(key, to_light(photos, 2.2), camera=HAND_HELD, objects=CROSSING)
-    np.testing.assert_allclose(to_light(shown.blurry, 2.2), light.blurry, atol=1e-4)
-    np.testing.assert_allclose(to_light(shown.next_sharp, 2.2), light.next_sharp, atol=1e-4)
+    moving = {"camera": HAND_HELD, "objects": CROSSING}
+    shown = draw(key, photos, **moving, transfer=2.2, names=("blurry", "sharp"))
+    light = draw(key, to_light(photos, 2.2), **moving)
+    for name, picture in shown.items():
+        np.testing.assert_allclose(to_light(picture, 2.2), light[name], atol=1e-4)
 
 
 @pytest.mark.parametrize("limit", [0.001, 3.0])
@@ -148,16 +160,16 @@ def test_nothing_moves_farther_than_the_limit_during_an_exposure(key, limit):
     photos = smooth_photos(key)
     scene = draw(key, photos, camera=HAND_HELD, objects=CROSSING, limit=limit)
     # Corners bound the frame, near enough.
-    assert np.linalg.norm(scene.flow, axis=-1).max() <= 1.05 * limit + 1e-4
+    assert np.linalg.norm(scene["flow"], axis=-1).max() <= 1.05 * limit + 1e-4
     if limit < 0.01:
-        np.testing.assert_allclose(scene.blurry, scene.sharp, atol=1e-3)
+        np.testing.assert_allclose(scene["blurry"], scene["sharp"], atol=1e-3)
 
 
 def test_given_masks_are_used(key):
     photos = np.ones((3, 36, 40, 3), "f4") * np.float32([0.0, 0.5, 1.0])[:, None, None, None]
     scene = draw(key, photos, objects=SLIDING)
     inside = MASKS[:, 6:-6, 6:-6]
-    shown = np.asarray(scene.sharp[..., 0])
+    shown = np.asarray(scene["sharp"][..., 0])
     np.testing.assert_allclose(shown[inside[2] > 0], 1, atol=1e-5)
     np.testing.assert_allclose(shown[inside.sum(axis=0) == 0], 0, atol=1e-5)
 
@@ -166,13 +178,11 @@ def test_vmap_equals_a_loop(key):
     keys = jax.random.split(key, 2)
     photos = jax.vmap(smooth_photos)(keys)
     moving = partial(draw, camera=HAND_HELD, objects=CROSSING)
-    batch = jax.vmap(moving)(keys, photos)
+    batch = jax.vmap(partial(moving, names=("blurry", "flow")))(keys, photos)
     for index in range(2):
         single = moving(keys[index], photos[index])
-        for name in ("blurry", "next_blurry", "flow"):
-            np.testing.assert_allclose(
-                getattr(batch, name)[index], getattr(single, name), atol=2e-4
-            )
+        for name, found in batch.items():
+            np.testing.assert_allclose(found[index], single[name], atol=2e-4)
 
 
 def test_a_motion_turns_clockwise_about_its_centre_and_starts_at_rest():

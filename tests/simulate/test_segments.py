@@ -143,14 +143,15 @@ def test_blur_is_made_in_light(key):
 
 
 def test_noise_is_in_the_blurry_picture_alone(key):
-    result = draw(key, jnp.full((*SIZE, 3), 0.5), jnp.zeros(SIZE, int), 0.05)
+    result = draw(key, np.full((*SIZE, 3), 0.5, np.float32), jnp.zeros(SIZE, int), 0.05)
     np.testing.assert_allclose(result.sharp, 0.5, atol=1e-5)
     np.testing.assert_allclose(np.std(result.blurry), 0.05, rtol=0.2)
 
 
 def test_brightened_pictures_saturate_and_random_shapes_stand_in_for_segments(key):
     results = [
-        draw_bright(each, jnp.full((*SIZE, 3), 0.9), 0.0) for each in jax.random.split(key, 40)
+        draw_bright(each, np.full((*SIZE, 3), 0.9, np.float32), 0.0)
+        for each in jax.random.split(key, 40)
     ]
     blurry, sharp, mixing = (
         np.stack([getattr(result, name) for result in results])
@@ -164,7 +165,7 @@ def test_brightened_pictures_saturate_and_random_shapes_stand_in_for_segments(ke
 
 
 def test_lights_are_in_both_pictures(key):
-    result = draw_bright(key, jnp.zeros((*SIZE, 3)), 1.0)
+    result = draw_bright(key, np.zeros((*SIZE, 3), np.float32), 1.0)
     assert result.sharp.max() > 0.5
     assert np.mean(result.blurry > 0.01) > np.mean(result.sharp > 0.01)
 

@@ -64,9 +64,10 @@ def test_a_group_of_photos_becomes_two_frames_of_a_scene(key, given):
     if given == "segments":
         example["segments"] = jnp.zeros((2, 26, 28), jnp.int32).at[:, :, 14:].set(1)
     found = jax.jit(simulate)(key, example)
-    pictures = dict.fromkeys(("blurry", "sharp", "next_blurry", "next_sharp"), (20, 22, 3))
+    names = ("blurry", "sharp", "next_blurry", "next_sharp", "previous_blurry")
+    pictures = dict.fromkeys(names, (20, 22, 3))
     assert {name: value.shape for name, value in found.items()} == {
-        **pictures, "flow": (20, 22, 2), "visible": (20, 22),
+        **pictures, "flow": (20, 22, 2), "backward_flow": (20, 22, 2), "visible": (20, 22),
     }  # fmt: skip
     assert jnp.max(jnp.linalg.norm(found["flow"], axis=-1)) <= 4.01
 
