@@ -1,6 +1,6 @@
 r"""Carbajal et al. 2021, "blurring to deblur": DeblurGAN, whose results are blurred again.
 
-    python -m deblur_jax.main --config configs/blurring_to_deblur.py --workdir runs/deblurgan \
+    python -m deblur_jax.main --config configs/blurring_to_deblur.py:paper --workdir runs/gan \
         --config.source.folder=GOPRO/train --config.evaluation_source.folder=GOPRO/test \
         --config.loss.features=vgg19.safetensors
 
@@ -12,7 +12,7 @@ in the same workdir, with kernels of a net that `configs/carbajal.py` trained:
 
 Neither weight nor schedule of that is published; they are ours. Not yet run in full.
 
-    python -m deblur_jax.main --config configs/blurring_to_deblur.py:small --workdir runs/small
+    python -m deblur_jax.main --config configs/blurring_to_deblur.py --workdir runs/small
 
 is a narrow generator on the embedded photos, with simulated blurs whose kernels are known, for a
 computer without a GPU; `:smoke` takes seconds.
@@ -20,14 +20,20 @@ computer without a GPU; `:smoke` takes seconds.
 
 from ml_collections import ConfigDict
 
-from deblur_jax.training.settings import photo_batches, photo_source, run_settings
+from deblur_jax.training.settings import (
+    held_out_examples,
+    pair_source,
+    photo_batches,
+    photo_source,
+    run_settings,
+)
 
 
 VARIANTS = ("paper", "small", "smoke")
 PAIRS = 2103  # of GoPro's training set
 
 
-def get_config(variant: str = "paper") -> ConfigDict:
+def get_config(variant: str = "small") -> ConfigDict:
     """Returns the run of the `paper`, of a `small` generator, or a `smoke` run."""
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {sorted(VARIANTS)}, got {variant!r}")
@@ -41,8 +47,8 @@ def get_config(variant: str = "paper") -> ConfigDict:
     config.optimizer.update(momentum=0.5, clip_norm=0.0, warmup_fraction=0.0, peak_rate=1e-4)
     config.optimizer.update(schedule="cosine")  # DeblurGAN: constant, then linear to zero
 
-    config.source = pair_source()
-    config.evaluation_source = pair_source()
+    config.source = pair_source(smallest=256)
+    config.evaluation_source = pair_source(smallest=256)
     config.evaluation_source.limit = 64
     config.batches = photo_batches(crop=256, batch_size=1)
 
@@ -66,12 +72,7 @@ def get_config(variant: str = "paper") -> ConfigDict:
     config.loss.critic_rate = 1e-4
     config.loss.critic_momentum = 0.5
 
-    config.evaluate = ConfigDict()  # training.tasks.blurring_to_deblur.evaluate
-    config.evaluate.seed = 0
-    config.evaluate.height = 704  # pixels
-    config.evaluate.width = 1280  # pixels
-    config.evaluate.per_photo = 1
-    config.evaluate.pictures = 16
+    config.evaluate = held_out_examples(height=704, width=1280)
 
     if variant == "paper":
         return config
@@ -86,23 +87,11 @@ def get_config(variant: str = "paper") -> ConfigDict:
     config.optimizer.peak_rate = 1e-3
     config.loss.update(critic_weight=0.01, reblur_weight=100.0, kernels="truth", critic_steps=2)
     config.loss.critic_rate = 1e-3
-    config.evaluate.update(height=200, width=264, per_photo=4)
+    config.evaluate.update(height=200, width=264, per_example=4)
     if variant == "smoke":
         config.steps, config.log_every, config.checkpoint_every = 4, 1, 2
         config.batches.update(crop=40, batch_size=8)
         config.source.limit = config.evaluation_source.limit = 1
         config.model.update(width=4, blocks=1, critic_width=2)
-        config.evaluate.update(height=48, width=56, per_photo=1, pictures=1)
+        config.evaluate.update(height=48, width=56, per_example=1, pictures=1)
     return config
-
-
-def pair_source() -> ConfigDict:
-    """Returns the fields of a source of real pairs, `data.sources.pair_source`."""
-    source = ConfigDict()
-    source.name = "pairs"
-    source.folder = ""  # that holds blur/ and sharp/
-    source.smallest = 256  # pixels
-    source.limit = 0  # all
-    source.on_bad = "stop"  # or "skip"
-    source.neighbours = False
-    return source

@@ -97,6 +97,23 @@ def average_precision(scores: Float[Array, "h w"], truth: Bool[Array, "h w"]) ->
     return jnp.sum(hits * precision[last]) / jnp.sum(hits)
 
 
+@typechecked
+def end_point_error_either_way(flow: Flow, forward: Flow, backward: Flow) -> jax.Array:
+    """Returns the smaller one of the end-point errors to two flows, in pixels.
+
+    A blurred photo does not show which end of its motions is the first.
+
+    Args:
+        flow: the estimate.
+        forward: the truth, from the first moment of the exposure to the last.
+        backward: likewise, from the last moment to the first.
+
+    Source:
+        Argaw et al., AAAI 2021, "Quantitative evaluation".
+    """
+    return jnp.minimum(end_point_error(flow, forward), end_point_error(flow, backward))
+
+
 def mean_metrics(rows: list[dict[str, Float[Array, ""] | float]]) -> dict[str, float]:
     """Averages rows of metrics that share their names, in the order of the first row."""
     if not rows:

@@ -82,7 +82,7 @@ def deblur(
         ValueError: if it has not 3 channels, is smaller than 32 pixels a side, or holds values
             outside [0, 1] or not finite.
     """
-    _check_photo(image)
+    check_photo(image, "deblur: image")
     network = load(model) if isinstance(model, str) else model
     blurry = jnp.asarray(image, jnp.float32)
     blur, options = estimate_blur(network, blurry)
@@ -135,21 +135,22 @@ def estimate_blur(network: Pretrained, blurry: jax.Array) -> tuple[Blur, dict[st
 
 
 @typechecked
-def _check_photo(image: Image) -> None:
+def check_photo(image: Image, name: str) -> None:
+    """Raises a ValueError that calls it `name` unless `image` can be restored."""
     height, width, channels = image.shape
     if channels != 3:
         raise ValueError(
-            f"deblur: image must have 3 channels, got {channels}; repeat a grey one, drop alpha"
+            f"{name} must have 3 channels, got {channels}; repeat a grey one, drop alpha"
         )
     if min(height, width) < SMALLEST_SIDE:
         raise ValueError(
-            f"deblur: image must have at least {SMALLEST_SIDE} pixels a side, got {width}x"
+            f"{name} must have at least {SMALLEST_SIDE} pixels a side, got {width}x"
             f"{height}; there is too little in it to see motion"
         )
     lowest, highest = float(np.min(image)), float(np.max(image))
     if not (lowest >= 0 and highest <= 1):
         raise ValueError(
-            f"deblur: image must be finite and in [0, 1], got values from {lowest:g} to "
+            f"{name} must be finite and in [0, 1], got values from {lowest:g} to "
             f"{highest:g}; scale or clip it first"
         )
 

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import jax
@@ -28,7 +28,6 @@ from deblur_jax import deblur, load, load_denoiser
 from deblur_jax.alignment import align_homography, align_translation, best_aligned_scores
 from deblur_jax.io.images import SUFFIXES, read_rgb
 from deblur_jax.metrics import mean_metrics, psnr, ssim
-from deblur_jax.models.adversarial import Generator
 from deblur_jax.pretrained import DEFAULT, Pretrained
 
 
@@ -160,12 +159,13 @@ def photos_in(folder: Path) -> list[Path]:
 
 def make_restore(network: Pretrained, denoiser: str) -> Restore:
     """Returns `restore(photo) -> photo`, both `[h, w, 3]` in [0, 1], rounded to 8 bits."""
-    model = network.model
-    if isinstance(model, Generator):
-        generate = jax.jit(lambda photo: model.apply(network.variables, photo[None]))
+    model: Any = network.model
+    if hasattr(model, "restored"):  # a network that restores by itself
+        apply = jax.jit(model.apply)
 
         def restored(photo: np.ndarray) -> np.ndarray:
-            return np.asarray(generate(photo))[0]
+            made = model.restored(apply(network.variables, photo[None]))
+            return np.clip(np.asarray(made)[0], 0, 1)
 
     else:
         denoise = load_denoiser(denoiser) if denoiser else None

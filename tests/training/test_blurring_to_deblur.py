@@ -77,13 +77,16 @@ def test_evaluation_scores_what_the_generator_restores(two_photos, tmp_path):
         def apply(self, variables, blurry):
             return variables["params"] * blurry
 
+        def restored(self, estimate):
+            return estimate
+
     simulate = task.make_simulate(
         name="segments", side=3, objects=1, least=20, wander_share=0.5, brighten=0.0, lights=0.0,
         transfer="linear", noise=0.0,
     )  # fmt: skip
     metrics = task.evaluate(
         Dark(), {"params": 0.5}, two_photos, simulate, seed=0, workdir=tmp_path, height=32,
-        width=36, per_photo=1, pictures=1,
+        width=36, per_example=1, pictures=1,
     )  # fmt: skip
     assert metrics["psnr/restored"] < metrics["psnr/blurred"]
     assert len(list((tmp_path / "pictures").iterdir())) == 1

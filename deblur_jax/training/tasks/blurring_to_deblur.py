@@ -11,7 +11,6 @@ its optimizer's memory, are the collection `critic` among the generator's statis
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,17 +18,17 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from deblur_jax.data.examples import Source
 from deblur_jax.losses.adversarial import critic_distance, feature_distance, generator_distance
 from deblur_jax.losses.reblur import reblur_error
 from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.models.vgg import VggFeatures
 from deblur_jax.ops.sensor import Transfer, to_light
 from deblur_jax.pretrained import load
-from deblur_jax.training.examples import Example, Simulate, held_out, simulated
-from deblur_jax.training.restored import evaluate_restored
-from deblur_jax.training.simulations import make_simulate as make_simulate
+from deblur_jax.training.examples import Example, Simulate, simulated
 from deblur_jax.training.step import DEVICES
+from deblur_jax.training.tasks.restoration import evaluate as evaluate
+from deblur_jax.training.tasks.restoration import make_simulate as make_simulate
+from deblur_jax.training.tasks.restoration import model_inputs as model_inputs
 
 
 TRUTH = "truth"  # the kernels of simulated photos, in place of estimated ones
@@ -179,47 +178,3 @@ def _make_see_blur(kernels: str, transfer: Transfer) -> tuple[SeeBlur, Transfer]
         )
     model: Any = network.model
     return lambda example: model.apply(network.variables, example["blurry"]), model.transfer
-
-
-def model_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[jax.Array]:
-    """Returns the arrays that the network is called with."""
-    return (simulated(simulate, batch, key)["blurry"],)
-
-
-def evaluate(
-    model: Any,
-    variables: Any,
-    source: Source,
-    simulate: Simulate,
-    *,
-    seed: int,
-    workdir: Path,
-    height: int,
-    width: int,
-    per_photo: int,
-    pictures: int,
-) -> dict[str, float]:
-    """Compares restored photos with the sharp ones.
-
-    Args:
-        model: the generator.
-        variables: its parameters and statistics.
-        source: what the network was not trained on.
-        simulate: gives `blurry` and `sharp`.
-        seed: of the simulation.
-        workdir: gets `pictures/`.
-        height: of the middle part of each photo that is used, in pixels.
-        width: likewise.
-        per_photo: how often each photo is simulated.
-        pictures: how many of the examples to draw.
-
-    Returns:
-        See `training.restored.evaluate_restored`.
-    """
-    examples = held_out(
-        source, simulate, seed=seed, height=height, width=width, per_example=per_photo
-    )
-    return evaluate_restored(
-        {"restored": lambda example: model.apply(variables, example["blurry"][None])[0]},
-        examples, workdir=workdir, pictures=pictures,
-    )  # fmt: skip
