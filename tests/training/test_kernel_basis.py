@@ -74,7 +74,7 @@ def test_evaluation_compares_with_no_blur_and_with_the_true_kernels(two_photos, 
     variables = {"params": (kernels, jnp.ones((1, 28, 32, 1)))}
     metrics = task.evaluate(
         Known(), variables, two_photos, SIMULATE, seed=0, workdir=tmp_path, height=32, width=36,
-        per_photo=2, pictures=3, denoiser="",
+        per_example=2, pictures=3, denoiser="",
     )  # fmt: skip
     assert metrics["kernel/absolute"] == pytest.approx(metrics["kernel/absolute_baseline"])
     assert metrics["kernel/squared"] == pytest.approx(metrics["kernel/squared_baseline"])
