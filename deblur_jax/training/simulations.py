@@ -3,13 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from deblur_jax.simulate.training_sets import make_developed, make_scene_blur, make_uniform_blur
+from deblur_jax.simulate.training_sets import (
+    make_developed,
+    make_scene_blur,
+    make_segment_blur,
+    make_uniform_blur,
+)
 from deblur_jax.training.examples import Simulate
 
 
 SIMULATIONS: dict[str, Callable[..., Any]] = {
     "developed": make_developed,
     "scenes": make_scene_blur,
+    "segments": make_segment_blur,
     "uniform": make_uniform_blur,
 }
 
