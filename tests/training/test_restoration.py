@@ -30,7 +30,10 @@ def test_the_loss_is_that_of_three_sizes_and_statistics_are_of_all_devices(key):
     variables = jax.eval_shape(TINY.init, key, batch["blurry"][:1])
     # Last layers of zero return the photo, whatever the norms see.
     variables = jax.tree.map(lambda x: jnp.zeros(x.shape), variables)
-    params, statistics = variables["params"], {"batch_stats": variables["batch_stats"], "kept": {"x": jnp.ones(())}}
+    params, statistics = (
+        variables["params"],
+        {"batch_stats": variables["batch_stats"], "kept": {"x": jnp.ones(())}},
+    )
     loss_fn = task.make_loss(TINY, SIMULATE)
 
     @jax.jit
