@@ -1,13 +1,13 @@
 r"""Carbajal et al. 2021: a net that sees a basis of blur kernels and its mixing in a photo.
 
-    python -m deblur_jax.main --config configs/carbajal.py --workdir runs/carbajal \
+    python -m deblur_jax.main --config configs/carbajal.py:paper --workdir runs/carbajal \
         --config.source.folder=ADE20K --config.evaluation_source.folder=ADE20K
 
 ADE20K's folder is that with `images` and `annotations`; COCO's will do with `source.layout=coco`.
 The paper does not say how it was optimized; Adam, its rate and the batch are ours. Not yet run in
 full.
 
-    python -m deblur_jax.main --config configs/carbajal.py:small --workdir runs/carbajal-small
+    python -m deblur_jax.main --config configs/carbajal.py --workdir runs/carbajal-small
 
 is a net of an eighth of the width for kernels of 9 x 9 pixels, on the embedded photos, with objects
 of random shapes, for a computer without a GPU; `:smoke` takes seconds.
@@ -23,7 +23,7 @@ PHOTOS = 5888  # of ADE20K, in the paper
 BATCH = 32
 
 
-def get_config(variant: str = "paper") -> ConfigDict:
+def get_config(variant: str = "small") -> ConfigDict:
     """Returns the run of the `paper`, of a `small` net, or a `smoke` run."""
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {sorted(VARIANTS)}, got {variant!r}")
@@ -60,6 +60,7 @@ def get_config(variant: str = "paper") -> ConfigDict:
     config.model.width = 64
     config.model.head = "grid"
     config.model.transfer = config.simulate.get_ref("transfer")
+    config.model.initial_weights = "he"
 
     config.loss = ConfigDict()  # training.tasks.kernel_basis.make_loss
     config.loss.transfer = config.simulate.get_ref("transfer")
@@ -79,14 +80,14 @@ def get_config(variant: str = "paper") -> ConfigDict:
 
     if variant == "paper":
         return config
-    config.steps, config.log_every, config.checkpoint_every = 1000, 20, 200
+    config.steps, config.log_every, config.checkpoint_every = 600, 20, 200
     config.evaluate_every, config.accumulate, config.ema_decay = 0, 1, 0.0
     config.source = photo_source("train", smallest=104)
     config.evaluation_source = photo_source("test", smallest=200)
     config.batches = photo_batches(crop=96 + 8, batch_size=8, largest_scale=3.0)
     config.optimizer.update(peak_rate=1e-3, warmup_fraction=0.05)
     config.simulate.update(side=9, least=100)
-    config.model.update(basis=8, width=8)
+    config.model.update(basis=8, width=8, initial_weights="edges")
     config.loss.squared_until = config.steps // 2
     config.evaluate.update(height=200, width=264, per_photo=4, denoiser="")
     if variant == "smoke":

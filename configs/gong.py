@@ -1,6 +1,6 @@
 r"""Gong et al. 2017: a fully convolutional net that classifies the motion of every pixel.
 
-    python -m deblur_jax.main --config configs/gong.py --workdir runs/gong \
+    python -m deblur_jax.main --config configs/gong.py:paper --workdir runs/gong \
         --config.source.name=folder --config.source.folder=BSDS500/images/train \
         --config.evaluation_source.name=folder --config.evaluation_source.folder=BSDS500/images/val
 
@@ -8,7 +8,7 @@ The paper's own training: one photo a step, plain gradient descent on the sum ov
 paper names neither momentum nor the factor of its steps; they are FCN's. `:adam` is the same net
 with an optimizer that needs a third of the steps. Neither has been run in full.
 
-    python -m deblur_jax.main --config configs/gong.py:small --workdir runs/gong-small
+    python -m deblur_jax.main --config configs/gong.py --workdir runs/gong-small
 
 is a narrow net for motions of up to 12 pixels, for a computer without a GPU; `:smoke` takes
 seconds. Without the two folders the photos are the embedded ones.
@@ -22,7 +22,7 @@ from deblur_jax.training.settings import photo_batches, photo_source, run_settin
 VARIANTS = ("paper", "adam", "small", "smoke")
 
 
-def get_config(variant: str = "paper") -> ConfigDict:
+def get_config(variant: str = "small") -> ConfigDict:
     """Returns the `paper`'s run, one of its net with `adam`, of a `small` net, or a `smoke` run."""
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {sorted(VARIANTS)}, got {variant!r}")
@@ -82,7 +82,7 @@ def get_config(variant: str = "paper") -> ConfigDict:
     config.model.skip_scales = (1.0, 1.0)
     if variant == "adam":
         return config
-    config.steps, config.log_every, config.checkpoint_every = 1000, 20, 200
+    config.steps, config.log_every, config.checkpoint_every = 600, 20, 200
     config.evaluate_every = 0
     config.optimizer.peak_rate = 1e-3
     config.batches.update(crop=128, largest_scale=3.0)

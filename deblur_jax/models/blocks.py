@@ -26,6 +26,16 @@ Initializer = Callable[..., jax.Array]
 HE = nn.initializers.he_normal()
 
 
+def edge_filters(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
+    """Draws filters `[y, x, c, features]` that are blind to brightness, four times HE's size.
+
+    For first layers that are to look at blur: what tells blurs apart are edges, and a net whose
+    first filters see little but brightness takes long to find them.
+    """
+    filters = 4 * HE(key, shape, dtype)
+    return filters - jnp.mean(filters, axis=(0, 1), keepdims=True)
+
+
 def conv(
     features: int,
     size: int,

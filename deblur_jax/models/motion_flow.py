@@ -12,7 +12,6 @@ and crop offsets are those of the released network; they align every stream exac
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +19,7 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Float
 
-from deblur_jax.models.blocks import HE, check_images, max_pool
+from deblur_jax.models.blocks import HE, check_images, edge_filters, max_pool
 from deblur_jax.typing import Array, Flows, Images, typechecked
 
 
@@ -28,16 +27,9 @@ PHOTO_MEAN = (0.4378, 0.4452, 0.3685)  # of the BSDS500 photos, red, green, blue
 PADDING = 30  # pixels around the photo, so that the deepest stream covers its border
 PAPER_WIDTHS = (96, 256, 512, 512, 1024)
 
-
-def zero_mean(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
-    """Draws filters that see edges and no brightness, four times as large as `he_normal` does."""
-    filters = 4 * HE(key, shape, dtype)
-    return filters - jnp.mean(filters, axis=(0, 1), keepdims=True)
-
-
 PAPER = nn.initializers.normal(0.01)
 # Of the first convolution, and of the others.
-INITIAL_WEIGHTS = {"paper": (PAPER, PAPER), "he": (HE, HE), "edges": (zero_mean, HE)}
+INITIAL_WEIGHTS = {"paper": (PAPER, PAPER), "he": (HE, HE), "edges": (edge_filters, HE)}
 
 Scores = tuple[Float[Array, "b h w nu"], Float[Array, "b h w nv"]]
 

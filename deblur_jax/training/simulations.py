@@ -24,8 +24,9 @@ def make_simulate(*, name: str, **options: Any) -> Simulate:
     """Returns the simulation called `name`, see `simulate.training_sets`.
 
     Args:
-        name: `scenes` moves photos in front of each other, and takes groups of them; `uniform`
-            blurs a photo by one kernel; `developed` takes pairs that are blurry already.
+        name: `scenes` moves photos in front of each other, and takes groups of them; `segments`
+            blurs objects and background by kernels of their own; `uniform` blurs a photo by one
+            kernel; `developed` takes pairs that are blurry already.
         **options: the arguments of its maker.
 
     Raises:

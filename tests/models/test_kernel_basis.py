@@ -63,6 +63,8 @@ def test_it_gives_the_blur_of_each_photo(head, key):
 def test_unknown_heads_sides_and_photos_are_refused():
     with pytest.raises(ValueError, match=r"model.head must be one of \['dense', 'grid'\], got 'a'"):
         shapes(KernelBasisNet(head="a"))
+    with pytest.raises(ValueError, match=r"initial_weights must be one of \['edges', 'he'\]"):
+        shapes(KernelBasisNet(initial_weights="a"))
     with pytest.raises(ValueError, match="a power of two plus one, as 9, 17, 33 or 65, got 21"):
         shapes(KernelBasisNet(side=21, width=2))
     with pytest.raises(ValueError, match="model.side must be odd, so that a tap is central, got 8"):

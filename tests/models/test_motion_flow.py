@@ -5,14 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax.models.blocks import HE
-from deblur_jax.models.motion_flow import (
-    MotionFlowNet,
-    expected_flow,
-    most_likely_flow,
-    upsample,
-    zero_mean,
-)
+from deblur_jax.models.motion_flow import MotionFlowNet, expected_flow, most_likely_flow, upsample
 from deblur_jax.training.state import count_parameters
 
 
@@ -76,12 +69,6 @@ def test_the_labels_are_whole_pixels_with_no_motion_to_the_left():
     expected = [[[[0, -3], [2, 0], [3, 3]]]]
     np.testing.assert_array_equal(most_likely_flow((horizontal, vertical)), expected)
     np.testing.assert_allclose(expected_flow((horizontal, vertical)), expected, atol=1e-5)
-
-
-def test_filters_made_for_edges_see_no_brightness(key):
-    filters = zero_mean(key, (7, 7, 3, 4))
-    np.testing.assert_allclose(jnp.sum(filters, axis=(0, 1)), 0, atol=1e-5)
-    assert jnp.std(filters) > jnp.std(HE(key, (7, 7, 3, 4)))
 
 
 def test_a_grey_or_small_photo_and_unknown_weights_are_refused():

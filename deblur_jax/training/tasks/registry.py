@@ -19,6 +19,7 @@ from types import ModuleType
 
 from deblur_jax.training.tasks import (
     blur_to_flow,
+    blurring_to_deblur,
     denoising,
     flow_rnn,
     kernel_basis,
@@ -29,6 +30,7 @@ from deblur_jax.training.tasks import (
 
 TASKS: dict[str, ModuleType] = {
     "blur_to_flow": blur_to_flow,
+    "blurring_to_deblur": blurring_to_deblur,
     "denoising": denoising,
     "flow_rnn": flow_rnn,
     "kernel_basis": kernel_basis,
