@@ -59,11 +59,11 @@ def get_config(variant: str = "small") -> ConfigDict:
     if variant == "smoke":
         config.steps, config.log_every, config.checkpoint_every = 4, 1, 2
         config.source.limit = config.evaluation_source.limit = 1
-        config.batches.update(crop=48, batch_size=8)
+        config.batches.update(crop=56, batch_size=8)
         config.simulate.subframes = 3
         config.model.update(widths=(4, 4), flow_widths=(4, 4), context_widths=(4,), reach=1)
         config.loss.weights = ARGAW_WEIGHTS[:2]
-        config.evaluate.update(height=48, width=56, per_example=1, pictures=1)
+        config.evaluate.update(height=56, width=64, per_example=1, pictures=1)
     return config
 
 
@@ -81,14 +81,14 @@ def _paper(config: Any) -> None:
 
 
 def _small(config: Any) -> None:
-    config.steps = 800
+    config.steps = 1000
     config.model.update(widths=(16, 24, 32, 48), flow_widths=(32, 32, 24, 16))
     config.model.context_widths = (32, 32, 32, 24, 16)
     config.loss.weights = ARGAW_WEIGHTS[:4]
     config.optimizer.clip_norm = 0.0
-    config.source = photo_source("train", smallest=80)
-    config.evaluation_source = photo_source("test", smallest=80)
-    config.batches = photo_batches(crop=80, batch_size=8, largest_scale=2.0)
+    config.source = photo_source("train", smallest=88)
+    config.evaluation_source = photo_source("test", smallest=88)
+    config.batches = photo_batches(crop=88, batch_size=8, largest_scale=2.0)
     config.batches.group = 2  # photos: a background, and the texture of an object
-    config.simulate = scene_simulation(margin=8, limit=12.0)
-    config.evaluate = held_out_examples(height=208, width=272, group=2, per_example=8)
+    config.simulate = scene_simulation(margin=12, limit=12.0)
+    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=8)

@@ -15,7 +15,12 @@ of random shapes, for a computer without a GPU; `:smoke` takes seconds.
 
 from ml_collections import ConfigDict
 
-from deblur_jax.training.settings import photo_batches, photo_source, run_settings
+from deblur_jax.training.settings import (
+    held_out_examples,
+    photo_batches,
+    photo_source,
+    run_settings,
+)
 
 
 VARIANTS = ("paper", "small", "smoke")
@@ -70,12 +75,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.loss.chunk = 4096
     config.loss.parts = config.get_ref("accumulate")
 
-    config.evaluate = ConfigDict()  # training.tasks.kernel_basis.evaluate
-    config.evaluate.seed = 0
-    config.evaluate.height = 288  # pixels
-    config.evaluate.width = 288  # pixels
-    config.evaluate.per_photo = 2
-    config.evaluate.pictures = 16
+    config.evaluate = held_out_examples(height=288, width=288, per_example=2)
     config.evaluate.denoiser = "denoiser"  # that ships; "" for total variation
 
     if variant == "paper":
@@ -89,14 +89,14 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.simulate.update(side=9, least=100)
     config.model.update(basis=8, width=8, initial_weights="edges")
     config.loss.squared_until = config.steps // 2
-    config.evaluate.update(height=200, width=264, per_photo=4, denoiser="")
+    config.evaluate.update(height=200, width=264, per_example=4, denoiser="")
     if variant == "smoke":
         config.steps, config.log_every, config.checkpoint_every = 4, 1, 2
         config.loss.squared_until = 2
         config.batches.update(crop=40, batch_size=8)
         config.source.limit = config.evaluation_source.limit = 1
         config.model.update(basis=3, width=2)
-        config.evaluate.update(height=48, width=56, per_photo=1, pictures=1)
+        config.evaluate.update(height=48, width=56, per_example=1, pictures=1)
     return config
 
 

@@ -4,9 +4,10 @@ r"""Gong et al. 2017: a fully convolutional net that classifies the motion of ev
         --config.source.name=folder --config.source.folder=BSDS500/images/train \
         --config.evaluation_source.name=folder --config.evaluation_source.folder=BSDS500/images/val
 
-The paper's own training: one photo a step, plain gradient descent on the sum over its pixels. The
-paper names neither momentum nor the factor of its steps; they are FCN's. `:adam` is the same net
-with an optimizer that needs a third of the steps. Neither has been run in full.
+The paper's own training: one photo a step, plain gradient descent on the sum over its pixels (of
+squares of 264 pixels, where the paper takes whole photos of 321 x 481). The paper names neither
+momentum nor the factor of its steps; they are FCN's. `:adam` is the same net with an optimizer that
+needs a third of the steps. Neither has been run in full.
 
     python -m deblur_jax.main --config configs/gong.py --workdir runs/gong-small
 

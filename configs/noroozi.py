@@ -44,7 +44,6 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.model.first_widths = (96, 256, 384, 384, 256, 256)
     config.model.later_widths = (256, 256, 256, 256)
     config.model.normalise = True
-    config.model.axis_name = "devices"  # training.step.DEVICES: statistics of the whole batch
 
     if variant in ("small", "smoke"):
         _small(config)
@@ -61,10 +60,10 @@ def get_config(variant: str = "small") -> ConfigDict:
     if variant == "smoke":
         config.steps, config.log_every, config.checkpoint_every = 4, 1, 2
         config.source.limit = config.evaluation_source.limit = 1
-        config.batches.update(crop=48, batch_size=8)
+        config.batches.update(crop=56, batch_size=8)
         config.simulate.subframes = 3
         config.model.update(first_widths=(4, 4, 4, 4, 4, 4), later_widths=(4, 4))
-        config.evaluate.update(height=48, width=56, per_example=1, pictures=1)
+        config.evaluate.update(height=56, width=64, per_example=1, pictures=1)
     return config
 
 
@@ -82,11 +81,11 @@ def _paper(config: Any) -> None:
 
 
 def _small(config: Any) -> None:
-    config.steps = 800
+    config.steps = 1000
     config.model.update(first_widths=(24, 32, 48, 48, 32, 32), later_widths=(24, 24))
-    config.source = photo_source("train", smallest=80)
-    config.evaluation_source = photo_source("test", smallest=80)
-    config.batches = photo_batches(crop=80, batch_size=8, largest_scale=2.0)
+    config.source = photo_source("train", smallest=88)
+    config.evaluation_source = photo_source("test", smallest=88)
+    config.batches = photo_batches(crop=88, batch_size=8, largest_scale=2.0)
     config.batches.group = 2  # photos: a background, and the texture of an object
-    config.simulate = scene_simulation(margin=8, limit=8.0)
-    config.evaluate = held_out_examples(height=208, width=272, group=2, per_example=8)
+    config.simulate = scene_simulation(margin=12, limit=12.0)
+    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=8)

@@ -68,10 +68,10 @@ def get_config(variant: str = "small") -> ConfigDict:
     if variant == "smoke":
         config.steps, config.log_every, config.checkpoint_every = 4, 1, 2
         config.source.limit = config.evaluation_source.limit = 1
-        config.batches.update(crop=80, batch_size=8)
+        config.batches.update(crop=88, batch_size=8)
         config.simulate.subframes = 3
         config.model.width = 2
-        config.evaluate.update(height=80, width=80, per_example=1, pictures=1)
+        config.evaluate.update(height=88, width=88, per_example=1, pictures=1)
     return config
 
 
@@ -90,12 +90,12 @@ def _paper(config: Any) -> None:
 
 
 def _small(config: Any) -> None:
-    config.steps = 800
+    config.steps = 1000
     config.model.width = 8
     config.optimizer.clip_norm = 5000.0
-    config.source = photo_source("train", smallest=80)
-    config.evaluation_source = photo_source("test", smallest=80)
-    config.batches = photo_batches(crop=80, batch_size=8, largest_scale=2.0)
+    config.source = photo_source("train", smallest=88)
+    config.evaluation_source = photo_source("test", smallest=88)
+    config.batches = photo_batches(crop=88, batch_size=8, largest_scale=2.0)
     config.batches.group = 2  # photos: a background, and the texture of an object
-    config.simulate = scene_simulation(margin=8, limit=8.0)
-    config.evaluate = held_out_examples(height=208, width=272, group=2, per_example=8)
+    config.simulate = scene_simulation(margin=12, limit=12.0)
+    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=8)

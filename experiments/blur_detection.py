@@ -15,8 +15,6 @@ blurs one object, or all but one object, of each sharp photo of a folder.
 
 import argparse
 import json
-import os
-import platform
 import re
 import tempfile
 import time
@@ -27,6 +25,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from recorded import origin
 
 from deblur_jax import load
 from deblur_jax.data.photos import folder_photos
@@ -81,7 +80,7 @@ def main() -> None:
         "photos": len(rows),
         "published_on_cuhk": PUBLISHED,
         "seconds": round(time.perf_counter() - started, 1),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {jax.default_backend()}",
+        **origin(),
     }
     arguments.out.write_text(json.dumps(record, indent=1) + "\n")
     print(json.dumps(record, indent=1))

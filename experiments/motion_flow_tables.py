@@ -11,8 +11,6 @@ and with the true motion.
 
 import argparse
 import json
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from recorded import origin
 
 from deblur_jax.data.photos import PhotoSource, folder_photos
 from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant, mean_metrics, psnr, ssim
@@ -95,8 +94,7 @@ def main() -> None:
         "seconds_flow_640x480": seconds_of_flow(estimate),
         "published": PUBLISHED,
         "published_seconds_flow_640x480": PUBLISHED_SECONDS,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {jax.default_backend()}",
-        "jax": jax.__version__,
+        **origin(),
     }
     photos = choose_photos(arguments)
     for setting in arguments.settings:

@@ -145,6 +145,8 @@ def crop_like(maps: Any, images: Array) -> Any:
 def check_images(network: str, images: Array, *, channels: int | Sequence[int] = 3) -> None:
     """Raises a ValueError unless `images` `[b, h, w, c]` are what `network` takes.
 
+    Their values are not looked at, nor clipped; `restore.check_photo` does the former.
+
     Args:
         network: its name, for the message.
         images: what it was given.

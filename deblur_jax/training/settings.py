@@ -123,7 +123,7 @@ def scene_simulation(*, margin: int, limit: float) -> Any:
     simulate.margin = margin
     simulate.subframes = 2 * int(limit / 2) + 1  # about a pixel apart where all is fastest
     simulate.limit = limit
-    simulate.motion = 0.5  # of what suits frames of 256 pixels
+    simulate.motion = 1.0  # of a hand-held camera and what crosses its view
     simulate.exposure = (0.4, 1.0)  # share of the time between frames
     simulate.transfer = "linear"  # display values are averaged
     simulate.noise = 0.005  # the largest standard deviation

@@ -13,7 +13,7 @@ from deblur_jax.training.tasks import blurring_to_deblur as task
 WEIGHTS = {"content_weight": 2.0, "critic_weight": 0.5, "reblur_weight": 3.0}
 LOSS = {
     "features": "", "kernels": "truth", "transfer": "linear", "critic_steps": 2,
-    "critic_rate": 1e-2, "critic_momentum": 0.5, **WEIGHTS,
+    "critic_rate": 1e-3, "critic_momentum": 0.5, **WEIGHTS,
 }  # fmt: skip
 MODEL = Generator(width=2, blocks=0, critic_width=2)
 
@@ -53,7 +53,7 @@ def test_the_critic_learns_within_the_step_from_all_devices(batch, key):
     moved = jax.tree.map(
         lambda x, y: float(jnp.max(jnp.abs(x - y[0]))), critic["params"], after["critic"]["params"]
     )
-    assert max(jax.tree.leaves(moved)) > 1e-3
+    assert max(jax.tree.leaves(moved)) > 1e-4
     # Without the critic the loss does not hang on it; its distance grows shorter.
     _, (later, _) = mapped(
         params, {"critic": jax.tree.map(lambda x: x[0], after["critic"])}, batch, keys
@@ -72,6 +72,7 @@ def test_kernels_that_are_not_there_are_refused():
         task.make_loss(MODEL, as_it_is, **{**LOSS, "features": "denoiser"})
 
 
+@pytest.mark.slow  # to compile
 def test_evaluation_scores_what_the_generator_restores(two_photos, tmp_path):
     class Dark:
         def apply(self, variables, blurry):

@@ -39,17 +39,18 @@ def statistics(steps):
 
 
 def test_the_loss_weighs_both_errors_and_changes_norm_at_its_step(batch, key):
-    example = simulated(SIMULATE, batch, key)  # made once: the loss below takes it as it is
+    # Made once: the loss below takes it as it is.
+    example = jax.jit(lambda batch: simulated(SIMULATE, batch, key))(batch)
     names = ("kernels", "mixing", "weights")
     true_kernels, true_mixing, weights = (example[name][0] for name in names)
     field = (jnp.full((1, 3, 5, 5), 1 / 25), jnp.full((1, 20, 21, 3), 1 / 3))
     kernels, mixing = (x[0] for x in field)
     loss_fn = jax.jit(task.make_loss(Known(), lambda _, made: made, transfer=2.2, **LOSS))
     light = (example["sharp"][0] ** 2.2, example["blurry"][0] ** 2.2)
-    reblur = reblur_error(*light, kernels, mixing, weights)
+    reblur = jax.jit(reblur_error)(*light, kernels, mixing, weights)
     for steps, error in ((3.5, squared_kernel_error), (4, absolute_kernel_error)):
         loss, (terms, after) = loss_fn(field, statistics(steps), example, key)
-        expected = error(kernels, mixing, true_kernels, true_mixing, weights)
+        expected = jax.jit(error)(kernels, mixing, true_kernels, true_mixing, weights)
         np.testing.assert_allclose(terms["loss/kernels"], expected, rtol=1e-4)
         np.testing.assert_allclose(terms["loss/reblur"], reblur, rtol=1e-4)
         np.testing.assert_allclose(loss, 2 * expected + 3 * reblur, rtol=1e-4)
@@ -63,18 +64,19 @@ def test_the_loss_weighs_both_errors_and_changes_norm_at_its_step(batch, key):
 def test_segments_of_the_source_are_the_objects(key):
     segments = jnp.zeros((1, 24, 25), jnp.int32).at[:, :, 12:].set(1)
     batch = {"sharp": jax.random.uniform(key, (1, 24, 25, 3)), "segments": segments}
-    mixing = simulated(SIMULATE, batch, key)["mixing"][0]
+    mixing = jax.jit(lambda batch: simulated(SIMULATE, batch, key)["mixing"][0])(batch)
     sides = jnp.argmax(mixing, axis=-1)
     assert len(np.unique(sides[:, :7])) == len(np.unique(sides[:, -7:])) == 1
     assert sides[0, 0] != sides[0, -1]
 
 
+@pytest.mark.slow  # to compile
 def test_evaluation_compares_with_no_blur_and_with_the_true_kernels(two_photos, tmp_path):
     kernels = jnp.zeros((1, 1, 5, 5)).at[..., 2, 2].set(1)  # sees no blur
     variables = {"params": (kernels, jnp.ones((1, 28, 32, 1)))}
     metrics = task.evaluate(
         Known(), variables, two_photos, SIMULATE, seed=0, workdir=tmp_path, height=32, width=36,
-        per_photo=2, pictures=3, denoiser="",
+        per_example=2, pictures=3, denoiser="",
     )  # fmt: skip
     assert metrics["kernel/absolute"] == pytest.approx(metrics["kernel/absolute_baseline"])
     assert metrics["kernel/squared"] == pytest.approx(metrics["kernel/squared_baseline"])

@@ -26,6 +26,7 @@ from deblur_jax.pretrained import load_denoiser
 from deblur_jax.restore import restore_blur
 from deblur_jax.simulate.training_sets import make_segment_blur
 from deblur_jax.training.examples import Example, Simulate, held_out, simulated, write_panels
+from deblur_jax.training.tasks.restoration import model_inputs as model_inputs
 from deblur_jax.typing import Array
 
 
@@ -89,24 +90,16 @@ def make_loss(
     return loss_fn
 
 
-def model_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[jax.Array]:
-    """Returns the arrays that the network is called with."""
-    return (simulated(simulate, batch, key)["blurry"],)
-
-
 def evaluate(
     model: Any,
     variables: Any,
     source: Source,
     simulate: Simulate,
     *,
-    seed: int,
     workdir: Path,
-    height: int,
-    width: int,
-    per_photo: int,
     pictures: int,
     denoiser: str,
+    **chosen: int,
 ) -> dict[str, float]:
     """Measures the estimated kernels, and a restoration with them, where the truth is known.
 
@@ -115,13 +108,10 @@ def evaluate(
         variables: its parameters and statistics.
         source: photos, and perhaps their segments, that the network was not trained on.
         simulate: makes an example of the task.
-        seed: of the kernels.
         workdir: gets `pictures/`.
-        height: of the middle part of each photo that is used, in pixels.
-        width: likewise.
-        per_photo: how often each photo is blurred.
         pictures: how many of the examples to draw.
         denoiser: the restoration's prior, for `pretrained.load_denoiser`; "" for total variation.
+        **chosen: seed, size and number of the examples, see `training.examples.held_out`.
 
     Returns:
         The means over all examples. `kernel/absolute` is the mean over pixels of the summed
@@ -137,10 +127,7 @@ def evaluate(
     folder = workdir / "pictures"
     folder.mkdir(exist_ok=True)
     rows = []
-    examples = held_out(
-        source, simulate, seed=seed, height=height, width=width, per_example=per_photo
-    )
-    for name, example in examples:
+    for name, example in held_out(source, simulate, **chosen):
         field = estimate(example["blurry"][None])
         blurs = {
             "restored": BasisBlur(field.kernels, field.mixing),

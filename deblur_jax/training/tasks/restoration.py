@@ -13,24 +13,24 @@ from deblur_jax.metrics import psnr
 from deblur_jax.training.examples import Example, Simulate, held_out, simulated
 from deblur_jax.training.restored import evaluate_restored
 from deblur_jax.training.simulations import make_simulate as make_simulate
+from deblur_jax.training.step import DEVICES
 
 
 def make_loss(model: Any, simulate: Simulate) -> Callable:
     """Returns `loss_fn(params, statistics, batch, key) -> (loss, (terms, statistics))`.
 
     Args:
-        model: restores photos at several sizes, and normalises by batches, such as `DeblurNet`.
-            With `axis_name="devices"` its statistics are those of the batch over all devices.
+        model: restores photos at several sizes, and normalises by batches, such as `DeblurNet`:
+            by the whole batch, over all devices.
         simulate: makes a blurry photo and its sharp one, of sides that the sizes divide.
     """
+    network = model.clone(axis_name=DEVICES)
 
     def loss_fn(params: Any, statistics: Any, batch: Example, key: jax.Array):
         example = simulated(simulate, batch, key)
-        restored, statistics = model.apply(
-            {"params": params, **statistics},
-            example["blurry"],
-            train=True,
-            mutable=list(statistics),
+        variables = {"params": params, **statistics}
+        restored, changed = network.apply(
+            variables, example["blurry"], train=True, mutable=["batch_stats"]
         )
         loss = jnp.mean(jax.vmap(multiscale_error)(restored, example["sharp"]))
         scores = jax.vmap(psnr)
@@ -38,7 +38,7 @@ def make_loss(model: Any, simulate: Simulate) -> Callable:
             "psnr/blurred": jnp.mean(scores(example["blurry"], example["sharp"])),
             "psnr/restored": jnp.mean(scores(model.restored(restored), example["sharp"])),
         }
-        return loss, (terms, statistics)
+        return loss, (terms, {**statistics, **changed})
 
     return loss_fn
 
