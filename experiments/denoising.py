@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import time
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import jax
 from deblur_jax import load
 from deblur_jax.data.photos import PhotoSource, folder_photos
 from deblur_jax.training.tasks import denoising
+from deblur_jax.version import revision
 
 
 LEVELS = (15, 25, 50)  # 255ths
@@ -69,7 +69,7 @@ def main() -> None:
         "minutes": round((time.perf_counter() - started) / 60, 1),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {jax.default_backend()}",
         "jax": jax.__version__,
-        "revision": _revision(),
+        "revision": revision(),
     }
     arguments.out.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
@@ -84,11 +84,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--model", default="denoiser", help="name or path")
     return parser.parse_args()
-
-
-def _revision() -> str:
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from deblur_jax.training.state import TrainState
+from deblur_jax.training.state import TrainState, variables_of
 from deblur_jax.version import __version__, revision
 
 
@@ -243,5 +243,5 @@ def read(workdir: Path, step: int | None = None) -> Saved:
             state = manager.restore(step, args=ocp.args.Composite(state=arguments))["state"]
         config, run = (_read_json(manager, step, name) for name in ("config", "run"))
     # Orbax leaves empty parts out.
-    variables = {"params": state.get("ema") or state["params"], **(state.get("statistics") or {})}
+    variables = variables_of(state["params"], state.get("statistics"), state.get("ema"))
     return Saved(variables, config, run, step)
