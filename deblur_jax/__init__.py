@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from deblur_jax.pretrained import load_denoiser as load_denoiser
     from deblur_jax.pretrained import load_mixture as load_mixture
     from deblur_jax.restore import deblur as deblur
+    from deblur_jax.restore_video import deblur_video as deblur_video
     from deblur_jax.simulate.averaging import average_frames as average_frames
     from deblur_jax.simulate.camera_flow import camera_flow as camera_flow
     from deblur_jax.simulate.jpeg import jpeg as jpeg
@@ -62,6 +63,7 @@ _HOMES = {
     "compose": "deblur_jax.ops.linear",
     "cost_volume": "deblur_jax.ops.cost_volume",
     "deblur": "deblur_jax.restore",
+    "deblur_video": "deblur_jax.restore_video",
     "dense_blur": "deblur_jax.ops.dense_blur",
     "diagnose": "deblur_jax.solvers.diagnosis",
     "draw_scene": "deblur_jax.simulate.scenes",

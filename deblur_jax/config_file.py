@@ -1,8 +1,9 @@
 """Config files: Python files whose `get_config([variant])` returns a `ConfigDict`."""
 
+import ast
 import difflib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,29 @@ def _value_of(flag: str, argv: list[str]) -> str | None:
         if name.lstrip("-") == flag and name.startswith("-"):
             return value if equals else next(iter(argv[index + 1 : index + 2]), None)
     return None
+
+
+def set_fields(config: Any, changes: Iterable[str]) -> None:
+    """Sets fields of a config, as the tools' command lines name them.
+
+    Args:
+        config: a `ConfigDict`; it is changed.
+        changes: such as `source.folder=PHOTOS` or `batches.workers=2`.
+
+    Raises:
+        ValueError: if there is no such field, or it holds something else than such a value.
+    """
+    for change in changes:
+        path, equals, text = change.partition("=")
+        *groups, name = path.split(".")
+        try:
+            place = config
+            for group in groups:
+                place = place[group]
+            before = place[name]
+        except (KeyError, TypeError):
+            raise ValueError(f"no such field {path}; see the config file") from None
+        try:
+            place[name] = text if isinstance(before, str) and equals else ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError):
+            raise ValueError(f"{path} must be like {before!r}, got {text!r}") from None

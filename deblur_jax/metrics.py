@@ -3,7 +3,7 @@
 import dm_pix as pix
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from deblur_jax.typing import Array, Flow, Image, typechecked
 
@@ -76,6 +76,42 @@ def flow_mse_sign_invariant(flow: Flow, reference: Flow) -> jax.Array:
 def end_point_error(flow: Flow, reference: Flow) -> jax.Array:
     """Returns the mean length of the error in pixels."""
     return jnp.mean(jnp.linalg.norm(flow - reference, axis=-1))
+
+
+@typechecked
+def average_precision(scores: Float[Array, "h w"], truth: Bool[Array, "h w"]) -> jax.Array:
+    """Returns the area under the curve of precision over recall, in [0, 1].
+
+    With the pixels in the order of falling scores it is the mean, over the true ones, of the share
+    of true ones among all with a score at least as high. Guessing has the share of true pixels;
+    without a true pixel there is no such mean, and the result is not a number.
+
+    Args:
+        scores: how sure one is that each pixel is true.
+        truth: whether it is.
+    """
+    order = jnp.argsort(-scores.ravel())
+    falling, hits = scores.ravel()[order], truth.ravel()[order].astype(jnp.int32)
+    precision = jnp.cumsum(hits) / jnp.arange(1, hits.size + 1)
+    last = jnp.searchsorted(-falling, -falling, side="right") - 1  # of those with equal scores
+    return jnp.sum(hits * precision[last]) / jnp.sum(hits)
+
+
+@typechecked
+def end_point_error_either_way(flow: Flow, forward: Flow, backward: Flow) -> jax.Array:
+    """Returns the smaller one of the end-point errors to two flows, in pixels.
+
+    A blurred photo does not show which end of its motions is the first.
+
+    Args:
+        flow: the estimate.
+        forward: the truth, from the first moment of the exposure to the last.
+        backward: likewise, from the last moment to the first.
+
+    Source:
+        Argaw et al., AAAI 2021, "Quantitative evaluation".
+    """
+    return jnp.minimum(end_point_error(flow, forward), end_point_error(flow, backward))
 
 
 def mean_metrics(rows: list[dict[str, Float[Array, ""] | float]]) -> dict[str, float]:

@@ -7,6 +7,8 @@ yellow down, cyan to the left, blue up; the longer the motion, the stronger the 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from deblur_jax.typing import Array
+
 
 # Steps between the colours of the wheel, as in Baker et al., "A Database and Evaluation Methodology
 # for Optical Flow", 2011: red, yellow, green, cyan, blue, magenta and back.
@@ -64,6 +66,33 @@ def with_flow_key(picture: np.ndarray, *, longest: float) -> np.ndarray:
     text = f"{longest:g} px"
     draw.text((corner[0], corner[1] - 13), text, fill=(0, 0, 0), font=ImageFont.load_default(10))
     return np.asarray(board)
+
+
+def kernels_over(photo: Array, kernels: Array, mixing: Array) -> np.ndarray:
+    """Draws what a point of light becomes at places all over a photo.
+
+    Args:
+        photo: `[h, w, 3]`, display values in [0, 1].
+        kernels: `[k, s, s]`, correlation kernels.
+        mixing: `[h, w, k]`, their share in each pixel.
+
+    Returns:
+        8-bit pixels `[h, w, 3]`: the photo, faint, and a yellow spot of each kernel's shape in the
+        middle of every square of `s + 2` pixels.
+    """
+    picture = 0.4 * np.array(photo, np.float64)
+    kernels, mixing = np.asarray(kernels), np.asarray(mixing)
+    side = kernels.shape[-1]
+    height, width, _ = picture.shape
+    for top in range(0, height - side + 1, side + 2):
+        for left in range(0, width - side + 1, side + 2):
+            share = mixing[top + side // 2, left + side // 2]
+            # The mirror image of a correlation kernel is what a point of light draws.
+            spot = np.tensordot(share, kernels, axes=1)[::-1, ::-1, None]
+            strength = np.sqrt(spot / spot.max())
+            place = (slice(top, top + side), slice(left, left + side))
+            picture[place] += strength * (np.asarray([1.0, 1.0, 0.2]) - picture[place])
+    return to_bytes(picture)
 
 
 def panels(pictures: dict[str, np.ndarray]) -> np.ndarray:

@@ -1,23 +1,26 @@
-"""From a blurred photo to a sharp one: estimate the motion, undo it, say how well that fits.
+"""From a blurred photo to a sharp one: estimate the blur, undo it, say how well that fits.
 
 Arrays only; files are `cli.deblur`'s.
 """
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.ops.operators import LineBlur
+from deblur_jax.models.kernel_basis import KernelBasisNet
+from deblur_jax.ops.operators import BasisBlur, LineBlur
+from deblur_jax.ops.sensor import Transfer, saturate, to_display, to_light
 from deblur_jax.pretrained import DEFAULT, Pretrained, load
-from deblur_jax.solvers.diagnosis import Diagnosis, diagnose
+from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, noise_level, verdict
 from deblur_jax.solvers.frame import MARGIN
 from deblur_jax.solvers.schedules import carbajal_sigmas
-from deblur_jax.solvers.steepest_descent import steepest_descent
-from deblur_jax.solvers.tiles import restore_tiled
+from deblur_jax.solvers.steepest_descent import Denoiser, steepest_descent
+from deblur_jax.solvers.tiles import TileProgress, restore_tiled
 from deblur_jax.solvers.total_variation import denoise_total_variation
 from deblur_jax.typing import Array, Flow, Image, typechecked
 
@@ -29,6 +32,8 @@ TILE = (1024, 1024)  # pixels
 HALO = 48  # pixels of a tile's inner edges that are not used
 ESTIMATION_PIXELS = 400_000  # a larger photo is shrunk to this before its motion is estimated
 
+Blur = LineBlur | BasisBlur
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -36,79 +41,183 @@ class Result:
 
     Attributes:
         image: the restored photo `[h, w, c]` in [0, 1].
-        flow: the estimated motion `[h, w, 2]` in pixels.
-        reblur_error: root mean square of `blur(image) - photo`, in image values.
-        residual: `blur(image) - photo`, `[h, w, c]`.
+        blur: the estimated blur: a `LineBlur` with its `flow`, or a `BasisBlur` with its `kernels`
+            and `mixing`, whichever the network sees.
+        residual: `blur(restored) - photo`, `[h, w, c]`, of the restoration at full strength.
         explained: share of the photo around which the residual is no more than its noise.
-        verdict: the same in words, see `solvers.diagnosis`.
     """
 
     image: np.ndarray
-    flow: np.ndarray
-    reblur_error: float
+    blur: Blur
     residual: np.ndarray
     explained: float
-    verdict: str
+
+    @property
+    def flow(self) -> np.ndarray:
+        """The estimated motion `[h, w, 2]` in pixels, of a network that sees motions."""
+        if isinstance(self.blur, LineBlur):
+            return np.asarray(self.blur.flow)
+        raise AttributeError("the network estimated kernels and no motion; look at result.blur")
+
+    @property
+    def reblur_error(self) -> float:
+        """Root mean square of the residual, in image values."""
+        return float(np.sqrt(np.mean(np.square(self.residual))))
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the blur explains enough of the photo for the restoration to be shown."""
+        return self.explained >= DOUBTFUL
+
+    @property
+    def verdict(self) -> str:
+        """What `explained` means in words."""
+        return verdict(self.explained)
 
 
-def deblur(image: Array, model: str | Pretrained = DEFAULT) -> Result:
-    """Estimates the motion in a photo and takes it out.
+def deblur(
+    image: Array,
+    model: str | Pretrained = DEFAULT,
+    *,
+    strength: float = 1.0,
+    longest: float | None = None,
+    denoisings: int = DENOISINGS,
+    denoise: Denoiser | None = None,
+    progress: TileProgress | None = None,
+) -> Result:
+    """Estimates the blur in a photo and takes it out.
+
+    A photo of more than 1.5 million pixels is restored in overlapping tiles.
 
     Args:
         image: `[h, w, 3]` floats in [0, 1], display values.
-        model: a network that estimates motion: a name or path for `pretrained.load`, or one
-            already loaded.
+        model: a network that estimates motion or kernels: a name or path for `pretrained.load`, or
+            one already loaded.
+        strength: how much of the restoration to mix into the photo, from 0 (the photo) to 1.
+        longest: motions beyond this many pixels are taken for this long; None for no limit.
+        denoisings: iterations of the solver, see `restore_blur`.
+        denoise: the prior, such as `load_denoiser()`; total variation if None.
+        progress: called as `progress(tiles done, all tiles)`.
 
     Returns:
-        The restored photo, the motion, and how well the two explain the photo.
+        The restored photo, its blur, and how well the two explain the photo.
 
     Raises:
         TypeError: if `image` is not a float array `[h, w, c]`.
         ValueError: if it has not 3 channels, is smaller than 32 pixels a side, or holds values
-            outside [0, 1] or not finite.
+            outside [0, 1] or not finite; if another argument is out of range, or the network does
+            not estimate blur.
     """
-    _check_photo(image)
+    check_photo(image, "deblur: image")
+    if not 0 <= strength <= 1:
+        raise ValueError(f"deblur: strength must be from 0 to 1, got {strength}")
+    if denoisings < 1:
+        raise ValueError(f"deblur: denoisings must be at least 1, got {denoisings}")
     network = load(model) if isinstance(model, str) else model
-    blurry = jnp.asarray(image, jnp.float32)
-    flow = estimate_flow(network, blurry)
-    if blurry.shape[0] * blurry.shape[1] > WHOLE_PIXELS:
-        restored = restore_tiled(
-            lambda photo, motion: restore_line_blur(photo, motion)[0],
-            np.asarray(blurry),
-            np.asarray(flow),
-            halo=HALO,
-            tile=TILE,
-        )
-    else:
-        restored, _ = restore_line_blur(blurry, flow)
-    diagnosis = _diagnose(flow, restored, blurry)
-    residual = np.asarray(diagnosis.residual)
+    photo = np.asarray(image, np.float32)
+    blur, options = estimate_blur(network, jnp.asarray(photo))
+    if longest is not None:
+        blur = _no_longer_than(longest, blur)
+    line = isinstance(blur, LineBlur)
+    shared, field = ((), blur.flow) if line else ((blur.kernels,), blur.mixing)
+    small = photo.shape[0] * photo.shape[1] <= WHOLE_PIXELS
+    both = restore_tiled(
+        _piece(line, tuple(options.items()), denoisings, denoise),
+        photo,
+        np.asarray(field),
+        shared=shared,
+        halo=HALO,
+        tile=photo.shape[:2] if small else TILE,
+        progress=progress,
+    )
+    restored, residual = np.split(both, 2, axis=-1)
     return Result(
-        image=np.asarray(restored),
-        flow=np.asarray(flow),
-        reblur_error=float(np.sqrt(np.mean(np.square(residual)))),
+        image=photo + np.float32(strength) * (restored - photo),
+        blur=blur,
         residual=residual,
-        explained=float(diagnosis.explained),
-        verdict=diagnosis.verdict,
+        explained=_explained(residual, photo),
     )
 
 
+@functools.lru_cache(maxsize=8)
+def _piece(
+    line: bool, options: tuple[tuple[str, Any], ...], denoisings: int, denoise: Denoiser | None
+) -> Callable[..., jax.Array]:
+    """Returns what is done to a tile; the same function again, so that it is compiled once."""
+    transfer = dict(options).get("transfer", "linear")
+
+    def restore(*parts: Array) -> jax.Array:
+        *kernels, photo, field = parts
+        blur = LineBlur(field) if line else BasisBlur(kernels[0], field)
+        restored, _ = restore_blur(
+            blur, photo, denoisings=denoisings, denoise=denoise, **dict(options)
+        )
+        return jnp.concatenate([restored, _reblur(blur, restored, transfer) - photo], axis=-1)
+
+    return restore
+
+
+def _no_longer_than(longest: float, blur: Blur) -> Blur:
+    if not isinstance(blur, LineBlur):
+        raise ValueError("deblur: longest limits motions, and this network sees kernels; leave it")
+    if not longest > 0:
+        raise ValueError(f"deblur: longest must be above 0 pixels, got {longest}")
+    length = jnp.linalg.norm(blur.flow, axis=-1, keepdims=True)
+    return LineBlur(blur.flow * jnp.minimum(1, longest / jnp.maximum(length, longest)))
+
+
+def _explained(residual: np.ndarray, photo: np.ndarray) -> float:
+    """Returns `Diagnosis.explained`, in strips: a large photo would not fit beside its copies."""
+    height, width, _ = photo.shape
+    count = max(1, min(round(height * width / WHOLE_PIXELS), height // SMALLEST_SIDE))
+    strips = list(zip(np.array_split(residual, count), np.array_split(photo, count), strict=True))
+    noise = float(np.median([_noise(strip) for _, strip in strips]))
+    shares = [float(_diagnose(*pair, noise=noise).explained) for pair in strips]
+    return float(np.average(shares, weights=[len(strip) for _, strip in strips]))
+
+
+_noise = jax.jit(noise_level)
+_diagnose = jax.jit(diagnose_residual)
+
+
+def estimate_blur(network: Pretrained, blurry: jax.Array) -> tuple[Blur, dict[str, Any]]:
+    """Returns the blur that `network` sees in a photo `[h, w, 3]`, and options for `restore_blur`.
+
+    Kernels, and their share in every pixel, are looked for in the photo as it is.
+    """
+    if isinstance(network.model, KernelBasisNet):
+        field = _apply(network.model, network.variables, blurry[None])
+        options = {
+            "transfer": network.model.transfer,
+            "margin": network.model.side // 2,
+            "saturates": True,
+        }
+        return BasisBlur(field.kernels[0], field.mixing[0]), options
+    if not hasattr(network.model, "flow"):
+        raise ValueError(
+            f"deblur: {network.name} holds a {type(network.model).__name__}, expected a network "
+            "that estimates blur; use deblur_video for one that restores directly"
+        )
+    return LineBlur(estimate_flow(network, blurry)), {}
+
+
 @typechecked
-def _check_photo(image: Image) -> None:
+def check_photo(image: Image, name: str) -> None:
+    """Raises a ValueError that calls it `name` unless `image` can be restored."""
     height, width, channels = image.shape
     if channels != 3:
         raise ValueError(
-            f"deblur: image must have 3 channels, got {channels}; repeat a grey one, drop alpha"
+            f"{name} must have 3 channels, got {channels}; repeat a grey one, drop alpha"
         )
     if min(height, width) < SMALLEST_SIDE:
         raise ValueError(
-            f"deblur: image must have at least {SMALLEST_SIDE} pixels a side, got {width}x"
+            f"{name} must have at least {SMALLEST_SIDE} pixels a side, got {width}x"
             f"{height}; there is too little in it to see motion"
         )
     lowest, highest = float(np.min(image)), float(np.max(image))
     if not (lowest >= 0 and highest <= 1):
         raise ValueError(
-            f"deblur: image must be finite and in [0, 1], got values from {lowest:g} to "
+            f"{name} must be finite and in [0, 1], got values from {lowest:g} to "
             f"{highest:g}; scale or clip it first"
         )
 
@@ -123,53 +232,74 @@ def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
     ratio = min(1.0, (ESTIMATION_PIXELS / (height * width)) ** 0.5)
     small = (max(round(height * ratio), SMALLEST_SIDE), max(round(width * ratio), SMALLEST_SIDE))
     looked_at = jax.image.resize(blurry, (*small, 3), "linear") if ratio < 1 else blurry
-    flow = _apply(network.model, network.variables, looked_at)
+    flow = network.model.flow(_apply(network.model, network.variables, looked_at[None]))[0]
     if ratio < 1:
         stretch = jnp.asarray([width / small[1], height / small[0]], flow.dtype)
         flow = jax.image.resize(flow, (height, width, 2), "linear") * stretch
     return flow
 
 
-@jax.jit
-def _diagnose(flow: jax.Array, restored: jax.Array, blurry: jax.Array) -> Diagnosis:
-    return diagnose(LineBlur(flow), restored, blurry)
+def _reblur(blur: Blur, restored: jax.Array, transfer: Transfer) -> jax.Array:
+    return to_display(blur(to_light(restored, transfer)), transfer)
 
 
 @functools.partial(jax.jit, static_argnames="model")
-def _apply(model: Any, variables: Any, blurry: jax.Array) -> jax.Array:
-    return model.flow(model.apply(variables, blurry[None]))[0]
+def _apply(model: Any, variables: Any, blurry: jax.Array) -> Any:
+    return model.apply(variables, blurry)
 
 
-@functools.partial(jax.jit, static_argnames=("denoisings", "margin"))
+@functools.partial(
+    jax.jit, static_argnames=("denoise", "denoisings", "margin", "transfer", "saturates")
+)
 @typechecked
-def restore_line_blur(
+def restore_blur(
+    blur: Blur,
     blurry: Image,
-    flow: Flow,
     *,
+    denoise: Denoiser | None = None,
     strength: float | Array = 0.25,
     denoisings: int = DENOISINGS,
     margin: int = MARGIN,
+    transfer: Transfer = "linear",
+    saturates: bool = False,
 ) -> tuple[jax.Array, jax.Array]:
-    """Undoes the blur of a known motion flow by plug-and-play steepest descent.
-
-    The prior is total variation, which needs no weights.
+    """Undoes a known blur by plug-and-play steepest descent.
 
     Args:
-        blurry: the photo `[h, w, c]` in [0, 1].
-        flow: its motion in pixels.
+        blur: a `LineBlur` or `BasisBlur` of the photo's size.
+        blurry: the photo `[h, w, c]` in [0, 1], display values.
+        denoise: the prior, `(image, sigma) -> image`; total variation, which needs no weights, if
+            None. It sees light.
         strength: how much total variation counts, in units of the denoiser's noise level.
         denoisings: denoiser calls; each follows two gradient steps.
         margin: width of the unknown frame around the photo in pixels.
+        transfer: from display values to the light in which the blur adds up, see `ops.sensor`.
+        saturates: whether the sensor clips bright light softly, see `ops.sensor.saturate`.
 
     Returns:
         The restored photo in [0, 1], and the root mean square of what re-blurring it leaves over.
+
+    Source:
+        Carbajal et al., arXiv:2102.01026, section 4.1.1, where the photo's values count as light.
     """
 
-    def denoise(image: Array, sigma: Array) -> jax.Array:
+    def flatten(image: Array, sigma: Array) -> jax.Array:
         return denoise_total_variation(image, strength * sigma, num_steps=10)
 
     sigmas = carbajal_sigmas(denoisings, dtype=blurry.dtype)
-    blur = LineBlur(flow)
-    restored, _ = steepest_descent(blur, blurry, denoise, sigmas=sigmas, margin=margin)
-    restored = jnp.clip(restored, 0, 1)
-    return restored, jnp.sqrt(jnp.mean(jnp.square(blur(restored) - blurry)))
+    restored, _ = steepest_descent(
+        blur,
+        to_light(blurry, transfer),
+        denoise or flatten,
+        sigmas=sigmas,
+        margin=margin,
+        respond=saturate if saturates else None,
+    )
+    restored = to_display(jnp.clip(restored, 0, 1), transfer)
+    error = _reblur(blur, restored, transfer) - blurry
+    return restored, jnp.sqrt(jnp.mean(jnp.square(error)))
+
+
+def restore_line_blur(blurry: Array, flow: Flow, **options: Any) -> tuple[jax.Array, jax.Array]:
+    """Returns `restore_blur` of the blur of a known motion flow, `[h, w, 2]` in pixels."""
+    return restore_blur(LineBlur(flow), blurry, **options)

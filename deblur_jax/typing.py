@@ -95,7 +95,8 @@ def _check_arrays(function: str, annotations: dict[str, Any], arguments: dict[st
 
 def _expected(annotation: Any, sizes: dict[str, tuple[int, str]]) -> str:
     letters = _axes(annotation)
-    kind = {"Float": "a float", "Int": "an integer"}[_kinds(annotation)[0].dtype.__name__]
+    kinds = {"Bool": "a boolean", "Float": "a float", "Int": "an integer"}
+    kind = kinds[_kinds(annotation)[0].dtype.__name__]
     known = [f"{x}={sizes[x][0]} as in {sizes[x][1]}" for x in dict.fromkeys(letters) if x in sizes]
     where = f" with {', '.join(known)}" if known else ""
     return f"{kind} array of shape [{', '.join(letters)}]{where}"

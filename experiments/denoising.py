@@ -9,17 +9,14 @@ those of a folder and complains about missing ones.
 
 import argparse
 import json
-import os
-import platform
 import time
 from pathlib import Path
 
-import jax
+from recorded import origin
 
 from deblur_jax import load
 from deblur_jax.data.photos import PhotoSource, folder_photos
 from deblur_jax.training.tasks import denoising
-from deblur_jax.version import revision
 
 
 LEVELS = (15, 25, 50)  # 255ths
@@ -67,9 +64,7 @@ def main() -> None:
         "trained_steps": network.card.get("step"),
         "published_on_CBSD68": PUBLISHED,
         "minutes": round((time.perf_counter() - started) / 60, 1),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {jax.default_backend()}",
-        "jax": jax.__version__,
-        "revision": revision(),
+        **origin(),
     }
     arguments.out.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))

@@ -57,6 +57,24 @@ def test_sign_invariant_flow_mse_forgives_a_turned_motion(key):
     assert metrics.flow_mse_sign_invariant(still, flow) == metrics.flow_mse(still, flow)
 
 
+def test_average_precision_equals_a_loop_over_thresholds(key):
+    scores = jnp.round(10 * jax.random.uniform(key, (9, 7)))  # with many that are equal
+    truth = jax.random.bernoulli(jax.random.fold_in(key, 1), 0.3 + scores / 20)
+    area, recall = 0.0, 0.0
+    for threshold in sorted({float(score) for score in scores.ravel()}, reverse=True):
+        chosen = scores >= threshold
+        found = float(jnp.sum(chosen & truth))
+        area += (found / float(jnp.sum(truth)) - recall) * found / float(jnp.sum(chosen))
+        recall = found / float(jnp.sum(truth))
+    np.testing.assert_allclose(jax.jit(metrics.average_precision)(scores, truth), area, rtol=1e-6)
+
+
+def test_average_precision_of_the_truth_is_one_and_of_a_guess_the_share_of_true_pixels():
+    truth = jnp.arange(12).reshape(3, 4) % 3 == 0
+    assert metrics.average_precision(truth.astype(jnp.float32), truth) == 1
+    np.testing.assert_allclose(metrics.average_precision(jnp.ones((3, 4)), truth), 1 / 3, rtol=1e-6)
+
+
 def test_mean_metrics_averages_each_name():
     rows = [{"a": jnp.float32(1), "b": 0.0}, {"a": 3.0, "b": 1.0}]
     assert metrics.mean_metrics(rows) == {"a": 2.0, "b": 0.5}

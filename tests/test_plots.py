@@ -45,3 +45,12 @@ def test_panels_keep_every_pixel_of_every_picture():
 
 def test_values_beyond_the_range_are_clipped():
     np.testing.assert_array_equal(plots.to_bytes(np.asarray([-1.0, 0.5, 2.0])), [0, 128, 255])
+
+
+def test_kernels_are_drawn_as_what_becomes_of_a_point_of_light():
+    kernels = np.zeros((2, 5, 5))
+    kernels[0, 2, 4] = kernels[1, 2, 2] = 1  # the first gathers light from the right
+    mixing = np.zeros((14, 14, 2))
+    mixing[:7, :, 0] = mixing[7:, :, 1] = 1
+    drawn = plots.kernels_over(np.zeros((14, 14, 3)), kernels, mixing)[..., 0]
+    assert np.argwhere(drawn).tolist() == [[2, 0], [2, 7], [9, 2], [9, 9]]

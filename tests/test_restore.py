@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from skimage import data
 
-from deblur_jax import deblur, line_blur, load, psnr, restore
-from deblur_jax.restore import ESTIMATION_PIXELS, estimate_flow, restore_line_blur
+from deblur_jax import BasisBlur, deblur, line_blur, load, psnr, restore
+from deblur_jax.models.deblurnet import DeblurNet
+from deblur_jax.models.kernel_basis import KernelBasisNet
+from deblur_jax.ops.sensor import to_display, to_light
+from deblur_jax.pretrained import Pretrained
+from deblur_jax.restore import ESTIMATION_PIXELS, estimate_flow, restore_blur, restore_line_blur
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,36 @@ def test_the_shipped_net_sees_the_motion_and_restores(sharp, network):
     assert "of the photo" in result.verdict
 
 
+@pytest.mark.slow  # to compile
+@pytest.mark.parametrize("transfer", ["linear", 2.2])
+def test_a_net_that_sees_kernels_is_asked_for_kernels(sharp, transfer, key):
+    model = KernelBasisNet(basis=2, side=9, width=2, transfer=transfer)
+    variables = jax.jit(model.init)(key, sharp[None])
+    blurry, _ = moved(sharp)
+    network = Pretrained("random", model, variables, {})
+    result = deblur(np.asarray(blurry), network)
+    assert result.image.shape == sharp.shape
+    field = model.apply(variables, blurry[None])
+    np.testing.assert_allclose(result.blur.kernels, field.kernels[0], atol=1e-5)
+    light = result.blur(to_light(result.image, transfer))
+    residual = to_display(light, transfer) - blurry
+    np.testing.assert_allclose(result.residual, residual, atol=1e-4)
+    with pytest.raises(AttributeError, match="kernels and no motion"):
+        _ = result.flow
+
+
+def test_true_kernels_restore_several_decibels(sharp):
+    light = sharp**2.2
+    kernels = jnp.zeros((2, 9, 9)).at[0, 4].set(1 / 9).at[1, 4, 4].set(1)
+    share = jnp.broadcast_to(jnp.linspace(0, 1, 128)[None, :, None], (128, 128, 1))
+    blur = BasisBlur(kernels, jnp.concatenate([1 - share, share], axis=-1))
+    blurry = to_display(blur(light), 2.2)
+    restored, reblur_error = restore_blur(blur, blurry, transfer=2.2, saturates=True)
+    inside = (slice(12, -12), slice(12, -12))
+    assert psnr(restored[inside], sharp[inside]) > psnr(blurry[inside], sharp[inside]) + 2
+    assert reblur_error < 0.02
+
+
 def test_a_large_photo_is_restored_in_tiles(sharp, network, monkeypatch):
     whole = deblur(np.asarray(sharp), network)
     monkeypatch.setattr(restore, "WHOLE_PIXELS", 1)
@@ -63,6 +97,42 @@ def test_a_large_photo_is_restored_in_tiles(sharp, network, monkeypatch):
     tiled = deblur(tall, network)
     assert tiled.image.shape == tall.shape
     assert psnr(tiled.image, tall) > psnr(whole.image, np.asarray(sharp)) - 3
+
+
+def test_strength_mixes_the_restoration_into_the_photo(sharp, network):
+    photo = np.asarray(sharp)
+    whole = deblur(photo, network)
+    half = deblur(photo, network, strength=0.5)
+    np.testing.assert_allclose(half.image, (photo + whole.image) / 2, atol=1e-6)
+    np.testing.assert_array_equal(half.residual, whole.residual)
+
+
+def test_no_motion_is_longer_than_the_longest(sharp, network):
+    blurry, _ = moved(sharp)
+    free = deblur(np.asarray(blurry), network)
+    lengths = np.linalg.norm(free.flow, axis=-1)
+    limited = deblur(np.asarray(blurry), network, longest=5.0)
+    shortened = np.linalg.norm(limited.flow, axis=-1)
+    np.testing.assert_allclose(shortened, np.minimum(lengths, 5), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strength": 1.5}, "strength must be from 0 to 1, got 1.5"),
+        ({"longest": 0.0}, "longest must be above 0 pixels, got 0"),
+        ({"denoisings": 0}, "denoisings must be at least 1, got 0"),
+    ],
+)
+def test_an_option_out_of_range_is_refused(sharp, network, options, message):
+    with pytest.raises(ValueError, match=message):
+        deblur(np.asarray(sharp), network, **options)
+
+
+def test_a_network_that_sees_no_blur_is_refused(sharp):
+    network = Pretrained("mine", DeblurNet(), {}, {})
+    with pytest.raises(ValueError, match="mine holds a DeblurNet, expected a network that est"):
+        deblur(np.asarray(sharp), network)
 
 
 def test_a_photo_twice_as_large_has_motions_twice_as_long(sharp, network):

@@ -218,9 +218,9 @@ def peak_memory(call) -> float:
         return math.nan
 
 
-def resident(field: str) -> int:
-    """Returns a memory figure of this process in kilobytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+def resident(field: str, process: str = "self") -> int:
+    """Returns a memory figure of this or another process in kilobytes (Linux)."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 

@@ -1,20 +1,25 @@
 r"""Draws what a network will see: a sheet of a config's samples, through its task's simulation.
 
     python tools/preview.py --config configs/quickstart.py --out sheet.png --samples 4
+    python tools/preview.py --config configs/quickstart.py --set source.name=folder \
+        source.folder=PHOTOS
 
 A row is a sample: its pictures, its flow in colours, its kernels as they mix.
 """
 
 import argparse
+from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
 
-from deblur_jax.config_file import load_config
+from deblur_jax.config_file import load_config, set_fields
 from deblur_jax.data.pipeline import training_batches
 from deblur_jax.data.sources import make_source
 from deblur_jax.io.images import Photo, write_photo
 from deblur_jax.plots import flow_colours, panels, to_bytes, with_flow_key
+from deblur_jax.training.examples import simulated
 from deblur_jax.training.tasks.registry import find_task
 
 
@@ -51,7 +56,24 @@ def draw(example: dict[str, np.ndarray]) -> np.ndarray:
     return panels(found)
 
 
-def main() -> None:
+def draw_sheet(config: Any, samples: int) -> np.ndarray:
+    """Returns the picture of the first samples of a config's training run, `[h, w, 3]` uint8."""
+    fields = {**config.batches, "batch_size": samples, "workers": 0}
+    batch = next(training_batches(make_source(**config.source), seed=config.seed, **fields))
+    simulate = find_task(config.task).make_simulate(**config.simulate)
+    drawn = jax.jit(partial(simulated, simulate))(batch, jax.random.key(config.seed))
+    arrays = {name: np.asarray(array) for name, array in drawn.items()}
+    rows = [draw({name: array[i] for name, array in arrays.items()}) for i in range(samples)]
+    width = max(row.shape[1] for row in rows)
+    return np.concatenate(
+        [
+            np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
+            for row in rows
+        ]
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
     """Writes the sheet."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -59,22 +81,12 @@ def main() -> None:
     parser.add_argument("--config", required=True)
     parser.add_argument("--out", default="sheet.png")
     parser.add_argument("--samples", type=int, default=4)
-    options = parser.parse_args()
+    parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE")
+    options = parser.parse_args(arguments)
     config = load_config(options.config)
-    fields = {**config.batches, "batch_size": options.samples, "workers": 0}
-    batch = next(training_batches(make_source(**config.source), seed=config.seed, **fields))
-    simulate = find_task(config.task).make_simulate(**config.simulate)
-    keys = jax.random.split(jax.random.key(config.seed), options.samples)
-    examples = jax.tree.map(np.asarray, jax.jit(jax.vmap(simulate))(keys, batch))
-    rows = [draw(jax.tree.map(lambda array, i=i: array[i], examples)) for i in range(len(keys))]
-    width = max(row.shape[1] for row in rows)
-    sheet = np.concatenate(
-        [
-            np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
-            for row in rows
-        ]
-    )
-    write_photo(options.out, Photo(sheet.astype(np.float32) / 255))
+    set_fields(config, options.set)
+    picture = draw_sheet(config, options.samples)
+    write_photo(options.out, Photo(picture.astype(np.float32) / 255))
     print(f"{options.out}: {options.samples} samples of {options.config}")
 
 

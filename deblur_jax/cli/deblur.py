@@ -52,12 +52,21 @@ def _deblur(arguments: argparse.Namespace) -> None:
         problem = str(error).removeprefix("deblur: image ")
         raise ValueError(f"{arguments.photo}: {problem}") from None
     write_photo(output, dataclasses.replace(photo, pixels=result.image))
-    lengths = (result.flow**2).sum(axis=-1) ** 0.5
     print(
-        f"{output}: motion of {lengths.mean():.1f} pixels on average, {lengths.max():.1f} at most; "
+        f"{output}: {_motion(result)}; "
         f"blurring the result again differs from the photo by {result.reblur_error:.4f} "
         f"(root mean square, of 1); {result.verdict}."
     )
+
+
+def _motion(result: Any) -> str:
+    if hasattr(result.blur, "flow"):
+        lengths = (result.flow**2).sum(axis=-1) ** 0.5
+        return f"motion of {lengths.mean():.1f} pixels on average, {lengths.max():.1f} at most"
+    from deblur_jax.models.kernel_basis import blur_map
+
+    share = float(blur_map(result.blur.kernels, result.blur.mixing).mean())
+    return f"{share:.0%} of it blurred by {len(result.blur.kernels)} kernels"
 
 
 def _description(network: Any) -> str:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from deblur_jax.io.flow import read_mat
-from deblur_jax.io.images import read_rgb
+from deblur_jax.io.images import existing_file, read_rgb
 
 
 def read_bsds(path: Path) -> np.ndarray:
@@ -52,9 +52,8 @@ def read_labels(path: Path) -> np.ndarray:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is damaged or holds colours.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; give the path of a label image")
-    labels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    data = np.fromfile(existing_file(path, "a label image"), np.uint8)
+    labels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if labels is None:
         raise ValueError(f"{path}: not an image that can be read; expected a grey PNG")
     if labels.ndim != 2:
@@ -72,8 +71,7 @@ def read_coco(path: Path) -> dict[str, list[bytes]]:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is damaged or holds something else.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; give the path of COCO's instances_*.json")
+    existing_file(path, "COCO's instances_*.json")
     try:
         document = json.loads(path.read_text())
         outlines: dict[int, list[bytes]] = {image["id"]: [] for image in document["images"]}

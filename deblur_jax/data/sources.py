@@ -6,7 +6,6 @@ see `data.examples`.
 
 import functools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from deblur_jax.data.checks import check_option
@@ -135,7 +134,8 @@ def segment_source(
         limit: how many photos to use at most; 0 for all.
         on_bad: "stop" or "skip", see `SegmentSource`.
     """
-    files, problems = find_segments(layout, Path(folder), split)
+    (root,) = each_folder((folder,))
+    files, problems = find_segments(layout, root, split)
     return SegmentSource(_first(files, limit), problems, smallest=smallest, on_bad=on_bad)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deblur_jax.io.images import whole_file
+from deblur_jax.io.images import existing_file, whole_file
 
 
 SUFFIXES = (".flo", ".pfm", ".mat")
@@ -41,9 +41,7 @@ def read_flow(path: str | os.PathLike, *, unknown: str = "stop") -> np.ndarray:
     """
     if unknown not in ("stop", "nan"):
         raise ValueError(f"unknown must be one of ['nan', 'stop'], got {unknown!r}")
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; give the path of a flow")
+    path = existing_file(path, "a flow")
     readers = {".flo": _read_flo, ".pfm": _read_pfm, ".mat": _read_mat}
     if path.suffix.lower() not in readers:
         raise ValueError(f"{path}: the name must end in one of {', '.join(SUFFIXES)}")
@@ -156,9 +154,7 @@ def read_mat(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     from scipy.io import loadmat  # here, since few runs read MATLAB's files and it is slow
 
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; give the path of a .mat file")
+    path = existing_file(path, "a .mat file")
     try:
         variables = loadmat(path)
     except NotImplementedError:

@@ -43,6 +43,22 @@ class Photo:
     exif: bytes | None = None
 
 
+def existing_file(path: str | os.PathLike, kind: str) -> Path:
+    """Returns `path` if it is a file.
+
+    Args:
+        path: of the file.
+        kind: what it should be, as words for the message.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; give the path of {kind}")
+    return path
+
+
 def read_photo(path: str | os.PathLike) -> Photo:
     """Reads a JPEG, PNG, WebP, TIFF or BMP file.
 
@@ -51,9 +67,7 @@ def read_photo(path: str | os.PathLike) -> Photo:
         ValueError: if the file is not an image, is cut short, or has a kind of pixel that would
             lose precision here (16-bit files other than PNG).
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; give the path of a photo")
+    path = existing_file(path, "a photo")
     with _named_damage(path), Image.open(path) as image:
         stored_mode = image.mode
         image.load()
@@ -90,9 +104,7 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
         ValueError: if the file is not an image, is cut short, or is grey, has transparency, a
             palette or more than 8 bits.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; give the path of a photo")
+    path = existing_file(path, "a photo")
     with _named_damage(path), Image.open(path) as image:
         image.load()
         kind = _kind_of_pixels(path, image)
@@ -109,9 +121,7 @@ def read_grey(path: str | os.PathLike) -> np.ndarray:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is not an image or is cut short.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; give the path of an image")
+    path = existing_file(path, "an image")
     with _named_damage(path), Image.open(path) as image:
         return np.array(ImageOps.exif_transpose(image).convert("L"), np.uint8)
 

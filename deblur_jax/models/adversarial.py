@@ -67,6 +67,10 @@ class Generator(nn.Module):
         restored = jnp.clip(shown + change, -1, 1)
         return crop_like((restored + 1) / 2, blurry)
 
+    def restored(self, restored: Images) -> jax.Array:
+        """Returns what the network gives: it is the restored photo."""
+        return jnp.asarray(restored)
+
     def critic(self) -> "Critic":
         """Returns the network whose parameters are in the collection `critic`."""
         return Critic(self.critic_width, parent=None)

@@ -26,6 +26,16 @@ Initializer = Callable[..., jax.Array]
 HE = nn.initializers.he_normal()
 
 
+def edge_filters(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
+    """Draws filters `[y, x, c, features]` that are blind to brightness, four times HE's size.
+
+    For first layers that are to look at blur: what tells blurs apart are edges, and a net whose
+    first filters see little but brightness takes long to find them.
+    """
+    filters = 4 * HE(key, shape, dtype)
+    return filters - jnp.mean(filters, axis=(0, 1), keepdims=True)
+
+
 def conv(
     features: int,
     size: int,
@@ -134,6 +144,8 @@ def crop_like(maps: Any, images: Array) -> Any:
 
 def check_images(network: str, images: Array, *, channels: int | Sequence[int] = 3) -> None:
     """Raises a ValueError unless `images` `[b, h, w, c]` are what `network` takes.
+
+    Their values are not looked at, nor clipped; `restore.check_photo` does the former.
 
     Args:
         network: its name, for the message.

@@ -97,6 +97,10 @@ class DeblurNet(nn.Module):
             crop_like(quarter, smaller),
         )
 
+    def restored(self, estimate: Restoration) -> jax.Array:
+        """Returns the restored photos at full size, `[b, h, w, 3]`."""
+        return estimate.full
+
 
 def shrink(images: jax.Array, factor: int) -> jax.Array:
     """Returns `images` `[b, h, w, c]`, of sides that divide by `factor`, as means of blocks."""

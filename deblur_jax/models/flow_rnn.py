@@ -81,6 +81,10 @@ class FlowRnnNet(nn.Module):
         deblur = DeblurNet(self.width, self.recurrence, name="deblur")
         return crop_like(deblur(images[0], weights), blurry), flows
 
+    def restored(self, estimate: Restoration) -> jax.Array:
+        """Returns the deblurred photos, `[b, h, w, 3]`."""
+        return estimate[0]
+
 
 def check_frames(
     network: str, blurry: Array, neighbours: tuple[jax.Array, ...], frames: int
@@ -221,6 +225,10 @@ class SpatialRnnNet(nn.Module):
         x = double(_leaky(conv(width // 2, 9, name="conv3")(x)))
         x = conv(3, 5, name="image")(jnp.concatenate([x, large], axis=-1))
         return crop_like(x, blurry), ()
+
+    def restored(self, estimate: Restoration) -> jax.Array:
+        """Returns the deblurred photos, `[b, h, w, 3]`."""
+        return estimate[0]
 
 
 class WeightNet(nn.Module):

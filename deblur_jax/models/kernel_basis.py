@@ -24,14 +24,24 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Float
 
-from deblur_jax.models.blocks import check_images, conv, crop_like, doubling_conv, max_pool
+from deblur_jax.models.blocks import (
+    HE,
+    check_images,
+    conv,
+    crop_like,
+    doubling_conv,
+    edge_filters,
+    max_pool,
+)
 from deblur_jax.ops.sensor import Transfer, to_light
-from deblur_jax.typing import Array, Images, typechecked
+from deblur_jax.typing import Array, Images, Kernels, Mixing, typechecked
 
 
 STRIDE = 32
 HEADS = ("grid", "dense")
+FIRST_WEIGHTS = {"edges": edge_filters, "he": HE}
 DENSE_PLACES = 8  # a side, before the last convolution of the first version
+SHARPEST = 0.25  # the norm of a kernel from which it counts as none
 
 
 class KernelField(NamedTuple):
@@ -39,6 +49,23 @@ class KernelField(NamedTuple):
 
     kernels: Float[Array, "b k s s"]
     mixing: Float[Array, "b h w k"]
+
+
+@typechecked
+def blur_map(kernels: Kernels, mixing: Mixing, *, sharpest: float = SHARPEST) -> jax.Array:
+    """Returns how blurry each pixel is, `[h, w]`: the share of its kernels that spread the light.
+
+    Args:
+        kernels: `[k, s, s]`, each with the sum one.
+        mixing: `[h, w, k]`.
+        sharpest: the largest norm, root of the sum of squares, of a kernel that counts as blur. A
+            single tap has one; n equal taps have `1 / sqrt(n)`, so 0.25 is a motion of 16 pixels.
+
+    Source:
+        Carbajal et al., arXiv:2102.01026, section 4.2.
+    """
+    blurs = jnp.sum(jnp.square(kernels), axis=(1, 2)) <= sharpest**2
+    return jnp.sum(jnp.where(blurs, mixing, 0), axis=-1)
 
 
 class KernelBasisNet(nn.Module):
@@ -55,6 +82,7 @@ class KernelBasisNet(nn.Module):
         head: how the kernels are made: `grid` (second version) or `dense` (first).
         transfer: from the photo's display values to what the network looks at: 2.2 in the second
             version, "linear" in the first.
+        initial_weights: of the first convolution, `he`, or `edges`, see `blocks.edge_filters`.
     """
 
     basis: int = 25
@@ -62,6 +90,7 @@ class KernelBasisNet(nn.Module):
     width: int = 64
     head: str = "grid"
     transfer: Transfer = 2.2
+    initial_weights: str = "he"
 
     @nn.compact
     @typechecked
@@ -75,12 +104,18 @@ class KernelBasisNet(nn.Module):
         check_images("KernelBasisNet", blurry)
         if self.head not in HEADS:
             raise ValueError(f"model.head must be one of {sorted(HEADS)}, got {self.head!r}")
+        if self.initial_weights not in FIRST_WEIGHTS:
+            raise ValueError(
+                f"model.initial_weights must be one of {sorted(FIRST_WEIGHTS)}, "
+                f"got {self.initial_weights!r}"
+            )
         self.variable("progress", "steps", jnp.zeros, ())
         height, width = blurry.shape[1:3]
         fill = ((0, 0), (0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
         x = jnp.pad(to_light(blurry, self.transfer) - 0.5, fill, mode="reflect")
 
-        x = _leaky(conv(self.width, 3, name="stem")(x))
+        first = FIRST_WEIGHTS[self.initial_weights]
+        x = _leaky(conv(self.width, 3, kernel_init=first, name="stem")(x))
         maps = []  # at strides 1, 2, 4, 8, 16
         for index, factor in enumerate((1, 2, 4, 8, 16)):
             x = _Pair(factor * self.width, name=f"down{index + 1}")(x)

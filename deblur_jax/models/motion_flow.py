@@ -19,6 +19,7 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Float
 
+from deblur_jax.models.blocks import HE, check_images, edge_filters, max_pool
 from deblur_jax.typing import Array, Flows, Images, typechecked
 
 
@@ -26,8 +27,9 @@ PHOTO_MEAN = (0.4378, 0.4452, 0.3685)  # of the BSDS500 photos, red, green, blue
 PADDING = 30  # pixels around the photo, so that the deepest stream covers its border
 PAPER_WIDTHS = (96, 256, 512, 512, 1024)
 
-INITIAL_WEIGHTS = {"paper": nn.initializers.normal(0.01), "he": nn.initializers.he_normal()}
-
+PAPER = nn.initializers.normal(0.01)
+# Of the first convolution, and of the others.
+INITIAL_WEIGHTS = {"paper": (PAPER, PAPER), "he": (HE, HE), "edges": (edge_filters, HE)}
 
 Scores = tuple[Float[Array, "b h w nu"], Float[Array, "b h w nv"]]
 
@@ -42,7 +44,8 @@ class MotionFlowNet(nn.Module):
         extra_horizontal: unexplained labels of the released network (2), which the paper lacks.
         skip_scales: constants on the maps at stride 8 and 4 before their scores.
         initial_weights: of the five convolutions and the deepest scores: `paper` draws from a
-            normal with deviation 0.01, `he` scales it with the fan-in.
+            normal with deviation 0.01, `he` scales it with the fan-in, `edges` does too and makes
+            the filters of the first convolution blind to brightness, from where it learns faster.
     """
 
     reach: int = 36
@@ -57,28 +60,27 @@ class MotionFlowNet(nn.Module):
         """Returns the logits of the horizontal and of the vertical labels.
 
         Args:
-            blurry: photos `[b, h, w, 3]` in [0, 1], display light, of any size.
+            blurry: photos `[b, h, w, 3]` in [0, 1], display light, of any size from 32 pixels a
+                side.
 
         Returns:
             Logits `[b, h, w, reach + 1]` and `[b, h, w, 2 * reach + 1]`.
         """
-        if blurry.shape[-1] != 3:
-            raise ValueError(
-                f"MotionFlowNet: blurry must have 3 colour channels, got {blurry.shape[-1]}; "
-                "repeat a grey channel three times, drop alpha"
-            )
+        check_images("MotionFlowNet", blurry)
         if self.initial_weights not in INITIAL_WEIGHTS:
             raise ValueError(
                 f"model.initial_weights must be one of {sorted(INITIAL_WEIGHTS)}, "
                 f"got {self.initial_weights!r}"
             )
-        init = INITIAL_WEIGHTS[self.initial_weights]
+        first, init = INITIAL_WEIGHTS[self.initial_weights]
         height, width = blurry.shape[1:3]
         horizontal = self.reach + 1 + self.extra_horizontal
         labels = horizontal + 2 * self.reach + 1
 
-        def conv(features, size, name):
-            return nn.Conv(features, (size, size), padding="VALID", kernel_init=init, name=name)
+        def conv(features, size, index):
+            weights = init if index else first
+            name = f"conv{index + 1}"
+            return nn.Conv(features, (size, size), padding="VALID", kernel_init=weights, name=name)
 
         def score(maps, name, kernel_init):
             return nn.Conv(labels, (1, 1), kernel_init=kernel_init, name=name)(maps)
@@ -87,9 +89,9 @@ class MotionFlowNet(nn.Module):
         x = jnp.pad(x, ((0, 0), (PADDING, PADDING), (PADDING, PADDING), (0, 0)))
         pools = []
         for index, (features, size) in enumerate(zip(self.widths, (7, 5, 3, 3, 3), strict=True)):
-            x = nn.relu(conv(features, size, f"conv{index + 1}")(x))
+            x = nn.relu(conv(features, size, index)(x))
             if index < 4:
-                x = nn.max_pool(x, (2, 2), (2, 2), padding="SAME")  # SAME keeps the odd last row
+                x = max_pool(x, remainder="keep")
                 pools.append(x)
 
         zeros = nn.initializers.zeros_init()

@@ -64,20 +64,34 @@ CROSSING = LayerMotion(
 
 @functools.partial(
     jax.tree_util.register_dataclass,
-    data_fields=["blurry", "sharp", "next_blurry", "next_sharp", "flow", "visible"],
+    data_fields=[
+        "blurry",
+        "sharp",
+        "next_blurry",
+        "next_sharp",
+        "previous_blurry",
+        "flow",
+        "backward_flow",
+        "visible",
+    ],
     meta_fields=[],
 )
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """Two consecutive frames of a moving scene.
+    """Consecutive frames of a moving scene.
+
+    Under `jit` what is not used of it costs nothing.
 
     Attributes:
         blurry: `[h, w, c]`, the frame.
         sharp: `[h, w, c]`, its middle sub-frame.
         next_blurry: `[h, w, c]`, the frame that follows.
         next_sharp: `[h, w, c]`, the middle sub-frame of that.
+        previous_blurry: `[h, w, c]`, the frame before.
         flow: `[h, w, 2]`, from the first to the last sub-frame of the frame: what is seen at
             pixel p of the first one is at p + flow[p] in the last one.
+        backward_flow: `[h, w, 2]`, from the last to the first sub-frame: what is seen at pixel p
+            of the last one was at p + backward_flow[p] in the first one.
         visible: `[h, w]`, true where it is seen there, neither covered nor out of the frame.
     """
 
@@ -85,7 +99,9 @@ class Scene:
     sharp: Array
     next_blurry: Array
     next_sharp: Array
+    previous_blurry: Array
     flow: Array
+    backward_flow: Array
     visible: Array
 
 
@@ -215,23 +231,34 @@ def draw_scene(
     span = jax.random.uniform(keys[3], minval=exposure[0], maxval=exposure[1])
     span = span * jnp.minimum(1, limit / _farthest(poses, span, height, width))
 
-    def expose(time: float) -> tuple[jax.Array, jax.Array]:
-        def add(total: jax.Array, moment: jax.Array) -> tuple[jax.Array, None]:
-            return total + render(light, masks, poses(moment), height, width), None
+    def expose(time: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def add(sums: tuple[jax.Array, jax.Array], at: tuple[jax.Array, jax.Array]):
+            moment, is_middle = at
+            picture = render(light, masks, poses(time + moment), height, width)
+            total, middle = sums
+            return (total + picture, jnp.where(is_middle, picture, middle)), None
 
-        moments = time + span * jnp.linspace(-0.5, 0.5, subframes)
-        total, _ = lax.scan(add, jnp.zeros((height, width, photos.shape[-1])), moments)
-        return total / subframes, render(light, masks, poses(jnp.asarray(time)), height, width)
+        dark = jnp.zeros((height, width, photos.shape[-1]), light.dtype)
+        moments = span * jnp.linspace(-0.5, 0.5, subframes)
+        is_middle = jnp.arange(subframes) == subframes // 2
+        (total, middle), _ = lax.scan(add, (dark, dark), (moments, is_middle))
+        return total / subframes, middle
 
-    blurry, sharp = expose(0.0)
-    next_blurry, next_sharp = expose(1.0)
-    flow, visible = scene_flow(masks, poses(-span / 2), poses(span / 2), height, width)
+    # One after the other, not in a scan: what is not asked for is then never rendered under jit.
+    blurry, sharp = expose(jnp.asarray(0.0))
+    next_blurry, next_sharp = expose(jnp.asarray(1.0))
+    previous_blurry, _ = expose(jnp.asarray(-1.0))
+    first, last = _ends(poses, span)
+    flow, visible = scene_flow(masks, first, last, height, width)
+    backward_flow, _ = scene_flow(masks, last, first, height, width)
     return Scene(
         blurry=develop(keys[4], blurry, camera),
         sharp=develop(keys[4], sharp, camera.still()),
         next_blurry=develop(keys[5], next_blurry, camera),
         next_sharp=develop(keys[5], next_sharp, camera.still()),
+        previous_blurry=develop(jax.random.fold_in(keys[5], 1), previous_blurry, camera),
         flow=flow,
+        backward_flow=backward_flow,
         visible=visible,
     )
 
@@ -307,9 +334,14 @@ def _farthest(
 ) -> jax.Array:
     """Returns the length of the longest motion in the frame during an exposure, in pixels."""
     corners = jnp.asarray([[x * (width - 1), y * (height - 1)] for x in (-1, 1) for y in (-1, 1)])
-    paths = jax.vmap(_from_first)(poses(-span / 2), poses(span / 2))
+    paths = jax.vmap(_from_first)(*_ends(poses, span))
     moved = jax.vmap(project, in_axes=(0, None))(paths, corners / 2)
     return jnp.max(jnp.linalg.norm(moved - corners / 2, axis=-1))
+
+
+def _ends(poses: Callable[[jax.Array], jax.Array], span: jax.Array) -> jax.Array:
+    """Returns the matrices of all layers at the two ends of an exposure, `[2, k, 3, 3]`."""
+    return jax.vmap(poses)(span * jnp.asarray([-0.5, 0.5]))
 
 
 def _from_first(first: Array, last: Array) -> jax.Array:

@@ -7,17 +7,22 @@ are plain numbers, so that a config can hold them.
     make_segment_blur   objects and a background, each with its own camera-shake kernel (Carbajal)
     make_uniform_blur   one kernel for the whole picture (Noroozi's DeblurNet_SI)
     make_scene_blur     moving layers over two frames (Noroozi, Argaw, Zhang)
+    make_averaged       frames of a high-speed camera, averaged (Noroozi, Argaw)
     make_developed      pictures that are blurry already, with noise, rounding or compression
+
+What they take as `camera` are the arguments of `make_camera`.
 """
 
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from deblur_jax.ops.sensor import Transfer
+from deblur_jax.simulate.averaging import average_frames
 from deblur_jax.simulate.develop import Camera, develop
 from deblur_jax.simulate.scenes import CROSSING, HAND_HELD, draw_scene
 from deblur_jax.simulate.segments import draw_segment_blur, draw_segments
@@ -69,11 +74,7 @@ def make_segment_blur(
     wander_share: float,
     brighten: float,
     lights: float,
-    transfer: Transfer,
-    noise: float,
-    shot: float = 0.0,
-    levels: int = 0,
-    quality: Sequence[float] = (),
+    **camera: Any,
 ) -> Simulate:
     """Returns a simulation of objects that move each in its own way (Carbajal et al., 3.3).
 
@@ -88,13 +89,9 @@ def make_segment_blur(
         wander_share: probability of a random-walk kernel; the others are of a trembling hand.
         brighten: see `simulate.segments.draw_segment_blur`.
         lights: likewise.
-        transfer: see `make_camera`, with the four below it.
-        noise: likewise.
-        shot: likewise.
-        levels: likewise.
-        quality: likewise.
+        **camera: see `make_camera`.
     """
-    camera = make_camera(transfer=transfer, noise=noise, shot=shot, levels=levels, quality=quality)
+    recorder = make_camera(**camera)
     draw_kernel = functools.partial(shake_kernel, wander_share=wander_share, **_sized(side))
 
     def simulate(key: jax.Array, example: Example) -> Example:
@@ -112,22 +109,14 @@ def make_segment_blur(
             objects=objects,
             brighten=brighten,
             lights=lights,
-            camera=camera,
+            camera=recorder,
         )
         return dict(vars(blurred))
 
     return simulate
 
 
-def make_uniform_blur(
-    *,
-    side: int,
-    wander_share: float,
-    transfer: Transfer,
-    noise: float,
-    levels: int = 0,
-    quality: Sequence[float] = (),
-) -> Simulate:
+def make_uniform_blur(*, side: int, wander_share: float, **camera: Any) -> Simulate:
     """Returns a simulation with one camera-shake kernel for the whole picture.
 
     It takes `sharp` and gives what `make_segment_blur` does, with a single kernel.
@@ -135,10 +124,7 @@ def make_uniform_blur(
     Args:
         side: of the kernels, pixels, odd.
         wander_share: probability of a random-walk kernel.
-        transfer: see `make_camera`, with the three below it.
-        noise: likewise.
-        levels: likewise.
-        quality: likewise.
+        **camera: see `make_camera`.
     """
     simulate = make_segment_blur(
         side=side,
@@ -147,10 +133,7 @@ def make_uniform_blur(
         wander_share=wander_share,
         brighten=0.0,
         lights=0.0,
-        transfer=transfer,
-        noise=noise,
-        levels=levels,
-        quality=quality,
+        **camera,
     )
     return lambda key, example: simulate(key, {"sharp": example["sharp"]})
 
@@ -162,18 +145,14 @@ def make_scene_blur(
     limit: float,
     motion: float,
     exposure: Sequence[float],
-    transfer: Transfer,
-    noise: float,
-    shot: float = 0.0,
-    levels: int = 0,
-    quality: Sequence[float] = (),
+    **camera: Any,
 ) -> Simulate:
-    """Returns a simulation of two frames of a moving scene.
+    """Returns a simulation of consecutive frames of a moving scene.
 
     It takes a group of photographs, `sharp` `[k, h, w, c]`, of which the first is the background
     and the others show their objects, and perhaps the `segments` of them, of which one each is
-    the object; without them the objects are random shapes. It gives `blurry`, `sharp`,
-    `next_blurry`, `next_sharp`, `flow` and `visible` as in `simulate.scenes.Scene`.
+    the object; without them the objects are random shapes. It gives what
+    `simulate.scenes.Scene` holds.
 
     Args:
         margin: pixels on each side that the photographs have more than the frames.
@@ -182,13 +161,9 @@ def make_scene_blur(
         motion: what the motions of a hand-held camera and of objects that cross its view are
             multiplied by; 1 suits frames of about 256 pixels.
         exposure: the least and the largest share of a frame's time that the shutter is open.
-        transfer: see `make_camera`, with the four below it.
-        noise: likewise.
-        shot: likewise.
-        levels: likewise.
-        quality: likewise.
+        **camera: see `make_camera`.
     """
-    camera = make_camera(transfer=transfer, noise=noise, shot=shot, levels=levels, quality=quality)
+    recorder = make_camera(**camera)
     camera_motion, object_motion = (
         dataclasses.replace(
             whole,
@@ -215,31 +190,56 @@ def make_scene_blur(
             exposure=(exposure[0], exposure[1]),
             subframes=subframes,
             limit=limit,
-            camera=camera,
+            camera=recorder,
         )
         return dict(vars(scene))
 
     return simulate
 
 
-def make_developed(
-    *, noise: float = 0.0, shot: float = 0.0, levels: int = 0, quality: Sequence[float] = ()
-) -> Simulate:
+def make_averaged(*, shrink: int, transfer: Transfer, **camera: Any) -> Simulate:
+    """Returns a simulation that averages the frames of a high-speed camera.
+
+    It takes `frames`, `[n, h, w, c]`, and gives `blurry` and `sharp`, the middle one. Whether the
+    frames move slowly enough is not looked at; the source "frames" does, on the host.
+
+    Args:
+        shrink: how many times smaller the pictures are than the frames, by area averaging.
+        transfer: "linear" averages display values, a gamma such as 2.2 or "srgb" averages light.
+        **camera: see `make_developed`.
+    """
+    degrade = make_developed(**camera)
+
+    def simulate(key: jax.Array, example: Example) -> Example:
+        frames = jnp.asarray(example["frames"])
+        size = (frames.shape[1] // shrink, frames.shape[2] // shrink)
+        blurry, sharp = average_frames(frames, transfer=transfer, size=size)
+        return degrade(key, {"blurry": blurry, "sharp": sharp})
+
+    return simulate
+
+
+def make_developed(**camera: Any) -> Simulate:
     """Returns a simulation that degrades the blurry pictures of an example and keeps the rest.
 
     It takes and gives whatever a source of real pairs has. Without an option it changes nothing.
 
     Args:
-        noise: see `make_camera`, with the three below it.
-        shot: likewise.
-        levels: likewise.
-        quality: likewise.
+        **camera: see `make_camera`; without `transfer`, since these are display values already.
+
+    Raises:
+        ValueError: if there is a `transfer`.
     """
-    camera = make_camera(noise=noise, shot=shot, levels=levels, quality=quality)
+    recorder = make_camera(**camera)
+    if recorder.transfer != "linear":
+        raise ValueError(
+            "make_developed: pictures are display values already; leave transfer out, got "
+            f"{recorder.transfer!r}"
+        )
 
     def simulate(key: jax.Array, example: Example) -> Example:
         degraded = {
-            name: develop(jax.random.fold_in(key, number), example[name], camera)
+            name: develop(jax.random.fold_in(key, number), example[name], recorder)
             for number, name in enumerate(("blurry", "next_blurry"))
             if name in example
         }

@@ -30,6 +30,7 @@ def held_out(
     height: int,
     width: int,
     per_example: int = 1,
+    group: int = 0,
 ) -> Iterator[tuple[str, Example]]:
     """Yields `(name, example)`: the middle of each of the source's examples, simulated.
 
@@ -40,16 +41,27 @@ def held_out(
         height: of the middle part that is used, in pixels.
         width: likewise.
         per_example: how often each is simulated.
+        group: how many examples of the source, one after the other, make one of the task, as in
+            `data.pipeline.training_batches`; 0 for one without the axis of a group.
 
     Raises:
         ValueError: if an example is smaller than that.
     """
     make_example = jax.jit(simulate)
     for index in range(len(source)):
-        middle = _middle(source[index], height, width, source.name(index))
+        middle = _group(source, index, height, width, group)
         for number in range(per_example):
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), index), number)
             yield f"{Path(source.name(index)).stem}-{number}", make_example(key, middle)
+
+
+def _group(source: Source, index: int, height: int, width: int, group: int) -> Example:
+    """Returns the middle of an example, or those of a group of them, the last before the first."""
+    places = [(index + number) % len(source) for number in range(group or 1)]
+    middles = [_middle(source[place], height, width, source.name(place)) for place in places]
+    if not group:
+        return middles[0]
+    return {name: jnp.stack([middle[name] for middle in middles]) for name in middles[0]}
 
 
 def _middle(example: dict[str, np.ndarray], height: int, width: int, name: str) -> Example:

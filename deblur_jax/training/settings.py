@@ -77,3 +77,74 @@ def photo_batches(*, crop: int, batch_size: int, largest_scale: float = 1.0) -> 
     batches.batch_size = batch_size
     batches.workers = 0  # processes that decode; 0 decodes in this one
     return batches
+
+
+def pair_source(*, smallest: int, neighbours: bool = False) -> Any:
+    """Returns the fields of a source of real pairs, `data.sources.pair_source`.
+
+    Args:
+        smallest: the shortest side in pixels that an image may have.
+        neighbours: whether each pair comes with the one that follows it in its video.
+    """
+    source = ConfigDict()
+    source.name = "pairs"
+    source.folder = ""  # that holds blur/ and sharp/, and perhaps flow/
+    source.smallest = smallest
+    source.limit = 0  # all
+    source.on_bad = "stop"  # or "skip"
+    source.neighbours = neighbours
+    return source
+
+
+def frame_source() -> Any:
+    """Returns the fields of a source of averaged frames, Noroozi's: `data.sources.frame_source`."""
+    source = ConfigDict()
+    source.name = "frames"
+    source.folder = ""  # of folders of frames, one a video
+    source.counts = tuple(range(7, 24, 2))  # frames that are averaged
+    source.fastest = 1.0  # pixels from frame to frame, after shrinking
+    source.shrink = 3
+    source.transfer = "linear"  # display values are averaged
+    source.flow = False
+    source.smallest = 192  # pixels, after shrinking
+    source.on_bad = "stop"  # or "skip"
+    return source
+
+
+def scene_simulation(*, margin: int, limit: float) -> Any:
+    """Returns the fields of moving scenes for crops of about 64 pixels.
+
+    Args:
+        margin: pixels around a crop that the layers may move in from.
+        limit: the longest motion of a point during an exposure in pixels.
+    """
+    simulate = ConfigDict()  # simulate.training_sets.make_scene_blur
+    simulate.name = "scenes"
+    simulate.margin = margin
+    simulate.subframes = 2 * int(limit / 2) + 1  # about a pixel apart where all is fastest
+    simulate.limit = limit
+    simulate.motion = 1.0  # of a hand-held camera and what crosses its view
+    simulate.exposure = (0.4, 1.0)  # share of the time between frames
+    simulate.transfer = "linear"  # display values are averaged
+    simulate.noise = 0.005  # the largest standard deviation
+    simulate.levels = 256
+    return simulate
+
+
+def held_out_examples(*, height: int, width: int, group: int = 0, per_example: int = 1) -> Any:
+    """Returns the fields of an evaluation over `training.examples.held_out`.
+
+    Args:
+        height: of the middle part of each picture, in pixels.
+        width: likewise.
+        group: how many pictures make one example, as in `batches`; 0 for one.
+        per_example: how often each is simulated.
+    """
+    evaluate = ConfigDict()
+    evaluate.seed = 0
+    evaluate.height = height
+    evaluate.width = width
+    evaluate.group = group
+    evaluate.per_example = per_example
+    evaluate.pictures = 16
+    return evaluate

@@ -4,21 +4,29 @@ import os
 from pathlib import Path
 
 import cv2
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
+from deblur_jax.data.builders.registry import prepare
 from deblur_jax.data.neighbours import NeighbourSource
 from deblur_jax.data.pairs import folder_pairs
+from deblur_jax.data.pipeline import training_batches
 from deblur_jax.data.sources import make_source
+from deblur_jax.ops.warp import warp_flow
 from deblur_jax.simulate.averaging import average_frames
+from deblur_jax.simulate.training_sets import make_averaged
 
 
 DATA = Path(os.environ.get("DEBLUR_JAX_DATA", Path(__file__).parents[3] / "shared" / "data"))
 GOPRO = DATA / "gopro"
 
 
-def save_video(folder, offsets, size=32):
+warp = jax.jit(warp_flow)
+
+
+def save_video(folder, offsets, size=32, suffix=".png"):
     """A smooth texture that is at `offsets` pixels to the right, frame by frame."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
@@ -27,7 +35,7 @@ def save_video(folder, offsets, size=32):
     for number, x in enumerate(offsets):
         move = np.array([[1.0, 0.0, x - size / 2], [0.0, 1.0, -size / 2]])
         frame = cv2.warpAffine(texture, move, (size, size), flags=cv2.INTER_CUBIC)
-        Image.fromarray(frame).save(folder / f"{number:04}.png")
+        Image.fromarray(frame).save(folder / f"{number:04}{suffix}", quality=95)
 
 
 def source(folder, **options):
@@ -100,6 +108,63 @@ def test_real_frames_are_averaged_unless_they_move_too_fast():
     assert [len(window) for window in pairs.windows] == [7, 9]
     assert pairs[0]["blurry"].shape == (240, 426, 3)
     assert pairs[1]["blurry"].std() < pairs[1]["sharp"].std()
+
+
+def batch_of(source, **options):
+    fields = {"seed": 0, "crop": 16, "largest_scale": 1.0, "batch_size": 2, "workers": 0}
+    return next(training_batches(source, **{**fields, **options}))
+
+
+def test_films_of_nfs_become_blur_prepared_or_as_they_lie(tmp_path, key):
+    film = tmp_path / "nfs" / "car" / "240" / "car"
+    save_video(film, [0.4 * number for number in range(15)], suffix=".jpg")
+    prepare("nfs", tmp_path / "nfs", tmp_path / "records")
+    options = {"data_dir": str(tmp_path / "records"), "variant": "", "smallest": 8, "limit": 0}
+    runs = make_source(name="nfs", split="train", **options)
+    assert len(runs) == 2
+    batch = batch_of(runs)
+    assert batch["frames"].shape == (2, 7, 16, 16, 3)
+    # The device averages what was cut out of all frames at one place.
+    averaged = make_averaged(shrink=1, transfer="linear")
+    blurry, sharp = (
+        np.stack([averaged(key, {"frames": frames})[name] for frames in batch["frames"]])
+        for name in ("blurry", "sharp")
+    )
+    np.testing.assert_allclose(blurry, batch["frames"].mean(axis=1), atol=1e-6)
+    np.testing.assert_array_equal(sharp, batch["frames"][:, 3])
+    # The same films without preparation, and with the filter of fast motion.
+    pairs = source(film.parent, counts=(7,))
+    assert len(pairs) == 2
+    truth = next(runs[index]["frames"] for index in range(2) if runs.name(index) == "car/0000")
+    np.testing.assert_array_equal(pairs[0]["blurry"], np.rint(truth.mean(axis=0)))
+    np.testing.assert_array_equal(pairs[0]["sharp"], truth[3])
+
+
+def test_scenes_of_monkaa_become_blur_and_flow(tmp_path):
+    root, name = tmp_path / "monkaa", "eating_x2"
+    left = root / "frames_cleanpass" / name / "left"
+    save_video(left, [0.5 * number for number in range(7)])
+    for number in range(7):
+        for way, folder, motion in (("Future", "into_future", 0.5), ("Past", "into_past", -0.5)):
+            file = f"OpticalFlowInto{way}_{number:04}_L.pfm"
+            path = root / "optical_flow" / name / folder / "left" / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            flow = np.zeros((32, 32, 3), "<f4")
+            flow[..., 0] = motion
+            path.write_bytes(b"PF\n32 32\n-1\n" + flow.tobytes())
+    prepare("monkaa", root, tmp_path / "records")
+    options = {"data_dir": str(tmp_path / "records"), "variant": "", "smallest": 8, "limit": 0}
+    batch = batch_of(make_source(name="monkaa", split="train", **options), batch_size=6)
+    assert batch["flow"].shape == (6, 16, 16, 2)
+    # Whichever way a crop was turned, its flow turned with it, and the way back is opposite.
+    np.testing.assert_allclose(np.linalg.norm(batch["flow"], axis=-1), 0.5, rtol=1e-6)
+    np.testing.assert_array_equal(batch["flow"], -batch["backward_flow"])
+    for first, second, flow in zip(batch["sharp"], batch["next_sharp"], batch["flow"], strict=True):
+        found = np.asarray(warp(second, flow))[2:-2, 2:-2]
+        np.testing.assert_allclose(found, first[2:-2, 2:-2], atol=0.04)
+    pair = source(left, counts=(7,), flow=True)[0]
+    assert pair["blurry"].std() < pair["sharp"].std()
+    np.testing.assert_allclose(np.median(pair["flow"], axis=(0, 1)), [3, 0], atol=0.3)
 
 
 def save_frames(folder, video, numbers, value):

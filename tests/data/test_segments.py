@@ -137,46 +137,6 @@ def test_label_images_of_eight_and_sixteen_bits_are_read(tmp_path):
     np.testing.assert_array_equal(photos[1]["segments"], labels * 300)
 
 
-def make_bad(folder):
-    """A good photo and one of each kind of bad ones; returns what must be said of each."""
-    images, segments = folder / "images", folder / "segments"
-    for name in ("good", "size", "alone", "colour", "words", "cut"):
-        save(images / f"{name}.png")
-        if name != "alone":
-            save(segments / f"{name}.png")
-            cv2.imwrite(str(segments / f"{name}.png"), np.ones((9, 12), np.uint8))
-    cv2.imwrite(str(segments / "size.png"), np.ones((12, 9), np.uint8))
-    cv2.imwrite(str(segments / "only.png"), np.ones((9, 12), np.uint8))
-    save(segments / "colour.png")
-    (segments / "words.png").write_text("words")
-    noise = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(images / "cut.png")
-    whole = (images / "cut.png").read_bytes()
-    (images / "cut.png").write_bytes(whole[: len(whole) // 2])
-    return [
-        f"{images}/alone.png: has no segments in the layout 'labels'",
-        f"{segments}/only.png: has no photo in the layout 'labels'",
-        f"{segments}/colour.png: has colours, expected a grey PNG whose values number segments",
-        f"{images}/cut.png: the image is cut short or damaged",
-        f"{segments}/size.png: 9x12 pixels, expected 12x9 as in {images}/size.png",
-        f"{segments}/words.png: not an image that can be read",
-    ]
-
-
-def test_every_bad_photo_or_mask_is_named_or_skipped_with_a_count(tmp_path, capsys):
-    problems = make_bad(tmp_path)
-    with pytest.raises(ValueError, match="these photos with segments cannot be used") as caught:
-        source(tmp_path, "labels", "")
-    lines = str(caught.value).splitlines()[1:]
-    assert len(lines) == len(problems)
-    for line, problem in zip(lines, problems, strict=True):
-        assert line.startswith(problem)
-    photos = source(tmp_path, "labels", "", on_bad="skip")
-    assert [photos.name(index) for index in range(len(photos))] == ["good"]
-    assert len(photos.skipped) == 6
-    assert "6 photos with segments skipped, 1 used:" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("outline", "message"),
     [

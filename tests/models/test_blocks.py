@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from deblur_jax.models.blocks import (
+    HE,
     check_images,
     conv,
     crop_like,
     doubling_conv,
+    edge_filters,
     max_pool,
     pad_to_multiple,
 )
@@ -84,3 +86,9 @@ def test_wrong_channels_and_small_images_are_refused():
         ValueError, match="Net: images must have at least 32 pixels a side, got 40x31"
     ):
         check_images("Net", jnp.zeros((1, 31, 40, 3)))
+
+
+def test_filters_made_for_edges_see_no_brightness(key):
+    filters = edge_filters(key, (7, 7, 3, 4))
+    np.testing.assert_allclose(jnp.sum(filters, axis=(0, 1)), 0, atol=1e-5)
+    assert jnp.std(filters) > 2 * jnp.std(HE(key, (7, 7, 3, 4)))

@@ -80,8 +80,3 @@ def test_statistics_are_those_of_the_batch_over_all_devices(variables, key):
     ):  # fmt: skip
         np.testing.assert_allclose(many[0], many[-1], atol=1e-5)
         np.testing.assert_allclose(many[0], one, atol=1e-5)
-
-
-def test_photos_of_other_channels_are_refused():
-    with pytest.raises(ValueError, match="DeblurNet: images must have 3 colour channels, got 1"):
-        jax.eval_shape(TINY.init, jax.random.key(0), shape(channels=1))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deblur_jax import BasisBlur
-from deblur_jax.models.kernel_basis import KernelBasisNet
+from deblur_jax.models.kernel_basis import KernelBasisNet, blur_map
 from deblur_jax.training.state import count_parameters
 
 
@@ -63,6 +63,8 @@ def test_it_gives_the_blur_of_each_photo(head, key):
 def test_unknown_heads_sides_and_photos_are_refused():
     with pytest.raises(ValueError, match=r"model.head must be one of \['dense', 'grid'\], got 'a'"):
         shapes(KernelBasisNet(head="a"))
+    with pytest.raises(ValueError, match=r"initial_weights must be one of \['edges', 'he'\]"):
+        shapes(KernelBasisNet(initial_weights="a"))
     with pytest.raises(ValueError, match="a power of two plus one, as 9, 17, 33 or 65, got 21"):
         shapes(KernelBasisNet(side=21, width=2))
     with pytest.raises(ValueError, match="model.side must be odd, so that a tap is central, got 8"):
@@ -71,3 +73,17 @@ def test_unknown_heads_sides_and_photos_are_refused():
         shapes(TINY, channels=4)
     with pytest.raises(ValueError, match="at least 32 pixels a side, got 40x31"):
         shapes(TINY, 31, 40)
+
+
+def test_the_blur_map_is_zero_for_single_taps_and_one_for_long_motions(key):
+    mixing = jax.nn.softmax(jax.random.normal(key, (5, 6, 2)))
+    tap = jnp.zeros((33, 33)).at[16, 16].set(1)
+    line = jnp.zeros((33, 33)).at[16, 8:24].set(1 / 16)
+    for kernels, expected in (
+        ([tap, tap], 0 * mixing[..., 0]),
+        ([line, line], jnp.ones((5, 6))),
+        ([tap, line], mixing[..., 1]),
+    ):
+        np.testing.assert_allclose(blur_map(jnp.stack(kernels), mixing), expected, rtol=1e-6)
+    longer = blur_map(jnp.stack([line, line]), mixing, sharpest=0.24)
+    assert not longer.any()

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from deblur_jax.ops.basis_blur import basis_blur
+from deblur_jax.simulate.averaging import average_frames
 from deblur_jax.simulate.training_sets import (
+    make_averaged,
     make_camera,
     make_developed,
     make_scene_blur,
@@ -45,11 +47,6 @@ def test_segments_are_blurred_by_the_kernels_and_the_mixing_that_are_given(key):
     assert (shares[:, 1] > 0).all()
 
 
-def test_random_shapes_stand_in_for_segments(key):
-    found = jax.jit(segment_blur())(key, {"sharp": photos(key, 40, 40)})
-    assert float(found["mixing"][..., 1:].sum()) > 0
-
-
 def test_a_uniform_blur_has_one_kernel(key):
     simulate = make_uniform_blur(side=5, wander_share=1.0, transfer=2.2, noise=0.0)
     found = jax.jit(simulate)(key, {"sharp": photos(key, 12, 14)})
@@ -67,9 +64,10 @@ def test_a_group_of_photos_becomes_two_frames_of_a_scene(key, given):
     if given == "segments":
         example["segments"] = jnp.zeros((2, 26, 28), jnp.int32).at[:, :, 14:].set(1)
     found = jax.jit(simulate)(key, example)
-    pictures = dict.fromkeys(("blurry", "sharp", "next_blurry", "next_sharp"), (20, 22, 3))
+    names = ("blurry", "sharp", "next_blurry", "next_sharp", "previous_blurry")
+    pictures = dict.fromkeys(names, (20, 22, 3))
     assert {name: value.shape for name, value in found.items()} == {
-        **pictures, "flow": (20, 22, 2), "visible": (20, 22),
+        **pictures, "flow": (20, 22, 2), "backward_flow": (20, 22, 2), "visible": (20, 22),
     }  # fmt: skip
     assert jnp.max(jnp.linalg.norm(found["flow"], axis=-1)) <= 4.01
 
@@ -79,9 +77,30 @@ def test_real_pairs_pass_unchanged_unless_told_otherwise(key):
     same = make_developed()(key, pair)
     for name, array in pair.items():
         np.testing.assert_array_equal(same[name], array)
-    noisy = make_developed(noise=0.1, levels=256, quality=(40, 90))(key, pair)
+    noisy = jax.jit(make_developed(noise=0.1, levels=256, quality=(40, 90)))(key, pair)
     assert not np.allclose(noisy["blurry"], pair["blurry"], atol=1e-2)
     np.testing.assert_array_equal(noisy["sharp"], pair["sharp"])
+
+
+def test_frames_are_shrunk_averaged_and_degraded(key):
+    frames = photos(key, 7, 8, 12)
+    pair = jax.jit(make_averaged(shrink=2, transfer=2.2))(key, {"frames": frames})
+    blurry, sharp = average_frames(frames, transfer=2.2, size=(4, 6))
+    np.testing.assert_allclose(pair["blurry"], blurry, atol=1e-6)
+    np.testing.assert_allclose(pair["sharp"], sharp, atol=1e-6)
+    noisy = make_averaged(shrink=1, transfer="linear", noise=0.1)(key, {"frames": frames})
+    assert not np.allclose(noisy["blurry"], frames.mean(axis=0), atol=1e-2)
+    np.testing.assert_array_equal(noisy["sharp"], frames[3])
+
+
+def test_what_is_displayed_already_has_no_transfer(key):
+    with pytest.raises(ValueError, match="display values already; leave transfer out, got 2.2"):
+        make_developed(transfer=2.2)
+
+
+def test_a_misspelt_option_of_the_camera_is_named(key):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'nois'"):
+        make_developed(nois=0.1)
 
 
 def test_a_quality_is_a_least_and_a_largest():

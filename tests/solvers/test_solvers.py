@@ -60,7 +60,8 @@ def problem(key, height=12, width=13, channels=2):
 def test_jit_and_vmap_change_nothing(key, solve):
     problems = [problem(k) for k in jax.random.split(key, 2)]
     short = functools.partial(solve, margin=3)
-    looped = [jax.jit(short)(blur, observed) for blur, observed, _ in problems]
+    one = jax.jit(short)
+    looped = [one(blur, observed) for blur, observed, _ in problems]
     blurs = jax.tree.map(lambda *x: jnp.stack(x), *(blur for blur, _, _ in problems))
     batched = jax.jit(jax.vmap(short))(blurs, jnp.stack([y for _, y, _ in problems]))
     expected = jax.tree.map(lambda *x: jnp.stack(x), *looped)

@@ -24,9 +24,11 @@ def problem(key):
 def test_at_the_beginning_it_is_the_fixed_schedule(key):
     blur, observed, _ = problem(key)
     params = initial_parameters(denoisings=3, dtype=jnp.float64)
-    restored, _ = unrolled(blur, observed, denoise, params=params, margin=3)
+    restored = jax.jit(lambda p: unrolled(blur, observed, denoise, params=p, margin=3)[0])(params)
     sigmas = carbajal_sigmas(3, jnp.float64)
-    expected, _ = steepest_descent(blur, observed, denoise, sigmas=sigmas, margin=3)
+    expected = jax.jit(lambda s: steepest_descent(blur, observed, denoise, sigmas=s, margin=3)[0])(
+        sigmas
+    )
     np.testing.assert_allclose(restored, expected, rtol=1e-9)
 
 

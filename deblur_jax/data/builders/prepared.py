@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
@@ -72,9 +73,9 @@ class PreparedSource:
         return self._count
 
     def __getitem__(self, index: int) -> Example:
-        example = dict(self._records[index])
-        del example["id"]
-        return example
+        example = self._records[index]
+        # A row of pictures comes as a list.
+        return {name: np.asarray(array) for name, array in example.items() if name != "id"}
 
     def name(self, index: int) -> str:
         """Returns the name of an example, made of its files'."""

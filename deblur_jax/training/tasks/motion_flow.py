@@ -4,6 +4,7 @@ The batch holds sharp photos only. Each is given a camera's motion here, on the 
 that the solvers invert.
 """
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from deblur_jax.ops.flow import canonical
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.plots import flow_colours, with_flow_key
 from deblur_jax.restore import restore_line_blur
-from deblur_jax.simulate.camera_flow import MILD, camera_flow
+from deblur_jax.simulate.camera_flow import LARGE, MILD, camera_flow
 from deblur_jax.training.examples import Example, Simulate, held_out, simulated, write_panels
 from deblur_jax.typing import Array
 
@@ -33,25 +34,46 @@ LOSSES = {
     "summed_labels": summed_label_cross_entropy,
     "doubled_angle": doubled_angle_distance,
 }
+SETTINGS = {"mild": MILD, "large": LARGE}
 
 
-def make_simulate(*, limit: float, noise: float, border: int) -> Simulate:
+def make_simulate(
+    *,
+    limit: float,
+    noise: float,
+    border: int,
+    setting: str = "mild",
+    centre_jitter: float | None = None,
+    rounded: bool = False,
+    still: float = 0.0,
+) -> Simulate:
     """Returns `simulate(key, {"sharp"}) -> {"sharp", "blurry", "flow"}` for one photo.
 
     Args:
         limit: the longest motion along either axis in pixels; the rest of the camera's motion is
-            Gong et al.'s mild setting in proportion.
+            that of the setting in proportion.
         noise: standard deviation of the sensor noise.
         border: pixels cut off on every side after the blur, whose light partly came from outside
             the photo.
+        setting: of Gong et al., `mild` or `large`.
+        centre_jitter: see `simulate.camera_flow.CameraMotion`; the setting's if None.
+        rounded: whether motions are whole pixels, as in Gong et al.
+        still: share of the photos that are not blurred.
     """
-    motion = MILD.scaled(limit)
+    if setting not in SETTINGS:
+        raise ValueError(f"simulate.setting must be one of {sorted(SETTINGS)}, got {setting!r}")
+    motion = SETTINGS[setting].scaled(limit)
+    if centre_jitter is not None:
+        motion = dataclasses.replace(motion, centre_jitter=centre_jitter)
 
     def simulate(key: jax.Array, example: Example) -> Example:
         sharp = example["sharp"]
         motion_key, noise_key = jax.random.split(key)
         height, width, _ = sharp.shape
-        flow = canonical(camera_flow(motion_key, height, width, motion))
+        flow = canonical(camera_flow(motion_key, height, width, motion, rounded=rounded))
+        if still:
+            chance = jax.random.uniform(jax.random.fold_in(key, 2))
+            flow = jnp.where(chance < still, 0, flow)
         blurry = line_blur(sharp, flow)
         blurry = blurry + noise * jax.random.normal(noise_key, blurry.shape, blurry.dtype)
         inside = (slice(border, height - border), slice(border, width - border))

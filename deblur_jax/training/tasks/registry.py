@@ -29,10 +29,26 @@ nor exported.
 
 from types import ModuleType
 
-from deblur_jax.training.tasks import denoising, motion_flow
+from deblur_jax.training.tasks import (
+    blur_to_flow,
+    blurring_to_deblur,
+    denoising,
+    flow_rnn,
+    kernel_basis,
+    motion_flow,
+    restoration,
+)
 
 
-TASKS: dict[str, ModuleType] = {"denoising": denoising, "motion_flow": motion_flow}
+TASKS: dict[str, ModuleType] = {
+    "blur_to_flow": blur_to_flow,
+    "blurring_to_deblur": blurring_to_deblur,
+    "denoising": denoising,
+    "flow_rnn": flow_rnn,
+    "kernel_basis": kernel_basis,
+    "motion_flow": motion_flow,
+    "restoration": restoration,
+}
 
 
 def find_task(name: str) -> ModuleType:

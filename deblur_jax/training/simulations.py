@@ -1,0 +1,37 @@
+"""The simulations by the names that configs give them, for tasks that take any."""
+
+from collections.abc import Callable
+from typing import Any
+
+from deblur_jax.simulate.training_sets import (
+    make_developed,
+    make_scene_blur,
+    make_segment_blur,
+    make_uniform_blur,
+)
+from deblur_jax.training.examples import Simulate
+
+
+SIMULATIONS: dict[str, Callable[..., Any]] = {
+    "developed": make_developed,
+    "scenes": make_scene_blur,
+    "segments": make_segment_blur,
+    "uniform": make_uniform_blur,
+}
+
+
+def make_simulate(*, name: str, **options: Any) -> Simulate:
+    """Returns the simulation called `name`, see `simulate.training_sets`.
+
+    Args:
+        name: `scenes` moves photos in front of each other, and takes groups of them; `segments`
+            blurs objects and background by kernels of their own; `uniform` blurs a photo by one
+            kernel; `developed` takes pairs that are blurry already.
+        **options: the arguments of its maker.
+
+    Raises:
+        ValueError: if there is no such simulation.
+    """
+    if name not in SIMULATIONS:
+        raise ValueError(f"simulate.name must be one of {sorted(SIMULATIONS)}, got {name!r}")
+    return SIMULATIONS[name](**options)

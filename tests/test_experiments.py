@@ -1,0 +1,108 @@
+"""What the papers' tables are made of: the files that are read, the motions, the means."""
+
+import importlib
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def experiment(monkeypatch):
+    """Returns a function that imports an experiment by its name."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
+    return importlib.import_module
+
+
+def write(path, size=(40, 36)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(0).integers(256, size=(size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_pairs_are_found_in_folders_beside_each_other_and_by_number(experiment, tmp_path):
+    module = experiment("real_benchmarks")
+    for blurry, sharp in (
+        ("a/blur/x.png", "a/sharp/x.jpg"),
+        ("b/y.png", "b/y_gt.png"),
+        ("c/blurred/Blurry1_3.png", "c/sharp/GroundTruth1.jpg"),
+    ):
+        files = write(tmp_path / blurry), write(tmp_path / sharp)
+        (pair,) = module.find_pairs("gopro", tmp_path / blurry.split("/")[0], None)
+        assert (pair.blurry, *pair.sharp) == files
+
+
+def test_a_benchmark_is_read_as_it_was_unpacked_and_its_absence_explained(experiment, tmp_path):
+    module = experiment("real_benchmarks")
+    write(tmp_path / "Blurry1_1.png")
+    frames = [write(tmp_path / f"Image1/Kernel1/GroundTruth1_1_{n}.png") for n in (1, 2, 10)]
+    (pair,) = module.find_pairs("kohler", tmp_path, None)
+    assert pair.sharp == frames
+    for name in ("kohler", "gopro", "dvd", "realblur"):
+        with pytest.raises(FileNotFoundError, match="is not there; download it from .* and place"):
+            module.find_pairs(name, tmp_path / "nothing", None)
+
+
+def test_the_first_frame_of_each_dvd_video_is_left_out(experiment, tmp_path):
+    for number in (1, 2, 3):
+        for place in ("input", "GT"):
+            write(tmp_path / f"quantitative_datasets/IMG_0030/{place}/{number:05}.jpg")
+    pairs = experiment("real_benchmarks").find_pairs("dvd", tmp_path, None)
+    assert [pair.name for pair in pairs] == ["IMG_0030/00002", "IMG_0030/00003"]
+
+
+def test_koehler_without_the_large_shakes_leaves_out_eight_to_eleven(experiment):
+    rows = [{"name": f"Blurry1_{n}", "translation/psnr": float(n)} for n in (7, 8, 11, 12)]
+    means = experiment("real_benchmarks").means(rows, "kohler")
+    assert means == {"translation/psnr": 9.5, "translation/psnr_without_8_to_11": 9.5}
+    assert "translation/psnr_without_8_to_11" not in experiment("real_benchmarks").means(
+        rows, "gopro"
+    )
+
+
+def test_blur_detection_takes_even_numbers_and_says_where_cuhk_belongs(experiment, tmp_path):
+    module = experiment("blur_detection")
+    for number in (1, 2):
+        write(tmp_path / f"image/motion000{number}.jpg")
+        mask = np.zeros((36, 40), np.uint8)
+        mask[:, 10:] = 255
+        (tmp_path / "gt").mkdir(exist_ok=True)
+        Image.fromarray(mask).save(tmp_path / f"gt/motion000{number}.png")
+    for blurred, share in (("white", 0.75), ("black", 0.25)):
+        options = Namespace(images=tmp_path, limit=0, blurred=blurred)
+        ((name, blurry, truth),) = module.cuhk(options)
+        assert name == "motion0002"
+        assert blurry.shape == (36, 40, 3)
+        assert truth.mean() == share
+    with pytest.raises(FileNotFoundError, match="Cuhk is not there; download it from"):
+        next(module.cuhk(Namespace(images=tmp_path / "nothing", limit=0, blurred="white")))
+
+
+@pytest.mark.slow  # to compile
+def test_simulated_photos_are_blurred_where_they_are_said_to_be(experiment, tmp_path):
+    write(tmp_path / "photo.png", (96, 80))
+    options = Namespace(images=tmp_path, limit=1, side=9, seed=0)
+    ((_, blurry, truth),) = experiment("blur_detection").simulated(options)
+    blurry, truth = np.asarray(blurry), np.asarray(truth)
+    sharp = np.asarray(Image.open(tmp_path / "photo.png"))[4:-4, 4:-4] / 255
+    error = np.abs(blurry - sharp).mean(-1)
+    assert error[truth].mean() > 4 * error[~truth].mean()
+
+
+@pytest.mark.slow  # to compile
+def test_motion_flow_tables_lay_photos_down_and_cut_half_the_longest_motion(experiment, tmp_path):
+    module = experiment("motion_flow_tables")
+    write(tmp_path / "photo.png", (104, 140))
+    options = Namespace(images=tmp_path, limit=5, seed=0, flows_per_photo=2)
+    made = list(module.examples(module.choose_photos(options), "mild", options))
+    assert [example["blurry"].shape for example in made] == 2 * [(104 - 16, 140 - 16, 3)]
+    for example in made:
+        flow = np.asarray(example["flow"])
+        assert np.array_equal(flow, np.round(flow))
+        assert 0 <= flow[..., 0].min() <= np.abs(flow).max() <= 17
+        levels = np.asarray(example["blurry"]) * 255
+        np.testing.assert_allclose(levels, np.round(levels), atol=1e-3)
+    assert not np.array_equal(made[0]["flow"], made[1]["flow"])

@@ -1,0 +1,93 @@
+"""The task of restoring against a critic: what is minimised, what the critic remembers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from deblur_jax.models.adversarial import Generator
+from deblur_jax.training.step import DEVICES
+from deblur_jax.training.tasks import blurring_to_deblur as task
+
+
+WEIGHTS = {"content_weight": 2.0, "critic_weight": 0.5, "reblur_weight": 3.0}
+LOSS = {
+    "features": "", "kernels": "truth", "transfer": "linear", "critic_steps": 2,
+    "critic_rate": 1e-3, "critic_momentum": 0.5, **WEIGHTS,
+}  # fmt: skip
+MODEL = Generator(width=2, blocks=0, critic_width=2)
+
+
+def as_it_is(key, example):
+    return example
+
+
+@pytest.fixture
+def batch(key):
+    """One photo on each of two devices, blurred by a kernel that is known."""
+    sharp = jax.random.uniform(key, (2, 1, 32, 32, 3))
+    kernels = jnp.zeros((2, 1, 1, 3, 3)).at[..., 1, 1].set(1)
+    mixing = jnp.ones((2, 1, 32, 32, 1))
+    return {"sharp": sharp, "blurry": sharp, "kernels": kernels, "mixing": mixing}
+
+
+@pytest.mark.slow  # to compile a gradient of a gradient
+def test_the_critic_learns_within_the_step_from_all_devices(batch, key):
+    variables = jax.jit(MODEL.init)(key, batch["blurry"][0])
+    params, critic = variables["params"], variables["critic"]
+    loss_fn = task.make_loss(MODEL, as_it_is, **LOSS)
+    mapped = jax.jit(jax.vmap(loss_fn, in_axes=(None, None, 0, 0), axis_name=DEVICES))
+    keys = jax.random.split(key, 2)
+    loss, (terms, after) = mapped(params, {"critic": critic}, batch, keys)
+    total = sum(
+        WEIGHTS[f"{weight}_weight"] * terms[f"loss/{name}"]
+        for weight, name in (("content", "content"), ("critic", "generator"), ("reblur", "reblur"))
+    )
+    np.testing.assert_allclose(loss, total, rtol=1e-5)
+    # The photo is sharp and its kernel a single tap: both compare the same two photos.
+    np.testing.assert_allclose(terms["loss/reblur"], terms["loss/content"], rtol=0.2)
+    np.testing.assert_array_equal(after["critic"]["steps"], 2)
+    for before, now in zip(*map(jax.tree.leaves, (critic, after["critic"])), strict=True):
+        np.testing.assert_allclose(now[0], now[1], atol=1e-6)  # one critic on all devices
+        assert now.dtype == before.dtype
+    moved = jax.tree.map(
+        lambda x, y: float(jnp.max(jnp.abs(x - y[0]))), critic["params"], after["critic"]["params"]
+    )
+    assert max(jax.tree.leaves(moved)) > 1e-4
+    # Without the critic the loss does not hang on it; its distance grows shorter.
+    _, (later, _) = mapped(
+        params, {"critic": jax.tree.map(lambda x: x[0], after["critic"])}, batch, keys
+    )
+    assert later["loss/critic"][0] < terms["loss/critic"][0]
+
+
+def test_kernels_that_are_not_there_are_refused():
+    for kernels, message in (
+        ("", "loss.kernels must be the weights of a kernel_basis net or 'truth', got ''"),
+        ("denoiser", "denoiser: holds a DenoiserNet, expected a KernelBasisNet"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            task.make_loss(MODEL, as_it_is, **{**LOSS, "kernels": kernels})
+    with pytest.raises(ValueError, match="denoiser: holds a DenoiserNet, expected VggFeatures"):
+        task.make_loss(MODEL, as_it_is, **{**LOSS, "features": "denoiser"})
+
+
+@pytest.mark.slow  # to compile
+def test_evaluation_scores_what_the_generator_restores(two_photos, tmp_path):
+    class Dark:
+        def apply(self, variables, blurry):
+            return variables["params"] * blurry
+
+        def restored(self, estimate):
+            return estimate
+
+    simulate = task.make_simulate(
+        name="segments", side=3, objects=1, least=20, wander_share=0.5, brighten=0.0, lights=0.0,
+        transfer="linear", noise=0.0,
+    )  # fmt: skip
+    metrics = task.evaluate(
+        Dark(), {"params": 0.5}, two_photos, simulate, seed=0, workdir=tmp_path, height=32,
+        width=36, per_example=1, pictures=1,
+    )  # fmt: skip
+    assert metrics["psnr/restored"] < metrics["psnr/blurred"]
+    assert len(list((tmp_path / "pictures").iterdir())) == 1

@@ -1,0 +1,112 @@
+r"""Runs steps of a config at its true size and batch: seconds a step, images a second, peak memory.
+
+    python tools/measure_config.py configs/carbajal.py:paper --steps 20 --set accumulate=32
+
+The photos are noise, so that no data is needed. `--set FIELD=VALUE` changes a field, whose value
+is written as in Python.
+"""
+
+import argparse
+import ast
+import json
+import resource
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from deblur_jax.config_file import load_config
+from deblur_jax.models.registry import make_model
+from deblur_jax.training.optimizer import make_optimizer
+from deblur_jax.training.parallel import over_devices, replicate, split_batch
+from deblur_jax.training.precision import with_precision
+from deblur_jax.training.state import count_parameters, create_state
+from deblur_jax.training.step import make_train_step
+from deblur_jax.training.tasks.registry import find_task
+
+
+GIBI = 2**30
+
+
+def main() -> None:
+    """Runs the steps and prints a line of JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("config", help="FILE.py[:VARIANT]")
+    parser.add_argument("--steps", type=int, default=20, help="timed, after one that compiles")
+    parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE")
+    arguments = parser.parse_args()
+    config = load_config(arguments.config)
+    for change in arguments.set:
+        field, _, value = change.partition("=")
+        config.update_from_flattened_dict({field: ast.literal_eval(value)})
+
+    task, model = find_task(config.task), make_model(**config.model)
+    simulate = task.make_simulate(**config.simulate)
+    network = with_precision(model, precision=config.precision, remat=config.remat)
+    optimizer = make_optimizer(**config.optimizer, total_steps=config.steps)
+    step = make_train_step(
+        task.make_loss(network, simulate, **config.loss), optimizer,
+        ema_decay=config.ema_decay, seed=config.seed, accumulate=config.accumulate,
+    )  # fmt: skip
+    devices = jax.devices()
+    train_step = over_devices(step, devices, parallel=config.parallel)
+    batch = noise_batch(config)
+    key = jax.random.key(0)
+    inputs = jax.eval_shape(lambda batch: task.model_inputs(simulate, batch, key), batch)
+    shapes = [jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype) for x in inputs]
+    state = create_state(key, model, optimizer, *shapes, ema=config.ema_decay > 0)
+    parameters = count_parameters(state.params)
+    state, shares = replicate(state, devices), split_batch(batch, devices, parallel=config.parallel)
+
+    started, seconds, loss = time.perf_counter(), [], float("nan")
+    for _ in range(arguments.steps + 1):
+        state, metrics = train_step(state, shares)
+        loss = float(metrics["loss/total"])
+        seconds.append(time.perf_counter() - started)
+        started = time.perf_counter()
+    times = np.asarray(seconds[1:] or seconds)
+    report = {
+        "config": arguments.config,
+        "set": arguments.set,
+        "parameters": parameters,
+        "batch": {name: list(array.shape) for name, array in batch.items()},
+        "accumulate": config.accumulate,
+        "steps": arguments.steps,
+        "first_step_seconds": round(seconds[0], 1),
+        "step_seconds": round(float(times.mean()), 3),
+        "images_per_second": round(config.batches.batch_size / float(times.mean()), 3),
+        "loss": loss,
+        "peak_host_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIBI, 2),
+        **device_memory(devices[0]),
+        "device": f"{len(devices)} x {devices[0].device_kind}",
+    }
+    print(json.dumps(report))
+
+
+def noise_batch(config: Any) -> dict[str, np.ndarray]:
+    """Returns a batch of noise with the fields of the config's source."""
+    batches, source = config.batches, config.source
+    groups = (batches.group,) if batches.get("group") else ()
+    shape = (batches.batch_size, *groups, batches.crop, batches.crop)
+    names = ["sharp"]
+    if source.name not in ("embedded", "folder", "segments"):
+        names.append("blurry")
+    if source.get("neighbours"):
+        names += [f"next_{name}" for name in names]
+    rng = np.random.default_rng(0)
+    batch: dict[str, np.ndarray] = {name: rng.random((*shape, 3), np.float32) for name in names}
+    if source.name == "segments":
+        batch["segments"] = rng.integers(8, size=shape, dtype=np.int32)
+    return batch
+
+
+def device_memory(device: Any) -> dict[str, float]:
+    """Returns the peak memory of an accelerator; nothing for a CPU."""
+    known = device.memory_stats() or {}
+    peak = known.get("peak_bytes_in_use")
+    return {"peak_device_gib": round(peak / GIBI, 2)} if peak else {}
+
+
+if __name__ == "__main__":
+    main()
