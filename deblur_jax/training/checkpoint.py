@@ -6,6 +6,7 @@ Neither randomness nor the place in the data is saved: both are functions of (se
 import contextlib
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from deblur_jax.version import __version__, revision
 
 
 FOLDER = "checkpoints"
+BESIDE = 1_000_000  # bytes of a checkpoint beside the arrays, at most
 Manager = ocp.CheckpointManager
 
 
@@ -74,9 +76,20 @@ def open_manager(
 
 
 def save(manager: Manager, state: TrainState, config: Any) -> None:
-    """Starts saving; a checkpoint is listed only when it is complete."""
+    """Starts saving; a checkpoint is listed only when it is complete.
+
+    Raises:
+        OSError: if the disk has no room for it, or an earlier one could not be written.
+    """
+    needed = sum(x.nbytes for x in jax.tree.leaves(state)) + BESIDE
+    free = shutil.disk_usage(manager.directory).free
     run = {"version": __version__, "revision": revision(), "jax": jax.__version__}
     with _told(manager.directory):
+        if free < needed:
+            raise OSError(
+                f"no space left on the disk: {free / 1e6:.1f} MB, a checkpoint takes up to "
+                f"{needed / 1e6:.1f} MB"
+            )
         manager.save(
             int(state.step),
             args=ocp.args.Composite(

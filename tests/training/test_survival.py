@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -97,7 +98,7 @@ def test_a_full_disk_is_told_in_one_line_and_the_same_command_goes_on(tmp_path, 
     # The mount is of these processes alone, and goes with them.
     script = (
         f"mount -t tmpfs -o size={kibibytes}k none {disk} || exit 99\n"
-        f'"$@"; test $? = 1 || exit 98; ls {disk}/run/checkpoints; echo mended\n'
+        f'"$@"; test $? = 1 || exit 98; ls {disk}/run/checkpoints | sed s/^/kept-/; echo mended\n'
         f'mount -o remount,size=100m {disk}; exec "$@"\n'
     )
     flags = ["--config.steps=300", "--config.checkpoint_every=3", "--config.keep_checkpoints=100"]
@@ -118,6 +119,6 @@ def test_a_full_disk_is_told_in_one_line_and_the_same_command_goes_on(tmp_path, 
     assert "run the same command again" in error
     print(error)
     assert "Traceback" not in before
-    complete = [int(line) for line in before.split() if line.isdigit()]
+    complete = [int(step) for step in re.findall(r"^kept-([0-9]+)$", before, re.MULTILINE)]
     assert f"resuming after step {max(complete)} of 300" in after
     assert "After 300 steps" in after
