@@ -30,13 +30,11 @@ import optax
 from benchmark import machine
 
 from deblur_jax.config_file import load_config
-from deblur_jax.models.registry import make_model
 from deblur_jax.training import checkpoint
-from deblur_jax.training.optimizer import make_optimizer
+from deblur_jax.training.assembly import assemble, first_state
 from deblur_jax.training.parallel import PARALLEL, over_devices, replicate, split_batch
-from deblur_jax.training.state import TrainState, count_parameters, create_state
+from deblur_jax.training.state import TrainState, count_parameters
 from deblur_jax.training.step import make_train_step
-from deblur_jax.training.tasks.registry import find_task
 
 
 COUNTS = (1, 2, 4, 8)
@@ -46,16 +44,9 @@ QUICKSTART = Path(__file__).parents[1] / "configs" / "quickstart.py"
 def quickstart_step(crop: int) -> tuple[Any, Any, dict[str, np.ndarray]]:
     """Returns the quick start's step, its state and a batch of random crops."""
     config = load_config(str(QUICKSTART))
-    task, model = find_task(config.task), make_model(**config.model)
-    simulate = task.make_simulate(**config.simulate)
-    optimizer = make_optimizer(**config.optimizer, total_steps=config.steps)
-    rng = np.random.default_rng(0)
+    parts, rng = assemble(config), np.random.default_rng(0)
     batch = {"sharp": rng.random((config.batches.batch_size, crop, crop, 3), np.float32)}
-    key = jax.random.key(0)
-    inputs = jax.eval_shape(lambda: task.model_inputs(simulate, batch, key))
-    state = create_state(key, model, optimizer, *inputs, ema=False)
-    loss = task.make_loss(model, simulate, **config.loss)
-    return make_train_step(loss, optimizer, ema_decay=0.0, seed=0), state, batch
+    return parts.train_step, first_state(config, parts, batch)[0], batch
 
 
 def idle_step(parameters: int) -> tuple[Any, Any, dict[str, np.ndarray]]:

@@ -1,4 +1,4 @@
-"""The training run: the one place where a config meets the code."""
+"""The training run, from the newest checkpoint to the last step."""
 
 import contextlib
 import functools
@@ -11,11 +11,10 @@ import jax
 
 from deblur_jax.data.pipeline import training_batches
 from deblur_jax.data.sources import make_source
-from deblur_jax.models.registry import make_model
 from deblur_jax.training import checkpoint
+from deblur_jax.training.assembly import assemble, first_state
 from deblur_jax.training.evaluate import best_step, evaluate, record_evaluation
 from deblur_jax.training.machine import Stopped, StopRequest, alone_in, local_copy
-from deblur_jax.training.optimizer import make_optimizer
 from deblur_jax.training.overview import overview, step_flops
 from deblur_jax.training.parallel import (
     Devices,
@@ -25,7 +24,6 @@ from deblur_jax.training.parallel import (
     replicate,
     split_batch,
 )
-from deblur_jax.training.precision import with_precision
 from deblur_jax.training.profiling import profiled
 from deblur_jax.training.records import (
     Progress,
@@ -34,9 +32,7 @@ from deblur_jax.training.records import (
     announced,
     read_evaluations,
 )
-from deblur_jax.training.state import TrainState, create_state
-from deblur_jax.training.step import make_train_step
-from deblur_jax.training.tasks.registry import find_task
+from deblur_jax.training.state import TrainState
 
 
 def train(config: Any, workdir: Path, *, devices: Devices | None = None) -> TrainState:
@@ -60,19 +56,8 @@ def train(config: Any, workdir: Path, *, devices: Devices | None = None) -> Trai
     """
     devices = devices or jax.devices()
     check_batch_size(config.batches.batch_size, devices, accumulate=config.accumulate)
-    task = find_task(config.task)
-    model = make_model(**config.model)
-    optimizer = make_optimizer(**config.optimizer, total_steps=config.steps)
-    simulate = task.make_simulate(**config.simulate)
-    network = with_precision(model, precision=config.precision, remat=config.remat)
-    train_step = make_train_step(
-        task.make_loss(network, simulate, **config.loss),
-        optimizer,
-        ema_decay=config.ema_decay,
-        seed=config.seed,
-        accumulate=config.accumulate,
-    )
-    step = over_devices(train_step, devices, parallel=config.parallel)
+    parts = assemble(config)
+    step = over_devices(parts.train_step, devices, parallel=config.parallel)
     best = functools.partial(best_step, workdir, metric=config.best_metric, wanted=config.best_is)
     source = make_source(**config.source)
     with (
@@ -90,10 +75,10 @@ def train(config: Any, workdir: Path, *, devices: Devices | None = None) -> Trai
             **config.batches,
         )
         batch = next(batches)
-        state, inputs = _first_state(config, task, model, optimizer, simulate, batch)
+        state, inputs = first_state(config, parts, batch)
         state = checkpoint.restore(manager, replicate(state, devices))
         if not jax.process_index():
-            print(overview(model, state.params, inputs))
+            print(overview(parts.model, state.params, inputs))
         _tell(config, manager, first, len(source))
         batches = itertools.chain([batch], batches)
         return _take_steps(config, workdir, state, batches, step, devices, manager, stop)
@@ -148,20 +133,6 @@ def _take_steps(
             with watch.off():
                 _evaluate_at(number, config, workdir, state, records, stop)
     return state
-
-
-def _first_state(
-    config: Any, task: Any, model: Any, optimizer: Any, simulate: Callable, batch: Any
-) -> tuple[TrainState, list[jax.ShapeDtypeStruct]]:
-    """Returns the state before the first step, and what the network is called with."""
-    key = jax.random.key(config.seed)
-    shapes = jax.eval_shape(lambda batch: task.model_inputs(simulate, batch, key), batch)
-    inputs = [jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype) for x in shapes]
-    memory = None
-    if hasattr(task, "first_memory"):
-        memory = task.first_memory(simulate, batch, jax.random.fold_in(key, 1), **config.loss)
-    state = create_state(key, model, optimizer, *inputs, ema=config.ema_decay > 0, memory=memory)
-    return state, inputs
 
 
 def _evaluate_at(
