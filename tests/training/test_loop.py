@@ -72,6 +72,9 @@ def test_a_loss_that_is_no_number_stops_the_run(tiny_config, tmp_path):
     config.simulate.noise = float("nan")
     with pytest.raises(FloatingPointError, match="loss/total is nan at step 1"):
         run(config, tmp_path / "run")
+    (kept,) = (tmp_path / "run").glob("not-a-number-step-1-process-0.npz")
+    with np.load(kept) as saved:
+        assert (int(saved["step"]), saved["sharp"].shape) == (1, (8, 16, 16, 3))
 
 
 def test_a_checkpoint_of_another_model_is_refused(tiny_config, tmp_path):
