@@ -78,8 +78,9 @@ def test_windows_hold_no_fast_motion_and_do_not_cross_videos(tmp_path, capsys):
 
 def test_the_flow_leads_from_the_first_to_the_last_frame(tmp_path):
     save_video(tmp_path / "video", [0, 0.8, 1.6])
-    flow = source(tmp_path, flow=True)[0]["flow"]
-    np.testing.assert_allclose(np.median(flow, axis=(0, 1)), [1.6, 0], atol=0.3)
+    pair = source(tmp_path, flow=True)[0]
+    for name, motion in (("flow", 1.6), ("backward_flow", -1.6)):
+        np.testing.assert_allclose(np.median(pair[name], axis=(0, 1)), [motion, 0], atol=0.3)
 
 
 def test_a_bad_frame_is_named_and_divides_its_video_if_skipped(tmp_path, capsys):
