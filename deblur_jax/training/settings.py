@@ -79,12 +79,12 @@ def photo_batches(*, crop: int, batch_size: int, largest_scale: float = 1.0) -> 
     return batches
 
 
-def pair_source(*, smallest: int, neighbours: bool = False) -> Any:
+def pair_source(*, smallest: int, neighbours: int = 0) -> Any:
     """Returns the fields of a source of real pairs, `data.sources.pair_source`.
 
     Args:
         smallest: the shortest side in pixels that an image may have.
-        neighbours: whether each pair comes with the one that follows it in its video.
+        neighbours: 1 for pairs with the one that follows, 2 for the one before as well.
     """
     source = ConfigDict()
     source.name = "pairs"

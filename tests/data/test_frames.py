@@ -181,7 +181,7 @@ def test_neighbours_are_frames_of_one_video_with_numbers_in_a_row(tmp_path):
     save_frames(tmp_path, "a", (0, 1, 2, 4, 5), 100)
     save_frames(tmp_path, "b", (3, 6), 200)
     options = {"folder": str(tmp_path), "smallest": 8, "limit": 0, "on_bad": "stop"}
-    frames = make_source(name="pairs", neighbours=True, **options)
+    frames = make_source(name="pairs", neighbours=1, **options)
     values = [
         [int(frames[i][name][0, 0, 0]) for name in ("blurry", "next_blurry")] for i in range(3)
     ]
@@ -189,6 +189,10 @@ def test_neighbours_are_frames_of_one_video_with_numbers_in_a_row(tmp_path):
     assert len(frames) == 3
     assert frames[0].keys() == {"blurry", "sharp", "next_blurry", "next_sharp"}
     assert frames.name(0) == f"{tmp_path}/blur/a/000000"
+    both = make_source(name="pairs", neighbours=2, **options)
+    assert [int(both[i]["previous_blurry"][0, 0, 0]) for i in range(len(both))] == [100]
+    with pytest.raises(ValueError, match=r"source.neighbours must be one of \['0', '1', '2'\]"):
+        make_source(name="pairs", neighbours=3, **options)
 
 
 def test_frames_without_neighbours_are_refused(tmp_path):
