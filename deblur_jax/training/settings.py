@@ -111,19 +111,21 @@ def frame_source() -> Any:
     return source
 
 
-def scene_simulation(*, margin: int, limit: float) -> Any:
+def scene_simulation(*, margin: int, limit: float, motion: float = 1.0) -> Any:
     """Returns the fields of moving scenes for crops of about 64 pixels.
 
     Args:
         margin: pixels around a crop that the layers may move in from.
         limit: the longest motion of a point during an exposure in pixels.
+        motion: what a hand-held camera's motion, and that of what crosses its view, is multiplied
+            by.
     """
     simulate = ConfigDict()  # simulate.training_sets.make_scene_blur
     simulate.name = "scenes"
     simulate.margin = margin
     simulate.subframes = 2 * int(limit / 2) + 1  # about a pixel apart where all is fastest
     simulate.limit = limit
-    simulate.motion = 1.0  # of a hand-held camera and what crosses its view
+    simulate.motion = motion
     simulate.exposure = (0.4, 1.0)  # share of the time between frames
     simulate.transfer = "linear"  # display values are averaged
     simulate.noise = 0.005  # the largest standard deviation
