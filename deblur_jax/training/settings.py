@@ -96,6 +96,24 @@ def pair_source(*, smallest: int, neighbours: int = 0) -> Any:
     return source
 
 
+def prepared_source(name: str, split: str, *, smallest: int) -> Any:
+    """Returns the fields of a data set that `tools/prepare.py` prepared.
+
+    Args:
+        name: one of `data.sources.PREPARED`.
+        split: such as "train[:90%]".
+        smallest: the shortest side in pixels that an image may have.
+    """
+    source = ConfigDict()
+    source.name = name
+    source.data_dir = ""  # where it was prepared
+    source.variant = ""  # its first
+    source.split = split
+    source.smallest = smallest
+    source.limit = 0  # all
+    return source
+
+
 def frame_source() -> Any:
     """Returns the fields of a source of averaged frames, Noroozi's: `data.sources.frame_source`."""
     source = ConfigDict()
