@@ -38,9 +38,9 @@ def interpolate_frames(
     to_first = -rest * time * forward + time**2 * backward
     to_last = rest**2 * forward - time * rest * backward
     grid = pixel_grid(first.shape[0], first.shape[1], first.dtype)
-    return rest * sample(first, grid + to_first, padding="edge") + time * sample(
-        last, grid + to_last, padding="edge"
-    )
+    early = sample(first, grid + to_first, padding="edge")
+    late = sample(last, grid + to_last, padding="edge")
+    return jnp.asarray(rest * early + time * late)
 
 
 @typechecked
