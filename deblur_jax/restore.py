@@ -5,6 +5,7 @@ Arrays only; files are `cli.deblur`'s.
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,11 +16,11 @@ from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.ops.operators import BasisBlur, LineBlur
 from deblur_jax.ops.sensor import Transfer, saturate, to_display, to_light
 from deblur_jax.pretrained import DEFAULT, Pretrained, load
-from deblur_jax.solvers.diagnosis import Diagnosis, diagnose_residual
+from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, noise_level, verdict
 from deblur_jax.solvers.frame import MARGIN
 from deblur_jax.solvers.schedules import carbajal_sigmas
 from deblur_jax.solvers.steepest_descent import Denoiser, steepest_descent
-from deblur_jax.solvers.tiles import restore_tiled
+from deblur_jax.solvers.tiles import TileProgress, restore_tiled
 from deblur_jax.solvers.total_variation import denoise_total_variation
 from deblur_jax.typing import Array, Flow, Image, typechecked
 
@@ -42,18 +43,14 @@ class Result:
         image: the restored photo `[h, w, c]` in [0, 1].
         blur: the estimated blur: a `LineBlur` with its `flow`, or a `BasisBlur` with its `kernels`
             and `mixing`, whichever the network sees.
-        reblur_error: root mean square of `blur(image) - photo`, in image values.
-        residual: `blur(image) - photo`, `[h, w, c]`.
+        residual: `blur(restored) - photo`, `[h, w, c]`, of the restoration at full strength.
         explained: share of the photo around which the residual is no more than its noise.
-        verdict: the same in words, see `solvers.diagnosis`.
     """
 
     image: np.ndarray
     blur: Blur
-    reblur_error: float
     residual: np.ndarray
     explained: float
-    verdict: str
 
     @property
     def flow(self) -> np.ndarray:
@@ -62,17 +59,45 @@ class Result:
             return np.asarray(self.blur.flow)
         raise AttributeError("the network estimated kernels and no motion; look at result.blur")
 
+    @property
+    def reblur_error(self) -> float:
+        """Root mean square of the residual, in image values."""
+        return float(np.sqrt(np.mean(np.square(self.residual))))
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the blur explains enough of the photo for the restoration to be shown."""
+        return self.explained >= DOUBTFUL
+
+    @property
+    def verdict(self) -> str:
+        """What `explained` means in words."""
+        return verdict(self.explained)
+
 
 def deblur(
-    image: Array, model: str | Pretrained = DEFAULT, *, denoise: Denoiser | None = None
+    image: Array,
+    model: str | Pretrained = DEFAULT,
+    *,
+    strength: float = 1.0,
+    longest: float | None = None,
+    denoisings: int = DENOISINGS,
+    denoise: Denoiser | None = None,
+    progress: TileProgress | None = None,
 ) -> Result:
     """Estimates the blur in a photo and takes it out.
+
+    A photo of more than 1.5 million pixels is restored in overlapping tiles.
 
     Args:
         image: `[h, w, 3]` floats in [0, 1], display values.
         model: a network that estimates motion or kernels: a name or path for `pretrained.load`, or
             one already loaded.
+        strength: how much of the restoration to mix into the photo, from 0 (the photo) to 1.
+        longest: motions beyond this many pixels are taken for this long; None for no limit.
+        denoisings: iterations of the solver, see `restore_blur`.
         denoise: the prior, such as `load_denoiser()`; total variation if None.
+        progress: called as `progress(tiles done, all tiles)`.
 
     Returns:
         The restored photo, its blur, and how well the two explain the photo.
@@ -80,42 +105,79 @@ def deblur(
     Raises:
         TypeError: if `image` is not a float array `[h, w, c]`.
         ValueError: if it has not 3 channels, is smaller than 32 pixels a side, or holds values
-            outside [0, 1] or not finite.
+            outside [0, 1] or not finite; if another argument is out of range, or the network does
+            not estimate blur.
     """
     check_photo(image, "deblur: image")
+    if not 0 <= strength <= 1:
+        raise ValueError(f"deblur: strength must be from 0 to 1, got {strength}")
+    if denoisings < 1:
+        raise ValueError(f"deblur: denoisings must be at least 1, got {denoisings}")
     network = load(model) if isinstance(model, str) else model
-    blurry = jnp.asarray(image, jnp.float32)
-    blur, options = estimate_blur(network, blurry)
-    if blurry.shape[0] * blurry.shape[1] > WHOLE_PIXELS:
-        field, with_field = _field(blur)
-        restored = restore_tiled(
-            lambda photo, field: restore_blur(with_field(field), photo, denoise=denoise, **options)[
-                0
-            ],
-            np.asarray(blurry),
-            np.asarray(field),
-            halo=HALO,
-            tile=TILE,
-        )
-    else:
-        restored, _ = restore_blur(blur, blurry, denoise=denoise, **options)
-    diagnosis = _diagnose(blur, restored, blurry, **options)
-    residual = np.asarray(diagnosis.residual)
+    photo = np.asarray(image, np.float32)
+    blur, options = estimate_blur(network, jnp.asarray(photo))
+    if longest is not None:
+        blur = _no_longer_than(longest, blur)
+    line = isinstance(blur, LineBlur)
+    shared, field = ((), blur.flow) if line else ((blur.kernels,), blur.mixing)
+    small = photo.shape[0] * photo.shape[1] <= WHOLE_PIXELS
+    both = restore_tiled(
+        _piece(line, tuple(options.items()), denoisings, denoise),
+        photo,
+        np.asarray(field),
+        shared=shared,
+        halo=HALO,
+        tile=photo.shape[:2] if small else TILE,
+        progress=progress,
+    )
+    restored, residual = np.split(both, 2, axis=-1)
     return Result(
-        image=np.asarray(restored),
+        image=photo + np.float32(strength) * (restored - photo),
         blur=blur,
-        reblur_error=float(np.sqrt(np.mean(np.square(residual)))),
         residual=residual,
-        explained=float(diagnosis.explained),
-        verdict=diagnosis.verdict,
+        explained=_explained(residual, photo),
     )
 
 
-def _field(blur: Blur) -> tuple[Array, Any]:
-    """Returns what a blur has for each pixel, and the function that makes the blur out of it."""
-    if isinstance(blur, LineBlur):
-        return blur.flow, LineBlur
-    return blur.mixing, functools.partial(BasisBlur, blur.kernels)
+@functools.lru_cache(maxsize=8)
+def _piece(
+    line: bool, options: tuple[tuple[str, Any], ...], denoisings: int, denoise: Denoiser | None
+) -> Callable[..., jax.Array]:
+    """Returns what is done to a tile; the same function again, so that it is compiled once."""
+    transfer = dict(options).get("transfer", "linear")
+
+    def restore(*parts: Array) -> jax.Array:
+        *kernels, photo, field = parts
+        blur = LineBlur(field) if line else BasisBlur(kernels[0], field)
+        restored, _ = restore_blur(
+            blur, photo, denoisings=denoisings, denoise=denoise, **dict(options)
+        )
+        return jnp.concatenate([restored, _reblur(blur, restored, transfer) - photo], axis=-1)
+
+    return restore
+
+
+def _no_longer_than(longest: float, blur: Blur) -> Blur:
+    if not isinstance(blur, LineBlur):
+        raise ValueError("deblur: longest limits motions, and this network sees kernels; leave it")
+    if not longest > 0:
+        raise ValueError(f"deblur: longest must be above 0 pixels, got {longest}")
+    length = jnp.linalg.norm(blur.flow, axis=-1, keepdims=True)
+    return LineBlur(blur.flow * jnp.minimum(1, longest / jnp.maximum(length, longest)))
+
+
+def _explained(residual: np.ndarray, photo: np.ndarray) -> float:
+    """Returns `Diagnosis.explained`, in strips: a large photo would not fit beside its copies."""
+    height, width, _ = photo.shape
+    count = max(1, min(round(height * width / WHOLE_PIXELS), height // SMALLEST_SIDE))
+    strips = list(zip(np.array_split(residual, count), np.array_split(photo, count), strict=True))
+    noise = float(np.median([_noise(strip) for _, strip in strips]))
+    shares = [float(_diagnose(*pair, noise=noise).explained) for pair in strips]
+    return float(np.average(shares, weights=[len(strip) for _, strip in strips]))
+
+
+_noise = jax.jit(noise_level)
+_diagnose = jax.jit(diagnose_residual)
 
 
 def estimate_blur(network: Pretrained, blurry: jax.Array) -> tuple[Blur, dict[str, Any]]:
@@ -131,6 +193,11 @@ def estimate_blur(network: Pretrained, blurry: jax.Array) -> tuple[Blur, dict[st
             "saturates": True,
         }
         return BasisBlur(field.kernels[0], field.mixing[0]), options
+    if not hasattr(network.model, "flow"):
+        raise ValueError(
+            f"deblur: {network.name} holds a {type(network.model).__name__}, expected a network "
+            "that estimates blur; use deblur_video for one that restores directly"
+        )
     return LineBlur(estimate_flow(network, blurry)), {}
 
 
@@ -170,20 +237,6 @@ def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
         stretch = jnp.asarray([width / small[1], height / small[0]], flow.dtype)
         flow = jax.image.resize(flow, (height, width, 2), "linear") * stretch
     return flow
-
-
-@functools.partial(jax.jit, static_argnames=("transfer", "margin", "saturates"))
-def _diagnose(
-    blur: Blur,
-    restored: jax.Array,
-    blurry: jax.Array,
-    *,
-    transfer: Transfer = "linear",
-    margin: int = MARGIN,
-    saturates: bool = False,
-) -> Diagnosis:
-    del margin, saturates
-    return diagnose_residual(_reblur(blur, restored, transfer) - blurry, blurry)
 
 
 def _reblur(blur: Blur, restored: jax.Array, transfer: Transfer) -> jax.Array:

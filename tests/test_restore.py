@@ -7,6 +7,7 @@ import pytest
 from skimage import data
 
 from deblur_jax import BasisBlur, deblur, line_blur, load, psnr, restore
+from deblur_jax.models.deblurnet import DeblurNet
 from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.ops.sensor import to_display, to_light
 from deblur_jax.pretrained import Pretrained
@@ -96,6 +97,42 @@ def test_a_large_photo_is_restored_in_tiles(sharp, network, monkeypatch):
     tiled = deblur(tall, network)
     assert tiled.image.shape == tall.shape
     assert psnr(tiled.image, tall) > psnr(whole.image, np.asarray(sharp)) - 3
+
+
+def test_strength_mixes_the_restoration_into_the_photo(sharp, network):
+    photo = np.asarray(sharp)
+    whole = deblur(photo, network)
+    half = deblur(photo, network, strength=0.5)
+    np.testing.assert_allclose(half.image, (photo + whole.image) / 2, atol=1e-6)
+    np.testing.assert_array_equal(half.residual, whole.residual)
+
+
+def test_no_motion_is_longer_than_the_longest(sharp, network):
+    blurry, _ = moved(sharp)
+    free = deblur(np.asarray(blurry), network)
+    lengths = np.linalg.norm(free.flow, axis=-1)
+    limited = deblur(np.asarray(blurry), network, longest=5.0)
+    shortened = np.linalg.norm(limited.flow, axis=-1)
+    np.testing.assert_allclose(shortened, np.minimum(lengths, 5), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strength": 1.5}, "strength must be from 0 to 1, got 1.5"),
+        ({"longest": 0.0}, "longest must be above 0 pixels, got 0"),
+        ({"denoisings": 0}, "denoisings must be at least 1, got 0"),
+    ],
+)
+def test_an_option_out_of_range_is_refused(sharp, network, options, message):
+    with pytest.raises(ValueError, match=message):
+        deblur(np.asarray(sharp), network, **options)
+
+
+def test_a_network_that_sees_no_blur_is_refused(sharp):
+    network = Pretrained("mine", DeblurNet(), {}, {})
+    with pytest.raises(ValueError, match="mine holds a DeblurNet, expected a network that est"):
+        deblur(np.asarray(sharp), network)
 
 
 def test_a_photo_twice_as_large_has_motions_twice_as_long(sharp, network):

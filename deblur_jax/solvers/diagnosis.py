@@ -29,7 +29,7 @@ class Diagnosis:
 
     Attributes:
         residual: `blur(restored) - observed`, `[h, w, c]`.
-        noise: standard deviation of the photo's noise, estimated from the photo alone.
+        noise: standard deviation of the photo's noise, at least that of rounding to 8 bits.
         energy: mean squared residual in units of the noise's variance: about one is perfect.
         explained: share of the pixels around which the residual is within three deviations.
     """
@@ -39,16 +39,15 @@ class Diagnosis:
     energy: Array
     explained: Array
 
-    @property
-    def verdict(self) -> str:
-        """Says in words whether to trust the restoration."""
-        share = float(self.explained)
-        percent = f"{int(100 * share)} % of the photo"
-        if share >= EXPLAINED:
-            return f"the blur explains {percent} to within its noise"
-        if share >= DOUBTFUL:
-            return f"doubtful: the blur explains only {percent}"
-        return f"looks unexplained: the blur explains only {percent}"
+
+def verdict(explained: float) -> str:
+    """Says in words whether to trust a restoration whose blur explains that share of the photo."""
+    percent = f"{int(100 * explained)} % of the photo"
+    if explained >= EXPLAINED:
+        return f"the blur explains {percent} to within its noise"
+    if explained >= DOUBTFUL:
+        return f"doubtful: the blur explains only {percent}"
+    return f"looks like no motion that is known here: it would explain only {percent}"
 
 
 @typechecked
@@ -64,18 +63,21 @@ def diagnose(blur: ImageOperator, restored: Image, observed: Image) -> Diagnosis
 
 
 @typechecked
-def diagnose_residual(residual: Image, observed: Image) -> Diagnosis:
+def diagnose_residual(
+    residual: Image, observed: Image, *, noise: float | Array | None = None
+) -> Diagnosis:
     """Judges what a solver left over.
 
     Args:
         residual: re-blurred minus observed, `[h, w, c]`.
         observed: the photo, `[h, w, c]`.
+        noise: standard deviation of the photo's noise; estimated from `observed` if None.
     """
     residual, observed = jnp.asarray(residual), jnp.asarray(observed)
-    noise = jnp.maximum(noise_level(observed), jnp.asarray(QUANTISATION, observed.dtype))
+    noise = jnp.asarray(noise_level(observed) if noise is None else noise, observed.dtype)
+    noise = jnp.maximum(noise, jnp.asarray(QUANTISATION, observed.dtype))
     squared = jnp.mean(jnp.square(residual), axis=-1)
-    ones = jnp.ones_like(squared)
-    local = _window_sum(squared) / _window_sum(ones)
+    local = _window_mean(squared)
     within = local <= jnp.square(TOLERANCE * noise)
     return Diagnosis(
         residual=residual,
@@ -104,6 +106,16 @@ def noise_level(image: Image) -> jax.Array:
     return jnp.median(jnp.abs(diagonal)) / jnp.asarray(0.6745, image.dtype)
 
 
-def _window_sum(values: jax.Array) -> jax.Array:
+def _window_mean(values: jax.Array) -> jax.Array:
+    """Returns the mean over the part of a window around each pixel that lies inside, `[h, w]`."""
     zero = np.zeros((), values.dtype)
-    return lax.reduce_window(values, zero, lax.add, (WINDOW, WINDOW), (1, 1), "SAME")
+    total = lax.reduce_window(values, zero, lax.add, (WINDOW, WINDOW), (1, 1), "SAME")
+    # The sizes are computed here: XLA would spend minutes on summing a constant image of ones.
+    sizes = np.outer(*(_window_sizes(length) for length in values.shape))
+    return total / jnp.asarray(sizes, values.dtype)
+
+
+def _window_sizes(length: int) -> np.ndarray:
+    place = np.arange(length)
+    half = WINDOW // 2
+    return np.minimum(place + half, length - 1) - np.maximum(place - half, 0) + 1

@@ -44,6 +44,7 @@ class Tile:
 def restore_tiled(
     restore: Callable[..., Array],
     *photos: Array,
+    shared: tuple[Any, ...] = (),
     halo: int,
     blend: int = BLEND,
     tile: tuple[int, int] | None = None,
@@ -61,9 +62,10 @@ def restore_tiled(
 
     Args:
         restore: maps the arrays of one tile to an array with the same rows and columns. It is
-            compiled once.
+            compiled once, and not again when the same function is given again.
         photos: the arrays that are cut, `[h, w, ...]` each: the photo, and whatever else there is
             for each pixel, such as its flow. They stay on the host.
+        shared: what `restore` is given before them and for every tile, such as basis kernels.
         halo: pixels along a tile's inner edges that are not used. With the reach of an operator
             the result is exact; an iterative solver reaches further, but hardly.
         blend: pixels over which two tiles fade into each other.
@@ -91,11 +93,13 @@ def restore_tiled(
     size = (photos[0].shape[0], photos[0].shape[1])
     compiled = jax.jit(restore)
     if tile is None:
-        tile = _affordable(compiled, photos, size, halo, blend, memory or device_memory(SHARE))
+        tile = _affordable(
+            compiled, shared, photos, size, halo, blend, memory or device_memory(SHARE)
+        )
     tile = (min(tile[0], size[0]), min(tile[1], size[1]))
     while True:
         try:
-            return _stitch(compiled, photos, list(tiles(size, tile, halo, blend)), progress)
+            return _stitch(compiled, shared, photos, list(tiles(size, tile, halo, blend)), progress)
         except (jax.errors.JaxRuntimeError, MemoryError) as error:
             smaller = halved(tile)
             out_of_memory = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
@@ -188,14 +192,14 @@ def _axis(length: int, extent: int, halo: int, blend: int) -> list[tuple[int, np
 
 
 def _affordable(
-    compiled: Any, photos: tuple[Array, ...], size: tuple[int, int], halo: int, blend: int,
-    memory: int,
+    compiled: Any, shared: tuple[Any, ...], photos: tuple[Array, ...], size: tuple[int, int],
+    halo: int, blend: int, memory: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Returns the largest tile that the compiler says takes at most `memory` bytes."""
     least = 2 * (halo + blend) + SMALLEST
     probe = (min(size[0], least), min(size[1], least))
     shapes = [jax.ShapeDtypeStruct((*probe, *photo.shape[2:]), photo.dtype) for photo in photos]
-    needs = compiled.lower(*shapes).compile().memory_analysis()
+    needs = compiled.lower(*shared, *shapes).compile().memory_analysis()
     each = 1.0
     if needs is not None:
         bytes_needed = (
@@ -211,13 +215,14 @@ def _affordable(
 
 
 def _stitch(
-    restore: Callable, photos: tuple[Array, ...], pieces: list[Tile], progress: TileProgress | None
-) -> np.ndarray:
+    restore: Callable, shared: tuple[Any, ...], photos: tuple[Array, ...], pieces: list[Tile],
+    progress: TileProgress | None,
+) -> np.ndarray:  # fmt: skip
     size = photos[0].shape[:2]
     whole = None
     for number, piece in enumerate(pieces):
         cut = [np.asarray(photo[piece.rows, piece.columns]) for photo in photos]
-        result = np.asarray(restore(*cut))
+        result = np.asarray(restore(*shared, *cut))
         if whole is None:
             whole = np.zeros((*size, *result.shape[2:]), result.dtype)
         weights = piece.weights.reshape(*piece.weights.shape[:2], *(1,) * (result.ndim - 2))
