@@ -85,6 +85,10 @@ def noise_batch(config: Any) -> dict[str, np.ndarray]:
         names += [f"next_{name}" for name in names]
     rng = np.random.default_rng(0)
     batch: dict[str, np.ndarray] = {name: rng.random((*shape, 3), np.float32) for name in names}
+    if config.task == "blur_to_flow" and not groups:
+        batch["next_sharp"] = rng.random((*shape, 3), np.float32)
+        for name in ("flow", "backward_flow"):
+            batch[name] = 4 * rng.standard_normal((*shape, 2), np.float32)
     if source.name == "segments":
         batch["segments"] = rng.integers(8, size=shape, dtype=np.int32)
     return batch
