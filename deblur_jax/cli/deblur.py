@@ -136,9 +136,7 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
     )
     write_photo(
         job.output,
-        dataclasses.replace(
-            photo, pixels=result.image, exif=with_history(photo.exif, history)
-        ),
+        dataclasses.replace(photo, pixels=result.image, exif=with_history(photo.exif, history)),
     )
     lost = photo.alpha is not None and job.output.suffix.lower() in OPAQUE_SUFFIXES
     print(

@@ -44,7 +44,7 @@ def find_photos(names: Sequence[str]) -> tuple[list[Path], int]:
         elif path.exists() or not glob.has_magic(name):
             found = [path]  # that a file is missing is told when its turn comes
         else:
-            found = [Path(file) for file in sorted(glob.glob(name))]
+            found = [Path(file) for file in sorted(glob.glob(name))]  # noqa: PTH207  may be absolute
             if not found:
                 raise FileNotFoundError(f"{name}: no file has such a name")
         photos.update(dict.fromkeys(found))

@@ -5,9 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deblur_jax.io.images import Photo, write_photo
+from deblur_jax.io.images import Photo
 from deblur_jax.ops.operators import LineBlur
-from deblur_jax.plots import flow_colours, kernels_over, panels, to_bytes, with_flow_key
+from deblur_jax.plots import flow_colours, kernels_over, with_flow_key, write_panels
 from deblur_jax.restore import Result
 
 
@@ -27,13 +27,12 @@ def write_report(path: Path, name: str, photo: Photo, result: Result) -> None:
     ratio = min(1.0, LONGEST_SIDE / max(photo.pixels.shape[:2]))
     seen = _shrunk(photo.pixels, ratio)
     pictures = {
-        name: to_bytes(seen),
+        name: seen,
         "estimated blur": _blur(seen, result, ratio),
-        "restored": to_bytes(_shrunk(result.image, ratio)),
-        f"blurred again - photo, x{GAIN}": to_bytes(0.5 + GAIN * _shrunk(result.residual, ratio)),
+        "restored": _shrunk(result.image, ratio),
+        f"blurred again - photo, x{GAIN}": 0.5 + GAIN * _shrunk(result.residual, ratio),
     }
-    board = panels(pictures, caption=result.verdict)
-    write_photo(path, Photo(board.astype(np.float32) / 255))
+    write_panels(path, pictures, caption=result.verdict)
 
 
 def _blur(seen: np.ndarray, result: Result, ratio: float) -> np.ndarray:
@@ -42,12 +41,14 @@ def _blur(seen: np.ndarray, result: Result, ratio: float) -> np.ndarray:
         longest = max(float(np.ceil(np.hypot(flow[..., 0], flow[..., 1]).max())), 1.0)
         return with_flow_key(flow_colours(_shrunk(flow, ratio), longest=longest), longest=longest)
     mixing = _shrunk(np.asarray(result.blur.mixing), ratio)
-    return to_bytes(kernels_over(seen, np.asarray(result.blur.kernels), mixing))
+    return kernels_over(seen, np.asarray(result.blur.kernels), mixing)
 
 
 def _shrunk(picture: np.ndarray, ratio: float) -> np.ndarray:
     if ratio == 1:
         return picture
     height, width = (max(1, round(length * ratio)) for length in picture.shape[:2])
-    shrunk = cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_AREA)
+    shrunk = cv2.resize(
+        np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_AREA
+    )
     return shrunk.reshape(height, width, -1)
