@@ -2,12 +2,10 @@ r"""Runs steps of a config at its true size and batch: time, throughput, part of
 
     python tools/measure_config.py configs/carbajal.py:paper --steps 20 --set accumulate=32
 
-The photos are noise, so that no data is needed. `--set FIELD=VALUE` changes a field, whose value
-is written as in Python.
+The photos are noise, so that no data is needed. `--set FIELD=VALUE` changes a field.
 """
 
 import argparse
-import ast
 import json
 import resource
 import time
@@ -16,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from deblur_jax.config_file import load_config
+from deblur_jax.config_file import load_config, set_fields
 from deblur_jax.training.assembly import assemble, first_state
 from deblur_jax.training.overview import peak_flops, step_flops
 from deblur_jax.training.parallel import over_devices, replicate, split_batch
@@ -34,9 +32,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE")
     arguments = parser.parse_args()
     config = load_config(arguments.config)
-    for change in arguments.set:
-        field, _, value = change.partition("=")
-        config.update_from_flattened_dict({field: ast.literal_eval(value)})
+    set_fields(config, arguments.set)
 
     parts, devices, batch = assemble(config), jax.devices(), noise_batch(config)
     train_step = over_devices(parts.train_step, devices, parallel=config.parallel)
