@@ -94,7 +94,7 @@ def _paper(config: Any) -> None:
 
 
 def _small(config: Any) -> None:
-    config.steps = 1000
+    config.steps = 500
     config.model.update(widths=(16, 24, 32, 48), flow_widths=(32, 32, 24, 16))
     config.model.context_widths = (32, 32, 32, 24, 16)
     config.loss.weights = ARGAW_WEIGHTS[:4]
@@ -104,4 +104,4 @@ def _small(config: Any) -> None:
     config.batches = photo_batches(crop=88, batch_size=8, largest_scale=2.0)
     config.batches.group = 2  # photos: a background, and the texture of an object
     config.simulate = scene_simulation(margin=12, limit=12.0)
-    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=8)
+    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=4)

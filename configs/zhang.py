@@ -93,7 +93,7 @@ def _paper(config: Any) -> None:
 
 
 def _small(config: Any) -> None:
-    config.steps = 1000
+    config.steps = 600
     config.model.width = 8
     config.optimizer.clip_norm = 5000.0
     config.source = photo_source("train", smallest=88)
@@ -101,4 +101,4 @@ def _small(config: Any) -> None:
     config.batches = photo_batches(crop=88, batch_size=8, largest_scale=2.0)
     config.batches.group = 2  # photos: a background, and the texture of an object
     config.simulate = scene_simulation(margin=12, limit=12.0)
-    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=8)
+    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=4)
