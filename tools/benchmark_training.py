@@ -76,7 +76,7 @@ def mapping(options: argparse.Namespace) -> list[dict[str, Any]]:
             (parallel, count): functools.partial(
                 take, *prepared(train_step, state, jax.devices()[:count], parallel), batch
             )
-            for parallel in PARALLEL
+            for parallel in (options.parallel if name == "quick start" else PARALLEL)
             for count in COUNTS
         }
         count = 1 if name == "quick start" else 50
@@ -181,6 +181,10 @@ def main() -> None:
     commands = {"mapping": mapping, "saving": saving, "start": start}
     parser.add_argument("what", choices=commands)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--parallel", nargs="+", choices=PARALLEL, default=PARALLEL,
+        help="of the quick start, which takes long to compile",
+    )  # fmt: skip
     parser.add_argument("--crop", type=int, default=112, help="of the quick start's crops")
     parser.add_argument("--seconds", type=float, default=4.0, help="of a piece with one save")
     parser.add_argument("--parameters", type=int, default=25_000_000, help="of the large state")

@@ -103,7 +103,8 @@ def _take_steps(
     ):
         reader = Reader(config, workdir, records, progress)
         watch = reader.watch
-        _evaluate_at(first, config, workdir, state, records, stop)
+        with watch.off():
+            _evaluate_at(first, config, workdir, state, records, stop)
         batch = next(batches)
         for number in range(first + 1, config.steps + 1):
             with watch.on("data"):
