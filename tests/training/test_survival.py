@@ -20,7 +20,7 @@ from deblur_jax.training import checkpoint
 
 ROOT = Path(__file__).parents[2]
 MAIN = [sys.executable, "-m", "deblur_jax.main", "--config", "configs/quickstart.py:smoke"]
-STEPS, MOMENTS = 1000, 20
+STEPS, MOMENTS = 300, 20
 FLAGS = [f"--config.steps={STEPS}", "--config.checkpoint_every=3"]
 
 
