@@ -3,11 +3,14 @@ r"""B2F-net, which reads optical flow from one blurred photo (Argaw 2021).
     python -m deblur_jax.main --config configs/argaw.py:small --workdir runs/flow
 
 `small` is a narrow net, trained in minutes on scenes made of embedded photos. `paper` is the
-paper's net, batch, rates and weights of the loss; the authors rendered their photos from Monkaa,
-whose prepared pairs (or any folder of `blur`, `sharp` and `flow`) it takes:
+paper's net, batch, rates and weights of the loss on Monkaa, whose frames are interpolated and
+averaged (`tools/prepare.py monkaa` prepares them). `gopro` is the same on frames of a 240 Hz
+camera, seven of which are averaged, with optical flow for the truth:
 
     python -m deblur_jax.main --config configs/argaw.py:paper --workdir runs/monkaa \
-        --config.source.folder=PAIRS --config.evaluation_source.folder=OTHER_PAIRS
+        --config.source.data_dir=DATA --config.evaluation_source.data_dir=DATA
+    python -m deblur_jax.main --config configs/argaw.py:gopro --workdir runs/gopro \
+        --config.source.folder=GOPRO/train --config.evaluation_source.folder=GOPRO/test
 
 `no_transformer`, `no_refining` and `plain` (neither) are the small net without the parts that
 table 3 leaves out, `either` is trained in whichever direction fits better, `smoke` takes seconds.
@@ -19,16 +22,19 @@ from ml_collections import ConfigDict
 
 from deblur_jax.losses.flow_pyramid import ARGAW_WEIGHTS
 from deblur_jax.training.settings import (
+    frame_source,
     held_out_examples,
-    pair_source,
     photo_batches,
     photo_source,
+    prepared_source,
     run_settings,
     scene_simulation,
 )
 
 
-VARIANTS = ("either", "no_refining", "no_transformer", "paper", "plain", "small", "smoke")
+VARIANTS = (
+    "either", "gopro", "no_refining", "no_transformer", "paper", "plain", "small", "smoke"
+)  # fmt: skip
 
 
 def get_config(variant: str = "small") -> ConfigDict:
@@ -52,10 +58,16 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.loss.weights = ARGAW_WEIGHTS
     config.loss.direction = "either" if variant == "either" else "first_to_last"
 
-    if variant == "paper":
+    if variant in ("paper", "gopro"):
         _paper(config)
     else:
         _small(config)
+    if variant == "gopro":
+        config.source, config.evaluation_source = frame_source(), frame_source()
+        for source in (config.source, config.evaluation_source):
+            source.update(counts=(7,), fastest=float("inf"), shrink=1, flow=True, smallest=256)
+        config.simulate = ConfigDict()  # simulate.training_sets.make_developed: as they are
+        config.simulate.name = "developed"
     if variant == "smoke":
         config.steps, config.log_every, config.checkpoint_every = 4, 1, 2
         config.source.limit = config.evaluation_source.limit = 1
@@ -72,16 +84,17 @@ def _paper(config: Any) -> None:
     config.evaluate_every = 50_000
     config.optimizer.update(peak_rate=1e-4, weight_decay=4e-4, clip_norm=0.0, warmup_fraction=0.0)
     config.optimizer.update(schedule="halving", milestones=(250_000, 375_000, 500_000, 625_000))
-    config.source = pair_source(smallest=256)
-    config.evaluation_source = pair_source(smallest=256)
+    config.source = prepared_source("monkaa", "train[:90%]", smallest=256)
+    config.evaluation_source = prepared_source("monkaa", "train[90%:]", smallest=256)
     config.batches = photo_batches(crop=256, batch_size=4)
-    config.simulate = ConfigDict()  # simulate.training_sets.make_developed: pairs as they are
-    config.simulate.name = "developed"
+    config.simulate = ConfigDict()  # simulate.training_sets.make_interpolated
+    config.simulate.name = "interpolated"
+    config.simulate.subframes = 33
     config.evaluate = held_out_examples(height=256, width=256)
 
 
 def _small(config: Any) -> None:
-    config.steps = 1000
+    config.steps = 500
     config.model.update(widths=(16, 24, 32, 48), flow_widths=(32, 32, 24, 16))
     config.model.context_widths = (32, 32, 32, 24, 16)
     config.loss.weights = ARGAW_WEIGHTS[:4]
@@ -91,4 +104,4 @@ def _small(config: Any) -> None:
     config.batches = photo_batches(crop=88, batch_size=8, largest_scale=2.0)
     config.batches.group = 2  # photos: a background, and the texture of an object
     config.simulate = scene_simulation(margin=12, limit=12.0)
-    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=8)
+    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=4)

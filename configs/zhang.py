@@ -58,13 +58,15 @@ def get_config(variant: str = "small") -> ConfigDict:
         _paper(config)
     else:
         _small(config)
-    config.simulate.frames = config.model.get_ref("frames") if "frames" in config.model else 1
+    frames = config.model.get_ref("frames") if "frames" in config.model else 1
+    config.simulate.frames = frames
+    if variant in ("paper", "svrnn"):
+        config.source.neighbours = config.evaluation_source.neighbours = frames - 1
 
     if variant == "svrnn":
         config.steps = 200_000
         config.optimizer.weight_decay = 0.0
         config.batches.crop = 128
-        config.source.neighbours = config.evaluation_source.neighbours = False
     if variant == "smoke":
         config.steps, config.log_every, config.checkpoint_every = 4, 1, 2
         config.source.limit = config.evaluation_source.limit = 1
@@ -78,10 +80,11 @@ def get_config(variant: str = "small") -> ConfigDict:
 def _paper(config: Any) -> None:
     config.steps, config.log_every, config.checkpoint_every = 800_000, 100, 5000
     config.evaluate_every = 50_000
+    config.accumulate = 4  # parts of five: less memory
     config.optimizer.update(schedule="poly", power=2.0, peak_rate=1e-4, warmup_fraction=0.0)
     config.optimizer.update(weight_decay=1e-6, clip_norm=5000.0)
-    config.source = pair_source(smallest=256, neighbours=True)
-    config.evaluation_source = pair_source(smallest=256, neighbours=True)
+    config.source = pair_source(smallest=256)
+    config.evaluation_source = pair_source(smallest=256)
     config.batches = photo_batches(crop=256, batch_size=20, largest_scale=2.0)
     config.batches.permute_channels = True
     config.simulate = ConfigDict()  # simulate.training_sets.make_developed: pairs as they are
@@ -90,7 +93,7 @@ def _paper(config: Any) -> None:
 
 
 def _small(config: Any) -> None:
-    config.steps = 1000
+    config.steps = 600
     config.model.width = 8
     config.optimizer.clip_norm = 5000.0
     config.source = photo_source("train", smallest=88)
@@ -98,4 +101,4 @@ def _small(config: Any) -> None:
     config.batches = photo_batches(crop=88, batch_size=8, largest_scale=2.0)
     config.batches.group = 2  # photos: a background, and the texture of an object
     config.simulate = scene_simulation(margin=12, limit=12.0)
-    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=8)
+    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=4)

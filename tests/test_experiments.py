@@ -106,3 +106,49 @@ def test_motion_flow_tables_lay_photos_down_and_cut_half_the_longest_motion(expe
         levels = np.asarray(example["blurry"]) * 255
         np.testing.assert_allclose(levels, np.round(levels), atol=1e-3)
     assert not np.array_equal(made[0]["flow"], made[1]["flow"])
+
+
+def test_what_moves_apart_from_the_background_is_found_in_a_flow(experiment):
+    module = experiment("moving_objects")
+    rows, columns = np.mgrid[:60, :80]
+    flow = np.stack([2 + 0.02 * columns, 1 - 0.03 * rows], axis=-1)  # of a camera that turns
+    truth = np.zeros((60, 80), bool)
+    truth[20:40, 30:55] = True
+    flow[truth] += (3.0, -2.0)
+    noisy = flow + np.random.default_rng(0).normal(0, 0.2, flow.shape)
+    assert module.overlap(module.moving_objects(noisy), truth) > 0.9
+    assert module.overlap(truth, truth) == 1
+    assert module.overlap(truth, ~truth) == 0
+
+
+def test_a_scene_without_objects_has_none(experiment):
+    flow = np.full((40, 50, 2), 3.0)
+    assert not experiment("moving_objects").moving_objects(flow).any()
+
+
+def test_residuals_that_grow_with_the_blur_have_rank_correlation_one(experiment):
+    module = experiment("residual_and_blur")
+    assert module.rank_correlation([0.1, 5.0, 2.0], [1.0, 100.0, 3.0]) == pytest.approx(1)
+    assert np.mean(module.standardised([1.0, 2.0, 6.0])) == pytest.approx(0, abs=1e-3)
+
+
+def test_frames_of_a_fast_camera_and_pairs_are_found(experiment, tmp_path):
+    module = experiment("frames")
+    for number in range(7):
+        write(tmp_path / "fast" / "video" / f"{number:03}.png")
+    for place in ("blur", "sharp"):
+        for name in ("one/1.png", "one/2.png", "two/1.png"):
+            write(tmp_path / "pairs" / place / name)
+    chosen = {"counts": [3], "shrink": 1, "fastest": float("inf"), "limit": 0, "seed": 0}
+    fast = Namespace(frames=tmp_path / "fast", pairs=None, table="zhang", **chosen)
+    source = module.find_source(fast, flow=True, missing="")
+    assert len(source) == 2
+    assert set(source[0]) == {"blurry", "sharp", "flow", "backward_flow"}
+    pairs = Namespace(pairs=tmp_path / "pairs", frames=None, table="zhang", **chosen)
+    videos = experiment("restoration_tables").choose(
+        module.find_source(pairs, flow=False, missing=""), pairs
+    )
+    assert videos == [[0, 1], [2]]
+    gone = Namespace(pairs=tmp_path / "gone", frames=None, **chosen)
+    with pytest.raises(FileNotFoundError, match="gone: no such folder; place them there"):
+        module.find_source(gone, flow=False, missing="place them there")

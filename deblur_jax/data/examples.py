@@ -2,6 +2,7 @@
 
     sharp, blurry                  [h, w, 3]      a picture
     next_sharp, next_blurry        [h, w, 3]      the one that follows it in a video
+    previous_sharp, previous_blurry               the one before it
     frames                         [n, h, w, 3]   pictures in a row
     mask                           [h, w, 1]      white where something is so
     flow, backward_flow            [h, w, 2]      motion in pixels, (u right, v down)
@@ -19,7 +20,10 @@ import numpy as np
 
 Example = dict[str, np.ndarray]
 
-PICTURES = ("sharp", "blurry", "next_sharp", "next_blurry", "frames", "mask")
+PICTURES = (
+    "sharp", "blurry", "next_sharp", "next_blurry", "previous_sharp", "previous_blurry", "frames",
+    "mask",
+)  # fmt: skip
 FLOWS = ("flow", "backward_flow")
 LABELS = ("segments", "segmentations")
 KERNELS = ("kernels",)

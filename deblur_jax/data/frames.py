@@ -37,7 +37,7 @@ class Averaging:
             it. `inf` takes all frames, and looks for no motion.
         shrink: how many times smaller the pictures are than the frames, by area averaging.
         transfer: "linear" averages display values, a gamma such as 2.2 or "srgb" averages light.
-        flow: whether the optical flow from the first to the last frame is estimated.
+        flow: whether the optical flow from the first to the last frame is estimated, and back.
     """
 
     counts: tuple[int, ...]
@@ -51,7 +51,8 @@ def average_files(paths: Sequence[Path], averaging: Averaging) -> Example:
     """Makes a pair of consecutive frames.
 
     Returns:
-        `blurry` and `sharp`, `[h, w, 3]` uint8, rounded, and `flow`, `[h, w, 2]`, if asked for.
+        `blurry` and `sharp`, `[h, w, 3]` uint8, rounded; if asked for, `flow` and
+        `backward_flow`, `[h, w, 2]`.
     """
     total = np.zeros((), np.float32)
     kept = {}
@@ -63,7 +64,8 @@ def average_files(paths: Sequence[Path], averaging: Averaging) -> Example:
     blurry = _to_display(total / len(paths), averaging.transfer)
     pair = {"blurry": np.rint(255 * blurry).astype(np.uint8), "sharp": kept[len(paths) // 2]}
     if averaging.flow:
-        pair["flow"] = optical_flow(kept[0], kept[len(paths) - 1])
+        first, last = kept[0], kept[len(paths) - 1]
+        pair["flow"], pair["backward_flow"] = optical_flow(first, last), optical_flow(last, first)
     return pair
 
 

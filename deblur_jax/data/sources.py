@@ -76,7 +76,7 @@ def pair_source(
     smallest: int,
     limit: int,
     on_bad: str,
-    neighbours: bool = False,
+    neighbours: int = 0,
 ) -> Source:
     """Returns the pairs below one or several folders, as `data.pairs` reads them.
 
@@ -86,10 +86,11 @@ def pair_source(
         smallest: the shortest side in pixels that an image may have.
         limit: how many pairs to use at most; 0 for all.
         on_bad: "stop" or "skip", see `PairSource`.
-        neighbours: whether each pair comes with the one that follows it in its video (folder).
+        neighbours: 1 for pairs with the one that follows in its video (folder), 2 for pairs with
+            the one before as well.
     """
     pairs = folder_pairs(folder, smallest=smallest, limit=limit, on_bad=on_bad)
-    return NeighbourSource(pairs) if neighbours else pairs
+    return NeighbourSource(pairs, neighbours) if neighbours else pairs
 
 
 def frame_source(
@@ -147,7 +148,7 @@ def prepared_source(
     split: str,
     smallest: int,
     limit: int,
-    neighbours: bool = False,
+    neighbours: int = 0,
 ) -> Source:
     """Returns the examples of a prepared data set.
 
@@ -158,13 +159,13 @@ def prepared_source(
         split: such as "train" or "train[:50%]".
         smallest: the shortest side in pixels that an image may have.
         limit: how many examples to use at most; 0 for all.
-        neighbours: whether each pair comes with the one that follows it in its video.
+        neighbours: see `pair_source`.
     """
     # Here, since tfds is needed for nothing else and takes its time to load.
     from deblur_jax.data.builders.registry import open_prepared
 
     records = open_prepared(dataset, data_dir, variant, split=split, smallest=smallest, limit=limit)
-    return NeighbourSource(records) if neighbours else records
+    return NeighbourSource(records, neighbours) if neighbours else records
 
 
 # `data.builders.registry.BUILDERS` has these names; it is not read here, as it loads tfds.

@@ -108,9 +108,9 @@ def write_frames(path: str | os.PathLike, frames: Iterable[Frame], *, rate: floa
     check_writable(path)
     if path.suffix:
         return _encode(path, frames, rate)
-    path.mkdir()
     count = 0
     for name, pixels in frames:
+        path.mkdir(exist_ok=True)  # only now: the first frame may fail
         write_photo(path / f"{name}.png", Photo(pixels))
         count += 1
     return count

@@ -8,6 +8,7 @@ are plain numbers, so that a config can hold them.
     make_uniform_blur   one kernel for the whole picture (Noroozi's DeblurNet_SI)
     make_scene_blur     moving layers over two frames (Noroozi, Argaw, Zhang)
     make_averaged       frames of a high-speed camera, averaged (Noroozi, Argaw)
+    make_interpolated   two rendered frames, and the motion between them (Argaw)
     make_developed      pictures that are blurry already, with noise, rounding or compression
 
 What they take as `camera` are the arguments of `make_camera`.
@@ -24,6 +25,7 @@ import jax.numpy as jnp
 from deblur_jax.ops.sensor import Transfer
 from deblur_jax.simulate.averaging import average_frames
 from deblur_jax.simulate.develop import Camera, develop
+from deblur_jax.simulate.interpolation import interpolated_blur
 from deblur_jax.simulate.scenes import CROSSING, HAND_HELD, draw_scene
 from deblur_jax.simulate.segments import draw_segment_blur, draw_segments
 from deblur_jax.simulate.shake_kernels import Tremor, Wander, shake_kernel
@@ -223,6 +225,27 @@ def make_averaged(*, shrink: int, transfer: Transfer, **camera: Any) -> Simulate
     return simulate
 
 
+def make_interpolated(*, subframes: int, **camera: Any) -> Simulate:
+    """Returns a simulation of the blur between two frames whose motion is known (Argaw et al.).
+
+    It takes `sharp`, `next_sharp`, `flow` and `backward_flow`, as rendered films have them, and
+    gives `blurry`, the `sharp` picture in the middle, and both flows.
+
+    Args:
+        subframes: pictures that are averaged, odd; about one for each pixel of the longest motion.
+        **camera: see `make_developed`.
+    """
+    degrade = make_developed(**camera)
+
+    def simulate(key: jax.Array, example: Example) -> Example:
+        first, last = jnp.asarray(example["sharp"]), jnp.asarray(example["next_sharp"])
+        flows = {name: jnp.asarray(example[name]) for name in ("flow", "backward_flow")}
+        blurry, sharp = interpolated_blur(first, last, *flows.values(), subframes=subframes)
+        return degrade(key, {"blurry": blurry, "sharp": sharp, **flows})
+
+    return simulate
+
+
 def make_developed(**camera: Any) -> Simulate:
     """Returns a simulation that degrades the blurry pictures of an example and keeps the rest.
 
@@ -244,7 +267,7 @@ def make_developed(**camera: Any) -> Simulate:
     def simulate(key: jax.Array, example: Example) -> Example:
         degraded = {
             name: develop(jax.random.fold_in(key, number), example[name], recorder)
-            for number, name in enumerate(("blurry", "next_blurry"))
+            for number, name in enumerate(("blurry", "next_blurry", "previous_blurry"))
             if name in example
         }
         return {**example, **degraded}

@@ -79,12 +79,12 @@ def photo_batches(*, crop: int, batch_size: int, largest_scale: float = 1.0) -> 
     return batches
 
 
-def pair_source(*, smallest: int, neighbours: bool = False) -> Any:
+def pair_source(*, smallest: int, neighbours: int = 0) -> Any:
     """Returns the fields of a source of real pairs, `data.sources.pair_source`.
 
     Args:
         smallest: the shortest side in pixels that an image may have.
-        neighbours: whether each pair comes with the one that follows it in its video.
+        neighbours: 1 for pairs with the one that follows, 2 for the one before as well.
     """
     source = ConfigDict()
     source.name = "pairs"
@@ -93,6 +93,24 @@ def pair_source(*, smallest: int, neighbours: bool = False) -> Any:
     source.limit = 0  # all
     source.on_bad = "stop"  # or "skip"
     source.neighbours = neighbours
+    return source
+
+
+def prepared_source(name: str, split: str, *, smallest: int) -> Any:
+    """Returns the fields of a data set that `tools/prepare.py` prepared.
+
+    Args:
+        name: one of `data.sources.PREPARED`.
+        split: such as "train[:90%]".
+        smallest: the shortest side in pixels that an image may have.
+    """
+    source = ConfigDict()
+    source.name = name
+    source.data_dir = ""  # where it was prepared
+    source.variant = ""  # its first
+    source.split = split
+    source.smallest = smallest
+    source.limit = 0  # all
     return source
 
 
@@ -111,19 +129,21 @@ def frame_source() -> Any:
     return source
 
 
-def scene_simulation(*, margin: int, limit: float) -> Any:
+def scene_simulation(*, margin: int, limit: float, motion: float = 1.0) -> Any:
     """Returns the fields of moving scenes for crops of about 64 pixels.
 
     Args:
         margin: pixels around a crop that the layers may move in from.
         limit: the longest motion of a point during an exposure in pixels.
+        motion: what a hand-held camera's motion, and that of what crosses its view, is multiplied
+            by.
     """
     simulate = ConfigDict()  # simulate.training_sets.make_scene_blur
     simulate.name = "scenes"
     simulate.margin = margin
     simulate.subframes = 2 * int(limit / 2) + 1  # about a pixel apart where all is fastest
     simulate.limit = limit
-    simulate.motion = 1.0  # of a hand-held camera and what crosses its view
+    simulate.motion = motion
     simulate.exposure = (0.4, 1.0)  # share of the time between frames
     simulate.transfer = "linear"  # display values are averaged
     simulate.noise = 0.005  # the largest standard deviation

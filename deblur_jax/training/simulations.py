@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from deblur_jax.simulate.training_sets import (
+    make_averaged,
     make_developed,
+    make_interpolated,
     make_scene_blur,
     make_segment_blur,
     make_uniform_blur,
@@ -13,7 +15,9 @@ from deblur_jax.training.examples import Simulate
 
 
 SIMULATIONS: dict[str, Callable[..., Any]] = {
+    "averaged": make_averaged,
     "developed": make_developed,
+    "interpolated": make_interpolated,
     "scenes": make_scene_blur,
     "segments": make_segment_blur,
     "uniform": make_uniform_blur,
@@ -26,7 +30,8 @@ def make_simulate(*, name: str, **options: Any) -> Simulate:
     Args:
         name: `scenes` moves photos in front of each other, and takes groups of them; `segments`
             blurs objects and background by kernels of their own; `uniform` blurs a photo by one
-            kernel; `developed` takes pairs that are blurry already.
+            kernel; `averaged` takes frames of a fast camera, `interpolated` two frames and the
+            motion between them, `developed` pairs that are blurry already.
         **options: the arguments of its maker.
 
     Raises:

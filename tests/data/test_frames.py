@@ -78,8 +78,9 @@ def test_windows_hold_no_fast_motion_and_do_not_cross_videos(tmp_path, capsys):
 
 def test_the_flow_leads_from_the_first_to_the_last_frame(tmp_path):
     save_video(tmp_path / "video", [0, 0.8, 1.6])
-    flow = source(tmp_path, flow=True)[0]["flow"]
-    np.testing.assert_allclose(np.median(flow, axis=(0, 1)), [1.6, 0], atol=0.3)
+    pair = source(tmp_path, flow=True)[0]
+    for name, motion in (("flow", 1.6), ("backward_flow", -1.6)):
+        np.testing.assert_allclose(np.median(pair[name], axis=(0, 1)), [motion, 0], atol=0.3)
 
 
 def test_a_bad_frame_is_named_and_divides_its_video_if_skipped(tmp_path, capsys):
@@ -180,7 +181,7 @@ def test_neighbours_are_frames_of_one_video_with_numbers_in_a_row(tmp_path):
     save_frames(tmp_path, "a", (0, 1, 2, 4, 5), 100)
     save_frames(tmp_path, "b", (3, 6), 200)
     options = {"folder": str(tmp_path), "smallest": 8, "limit": 0, "on_bad": "stop"}
-    frames = make_source(name="pairs", neighbours=True, **options)
+    frames = make_source(name="pairs", neighbours=1, **options)
     values = [
         [int(frames[i][name][0, 0, 0]) for name in ("blurry", "next_blurry")] for i in range(3)
     ]
@@ -188,6 +189,10 @@ def test_neighbours_are_frames_of_one_video_with_numbers_in_a_row(tmp_path):
     assert len(frames) == 3
     assert frames[0].keys() == {"blurry", "sharp", "next_blurry", "next_sharp"}
     assert frames.name(0) == f"{tmp_path}/blur/a/000000"
+    both = make_source(name="pairs", neighbours=2, **options)
+    assert [int(both[i]["previous_blurry"][0, 0, 0]) for i in range(len(both))] == [100]
+    with pytest.raises(ValueError, match=r"source.neighbours must be one of \['0', '1', '2'\]"):
+        make_source(name="pairs", neighbours=3, **options)
 
 
 def test_frames_without_neighbours_are_refused(tmp_path):

@@ -46,6 +46,8 @@ def test_what_is_no_video_is_refused(tmp_path):
 def test_a_video_that_cannot_be_written_leaves_nothing_behind(tmp_path):
     with pytest.raises(ValueError, match=r"as a file that ends in one of \.mp4, \.mov"):
         write_frames(tmp_path / "seen.gif", frames())
+    with pytest.raises(ZeroDivisionError):
+        write_frames(tmp_path / "seen", ((f"{1 / number}", None) for number in [0]))
     with pytest.raises(ValueError, match="there is no frame to write"):
         write_frames(tmp_path / "seen.mp4", [])
     odd = [*frames(1), ("small", np.zeros((32, 32, 3), np.float32))]

@@ -2,9 +2,10 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
-from deblur_jax.models.blur_to_flow import BlurToFlowNet
+from deblur_jax.models.blur_to_flow import BlurToFlowNet, SpatialTransformer
 from deblur_jax.training.state import count_parameters
 
 
@@ -34,6 +35,20 @@ def test_the_levels_are_of_the_size_rounded_up_to_the_largest_stride():
     full, levels = shapes(TINY, photo(33, 46))
     assert full.shape == (1, 33, 46, 2)
     assert [level.shape for level in levels] == [(1, 18, 24, 2), (1, 9, 12, 2)]
+
+
+def test_a_transformer_is_the_identity_at_first_and_learns_to_move(key):
+    maps = jax.random.normal(key, (2, 9, 12, 3))
+    variables = jax.jit(SpatialTransformer().init)(key, maps)
+
+    @jax.jit
+    def distance(variables):
+        moved = SpatialTransformer().apply(variables, maps)
+        return jnp.sum((moved - jnp.roll(maps, 1, axis=2)) ** 2), moved
+
+    grads, moved = jax.grad(distance, has_aux=True)(variables)
+    np.testing.assert_allclose(moved, maps, atol=1e-5)
+    assert jnp.abs(grads["params"]["Dense_1"]["bias"][2]) > 0  # the shift along the rows
 
 
 @pytest.mark.slow

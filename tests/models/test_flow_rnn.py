@@ -43,6 +43,13 @@ def test_every_ablation_takes_every_size(size, recurrence, frames):
     assert all(flow.shape[-1] == 2 * (frames - 1) for flow in flows)
 
 
+def test_before_training_it_returns_the_photo(key):
+    model = FlowRnnNet(width=4, frames=1, recurrence="none")
+    blurry = jax.random.uniform(key, (1, 64, 64, 3))
+    restored, _ = jax.jit(lambda x: model.init_with_output(key, x)[0])(blurry)
+    assert jnp.mean((restored - blurry) ** 2) ** 0.5 < 0.03
+
+
 def test_the_predecessor_takes_every_size():
     for size in ((32, 32), (33, 47)):
         assert shapes(SpatialRnnNet(width=2), photo(*size))[0].shape == (1, *size, 3)

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.test_util import check_grads
 
 from deblur_jax.ops.resample import resize_area, resize_bilinear
 
@@ -50,6 +51,11 @@ def test_a_ramp_keeps_its_place():
 def test_one_pixel_takes_the_mean_or_the_middle(key):
     image = picture(key)
     np.testing.assert_allclose(resize_area(image, 1, 1)[0, 0], image.mean(axis=(0, 1)))
+
+
+@pytest.mark.parametrize("resize", [resize_area, resize_bilinear])
+def test_gradients_match_finite_differences(key, resize):
+    check_grads(lambda image: resize(image, 5, 17) ** 2, (picture(key),), order=1, modes=("rev",))
 
 
 def test_float32_stays_float32(key):

@@ -21,7 +21,7 @@ def pairs(key, count, side=32):
 
 
 def test_a_simulation_is_asked_for_by_name():
-    with pytest.raises(ValueError, match=r"simulate.name must be one of \['developed', 'scenes'"):
+    with pytest.raises(ValueError, match=r"simulate.name must be one of \['averaged', 'devel"):
         task.make_simulate(name="shaken")
 
 

@@ -43,7 +43,7 @@ def make_simulate(*, name: str, frames: int, **options: Any) -> Simulate:
         missing = [name for name in names if name not in found]
         if missing:
             raise ValueError(
-                f"the examples have no {' and no '.join(missing)}; lower simulate.frames, or set "
+                f"the examples have no {' and no '.join(missing)}; lower simulate.frames, or raise "
                 "source.neighbours"
             )
         return {name: found[name] for name in names}

@@ -1,0 +1,73 @@
+"""The blur between two frames whose motion is known, as for rendered films.
+
+A picture at a time t between the frames is made of both, moved by what is known of the motion:
+
+    picture(t)[p] = (1 - t) first[p + to_first(p)] + t last[p + to_last(p)]
+    to_first = -(1 - t) t forward + t^2 backward
+    to_last  = (1 - t)^2 forward - t (1 - t) backward
+
+and the blurry picture is the mean over t from 0 to 1.
+
+Source: Jiang et al., "Super SloMo", CVPR 2018, equation 4. There networks then mend the flows, and
+say what is covered in which frame; here both frames show through where they disagree.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Float
+
+from deblur_jax.ops.warp import pixel_grid, sample
+from deblur_jax.typing import Array, Flow, Image, typechecked
+
+
+@typechecked
+def interpolate_frames(
+    first: Image, last: Image, forward: Flow, backward: Flow, time: Float[Array, ""]
+) -> jax.Array:
+    """Returns the picture at a time between two frames, `[h, w, c]`.
+
+    Args:
+        first: `[h, w, c]`, at time 0.
+        last: likewise, at time 1.
+        forward: the flow from the first to the last frame in pixels, at the first one's pixels.
+        backward: that from the last to the first, at the last one's.
+        time: from 0 to 1.
+    """
+    rest = 1 - time
+    to_first = -rest * time * forward + time**2 * backward
+    to_last = rest**2 * forward - time * rest * backward
+    grid = pixel_grid(first.shape[0], first.shape[1], first.dtype)
+    early = sample(first, grid + to_first, padding="edge")
+    late = sample(last, grid + to_last, padding="edge")
+    return jnp.asarray(rest * early + time * late)
+
+
+@typechecked
+def interpolated_blur(
+    first: Image, last: Image, forward: Flow, backward: Flow, *, subframes: int
+) -> tuple[jax.Array, jax.Array]:
+    """Returns the mean of the pictures from one frame to the other, and the one in the middle.
+
+    Args:
+        first: see `interpolate_frames`.
+        last: likewise.
+        forward: likewise.
+        backward: likewise.
+        subframes: how many pictures are averaged, odd, both frames among them.
+
+    Raises:
+        ValueError: if `subframes` is even or less than 3.
+    """
+    if subframes < 3 or subframes % 2 == 0:
+        raise ValueError(
+            f"interpolated_blur: subframes must be odd and at least 3, got {subframes}"
+        )
+
+    def add(total: jax.Array, time: jax.Array) -> tuple[jax.Array, None]:
+        return total + interpolate_frames(first, last, forward, backward, time), None
+
+    times = jnp.linspace(0, 1, subframes, dtype=first.dtype)
+    total, _ = lax.scan(add, jnp.zeros_like(first), times)
+    middle = interpolate_frames(first, last, forward, backward, times[subframes // 2])
+    return total / subframes, middle

@@ -1,0 +1,121 @@
+r"""Tables 1 and 3 of Argaw et al. 2021: end-point errors of flow read from one blurred photo.
+
+    python experiments/blur_to_flow_tables.py --frames GOPRO_TEST --limit 100 \
+        --out experiments/results/blur_to_flow.json --model full=full.safetensors plain=...
+    python experiments/blur_to_flow_tables.py --scenes PHOTOS --limit 32 --model ... --out ...
+
+`--frames` averages seven frames of a 240 Hz camera as the paper does for GoPro and NfS; `--pairs`
+takes rendered photos with their flow (Monkaa, prepared as `blur/`, `sharp/`, `flow/`); `--scenes`
+moves the photos of a folder in front of each other as the small config does. Of several `--model`
+each is a row of table 3. Table 2, deblurring with this flow, is `motion_flow_tables.py` with the
+same `--model`.
+"""
+
+import argparse
+import functools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from frames import add_arguments, find_source, load_named, moved_photos
+from recorded import origin
+
+from deblur_jax.metrics import end_point_error_either_way, mean_metrics
+from deblur_jax.pretrained import Pretrained
+from deblur_jax.training.examples import Example
+from deblur_jax.training.tasks.blur_to_flow import backward_flow
+
+
+CONFIG = "argaw.py:small"
+PUBLISHED = {  # pixels
+    "table 1": {"Monkaa": 1.158, "GoPro": 2.077, "GoPro, fine-tuned": 2.038, "NfS": 1.958},
+    "table 3, GoPro": {
+        "full": 2.077, "no transformer": 2.263, "no refining": 2.383, "plain": 2.748,
+    },
+}  # fmt: skip
+SIDE = 256  # pixels of the middle that is used, as in the paper
+MISSING = (
+    "give folders of 240 Hz frames, one a video (GOPRO_Large_all's test videos, NfS), or --pairs "
+    "with blur/, sharp/ and flow/ (Monkaa)"
+)
+PROTOCOL = (
+    f"middle {SIDE}x{SIDE} pixels (a scene: as simulated); of each picture the end-point error to "
+    "the flow from the first to the last moment or back, whichever is smaller, averaged over "
+    "pictures. The truth of averaged frames is the optical flow of their first and last one by "
+    "dense inverse search, in the paper by PWC-Net. `zero` is the error of no motion, `mean` of "
+    "each picture's mean motion"
+)
+
+
+def main() -> None:
+    """Measures, prints and writes."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    add_arguments(parser, counts=(7,), shrink=1, scenes=True)
+    arguments = parser.parse_args()
+    record = {
+        "command": "python experiments/blur_to_flow_tables.py",
+        "protocol": PROTOCOL,
+        "images": (arguments.frames or arguments.pairs or arguments.scenes).name,
+        "seed": arguments.seed,
+        "published": PUBLISHED,
+        **origin(),
+        "ours": {},
+    }
+    for name, network in load_named(arguments.model).items():
+        rows = [score(network, example) for example in examples(arguments)]
+        means = {metric: round(value, 4) for metric, value in mean_metrics(rows).items()}
+        record["ours"][name] = {
+            **means, "pictures": len(rows), "trained_steps": network.card.get("step"),
+        }  # fmt: skip
+        arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+    print(f"Protocol: {PROTOCOL}.")
+    for table, rows in PUBLISHED.items():
+        print(f"paper, {table}: {' | '.join(f'{name} {value}' for name, value in rows.items())}")
+    for name, row in record["ours"].items():
+        print(f"ours, {record['images']}, {name}: {json.dumps(row)}")
+
+
+def examples(arguments: argparse.Namespace) -> Iterator[Example]:
+    """Yields blurry pictures with their flows."""
+    if arguments.scenes:
+        yield from moved_photos(arguments.scenes, CONFIG, arguments.seed, arguments.limit)
+        return
+    source = find_source(arguments, flow=True, missing=MISSING)
+    order = np.random.default_rng(arguments.seed).permutation(len(source))
+    for index in order[: arguments.limit or None]:
+        example = source[int(index)]
+        if "flow" not in example:
+            raise ValueError(f"{source.name(int(index))}: has no flow; {MISSING}")
+        rows, columns = example["blurry"].shape[:2]
+        top, left = max(rows - SIDE, 0) // 2, max(columns - SIDE, 0) // 2
+        middle = {name: x[top : top + SIDE, left : left + SIDE] for name, x in example.items()}
+        middle["blurry"] = middle["blurry"].astype(np.float32) / 255
+        yield jax.tree.map(jnp.asarray, middle)
+
+
+def score(network: Pretrained, example: Example) -> dict[str, Any]:
+    """Returns the errors of one picture."""
+    forward, backward = jnp.asarray(example["flow"]), jnp.asarray(backward_flow(example))
+    mean = jnp.broadcast_to(jnp.mean(forward, axis=(0, 1)), forward.shape)
+    estimates = {
+        "epe": read_flow(network.model, network.variables, example["blurry"]),
+        "zero": jnp.zeros_like(forward),
+        "mean": mean,
+    }
+    return {
+        name: float(end_point_error_either_way(flow, forward, backward))
+        for name, flow in estimates.items()
+    }
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def read_flow(model: Any, variables: Any, blurry: jax.Array) -> jax.Array:
+    """Returns the flow that a network sees."""
+    return model.flow(model.apply(variables, blurry[None]))[0]
+
+
+if __name__ == "__main__":
+    main()

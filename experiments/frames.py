@@ -1,0 +1,105 @@
+"""Where the experiments on frames take them from, and the networks they compare."""
+
+import argparse
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from deblur_jax.config_file import load_config
+from deblur_jax.data.examples import Source
+from deblur_jax.data.frames import Averaging, FrameSource
+from deblur_jax.data.pairs import PairFiles, PairSource, folder_pairs
+from deblur_jax.data.sources import folder_source
+from deblur_jax.pretrained import Pretrained, load
+from deblur_jax.training.examples import Example, held_out
+from deblur_jax.training.simulations import make_simulate
+
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+SCENES_PER_PHOTO = 2
+
+
+def add_arguments(
+    parser: argparse.ArgumentParser, *, counts: tuple[int, ...], shrink: int, scenes: bool = False
+) -> None:
+    """Adds where pictures are taken from, how frames are averaged, and what all experiments have.
+
+    Args:
+        parser: gets the arguments.
+        counts: how many frames are averaged, if nothing else is said.
+        shrink: how much smaller they are made before, likewise.
+        scenes: whether photos may be moved in front of each other instead.
+    """
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--pairs", type=Path, help="holds blur/ and sharp/, videos as folders there")
+    place.add_argument(
+        "--frames", type=Path, help="holds frames of a fast camera, a folder a video"
+    )
+    if scenes:
+        place.add_argument("--scenes", type=Path, help="holds sharp photos, which are moved")
+    parser.add_argument("--counts", type=int, nargs="+", default=list(counts), metavar="N",
+                        help="frames that are averaged, in turn")  # fmt: skip
+    parser.add_argument("--shrink", type=int, default=shrink, help="of frames, before")
+    parser.add_argument("--fastest", type=float, default=float("inf"), metavar="PIXELS",
+                        help="no motion between averaged frames may be longer")  # fmt: skip
+    parser.add_argument("--model", nargs="+", required=True, metavar="[NAME=]WEIGHTS")
+    parser.add_argument("--limit", type=int, default=0, help="pictures at most, 0 for all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True)
+
+
+def find_source(arguments: argparse.Namespace, *, flow: bool, missing: str) -> Source:
+    """Returns the pictures that the arguments name.
+
+    Args:
+        arguments: of `add_arguments`.
+        flow: whether the optical flow from the first to the last averaged frame is needed.
+        missing: what belongs in the folders, for the message if they are not there.
+    """
+    folder = arguments.pairs or arguments.frames
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; {missing}")
+    if arguments.frames:
+        averaging = Averaging(
+            tuple(arguments.counts), arguments.fastest, arguments.shrink, "linear", flow
+        )
+        return FrameSource([folder], averaging, smallest=32, on_bad="skip")
+    beside = [
+        PairFiles(path, path.with_stem(f"{path.stem}_gt"))
+        for path in sorted(folder.iterdir())
+        if path.with_stem(f"{path.stem}_gt").is_file()
+    ]
+    return PairSource(beside, smallest=32) if beside else folder_pairs(folder)
+
+
+def load_named(models: list[str]) -> dict[str, Pretrained]:
+    """Returns networks by name: of `NAME=WEIGHTS`, or of the weights alone."""
+    named = {}
+    for text in models:
+        name, _, weights = text.rpartition("=")
+        named[name or Path(weights).stem] = load(weights)
+    return named
+
+
+def moved_photos(folder: Path, config: str, seed: int, limit: int) -> Iterator[Example]:
+    """Yields scenes of a folder's photos, simulated as a config has it.
+
+    Args:
+        folder: of sharp photos.
+        config: its name and variant, such as `argaw.py:small`.
+        seed: of the motions.
+        limit: how many scenes at most; 0 for all.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; give one of sharp photos")
+    fields = load_config(f"{CONFIGS / config}")
+    size = fields.evaluate
+    source = folder_source(
+        folder=str(folder), smallest=min(size.height, size.width), in_memory=False, limit=0
+    )
+    examples = held_out(
+        source, make_simulate(**fields.simulate), seed=seed, height=size.height, width=size.width,
+        group=size.group, per_example=SCENES_PER_PHOTO,
+    )  # fmt: skip
+    for _, example in itertools.islice(examples, limit or None):
+        yield example
