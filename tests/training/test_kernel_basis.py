@@ -61,6 +61,7 @@ def test_the_loss_weighs_both_errors_and_changes_norm_at_its_step(batch, key):
     assert loss < 1e-4
 
 
+@pytest.mark.slow  # to compile
 def test_segments_of_the_source_are_the_objects(key):
     segments = jnp.zeros((1, 24, 25), jnp.int32).at[:, :, 12:].set(1)
     batch = {"sharp": jax.random.uniform(key, (1, 24, 25, 3)), "segments": segments}
