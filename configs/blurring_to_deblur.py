@@ -76,7 +76,7 @@ def get_config(variant: str = "small") -> ConfigDict:
 
     if variant == "paper":
         return config
-    config.steps, config.log_every, config.checkpoint_every = 600, 20, 200
+    config.steps, config.log_every, config.checkpoint_every = 500, 20, 200
     config.evaluate_every = 0
     config.source = photo_source("train", smallest=72)
     config.evaluation_source = photo_source("test", smallest=200)

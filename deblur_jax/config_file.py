@@ -1,10 +1,13 @@
 """Config files: Python files whose `get_config([variant])` returns a `ConfigDict`."""
 
 import ast
+import difflib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from ml_collections import ConfigDict
 
 
 def load_config(name: str) -> Any:
@@ -31,6 +34,55 @@ def load_config(name: str) -> Any:
     if not hasattr(module, "get_config"):
         raise ValueError(f"--config {file}: it defines no get_config(variant)")
     return module.get_config(*[variant] if variant else [])
+
+
+def check_config_flags(argv: list[str]) -> None:
+    """Checks what a command line sets of a config, `--config.FIELD=VALUE`, before it is parsed.
+
+    Raises:
+        FileNotFoundError: if there is no such config.
+        ValueError: if it has no such field (the message names the nearest), or a number's value is
+            none.
+    """
+    path = _value_of("config", argv)
+    if path is None:
+        return
+    known = dict(_fields(load_config(path), "config."))
+    for argument in argv[1:]:
+        name, _, value = argument.lstrip("-").partition("=")
+        if not argument.startswith("-") or not name.startswith("config."):
+            continue
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 3, 0.5)
+            hint = f"; did you mean {' or '.join('--' + other for other in near)}?" if near else ""
+            raise ValueError(f"no such field --{name}{hint}")
+        _check_value(name, value, known[name])
+
+
+def _check_value(name: str, text: str, default: Any) -> None:
+    """Numbers are checked here: their own errors name neither the field nor the type."""
+    if type(default) in (int, float) and text:
+        try:
+            type(default)(text)
+        except ValueError:
+            kind = {int: "a whole number", float: "a number"}[type(default)]
+            raise ValueError(f"--{name} must be {kind} like {default}, got {text!r}") from None
+
+
+def _fields(config: ConfigDict, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in config.items():
+        if isinstance(value, ConfigDict):
+            yield from _fields(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _value_of(flag: str, argv: list[str]) -> str | None:
+    for index, argument in enumerate(argv):
+        name, equals, value = argument.partition("=")
+        if name.lstrip("-") == flag and name.startswith("-"):
+            return value if equals else next(iter(argv[index + 1 : index + 2]), None)
+    return None
 
 
 def set_fields(config: Any, changes: Iterable[str]) -> None:

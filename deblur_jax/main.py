@@ -10,18 +10,17 @@ On many hosts, the same command on each, with --distributed where JAX finds the 
 (SLURM, Open MPI, GKE, Cloud TPU), else with --coordinator, --processes and --process.
 """
 
-import difflib
+import functools
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 from absl import app, flags, logging
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 
-from deblur_jax.config_file import load_config
+from deblur_jax.config_file import check_config_flags
 
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -36,6 +35,10 @@ CHECKPOINT = flags.DEFINE_string(
     "checkpoint", "newest", "With --mode=eval and export: newest, best, or a step."
 )
 OUTPUT = flags.DEFINE_string("output", None, "With --mode=export: the .safetensors file to write.")
+DTYPE = flags.DEFINE_enum(
+    "dtype", "float32", ["float16", "float32"],
+    "With --mode=export: what the file holds; the card of float16 says what it cost.",
+)  # fmt: skip
 DISTRIBUTED = flags.DEFINE_bool("distributed", False, "Join the processes of this job.")
 COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of the first of many processes.")
 PROCESSES = flags.DEFINE_integer("processes", None, "How many processes there are.")
@@ -49,7 +52,8 @@ def main(argv: list[str]) -> None:
     """Runs the mode that the flags name; trouble that a user can mend is told in one line."""
     if len(argv) > 1:
         _stop(f"unexpected arguments {argv[1:]}; flags begin with --")
-    logging.set_verbosity(logging.WARNING)  # orbax tells 30 lines a checkpoint
+    # Orbax tells 30 lines a checkpoint, and hundreds about what is raised here as well.
+    logging.set_verbosity(logging.ERROR if os.environ.get(TRACEBACK) else logging.FATAL)
     workdir = Path(WORKDIR.value or "")
     try:
         # Imported only now, so that a mistyped flag is answered at once.
@@ -60,8 +64,9 @@ def main(argv: list[str]) -> None:
             join_processes(COORDINATOR.value, PROCESSES.value, PROCESS.value)
         modes = {"train": _train, "eval": _evaluate, "export": _export}
         modes[MODE.value](CONFIG.value, workdir)
-    except (OSError, ValueError, FloatingPointError) as error:
-        if os.environ.get(TRACEBACK):
+    except (OSError, ValueError, TypeError, FloatingPointError) as error:
+        # Of the TypeErrors only that of a config's field that no function takes, or lacks.
+        if os.environ.get(TRACEBACK) or (isinstance(error, TypeError) and "() " not in str(error)):
             raise
         _stop(f"{error} (set {TRACEBACK}=1 to see where)")
 
@@ -84,11 +89,12 @@ def _train(config: Any, workdir: Path) -> None:
     step = int(state.step)
     if jax.process_index():
         return
-    if step < config.steps:
+    evaluations = read_evaluations(workdir)
+    if step not in evaluations:
         print(f"Stopped and saved after {step} of {config.steps} steps; the same command goes on.")
         return
     seconds = round(time.perf_counter() - started, 1)
-    summary = {**read_evaluations(workdir)[step], "seconds": seconds, "steps": step}
+    summary = {**evaluations[step], "seconds": seconds, "steps": step}
     write_summary(workdir, summary)
     _table(summary)
     print(f"Pictures are in {workdir / 'pictures'}. {_gain(summary)}")
@@ -137,62 +143,28 @@ def _gain(summary: dict[str, Any]) -> str:
 
 
 def _export(config: Any, workdir: Path) -> None:
+    from deblur_jax.training.evaluate import evaluate
     from deblur_jax.training.export import export
 
     if not OUTPUT.value:
         raise ValueError("--mode=export needs --output=FILE.safetensors")
-    card = export(workdir, Path(OUTPUT.value), step=_checkpoint(config, workdir))
-    print(f"{OUTPUT.value}: {card['model']['name']} after {card['step']} steps")
+    card = export(
+        workdir,
+        Path(OUTPUT.value),
+        step=_checkpoint(config, workdir),
+        dtype=DTYPE.value,
+        measure=functools.partial(evaluate, config, workdir),
+    )
+    print(f"{OUTPUT.value}: {card['model']['name']} after {card['step']} steps, {card['dtype']}")
 
 
 def parse(argv: list[str]) -> list[str]:
     """Parses the command line; what is wrong with a flag is told in one line."""
-    path = _value_of("config", argv)
     try:
-        if path is not None:
-            _check_config_flags(path, argv)
+        check_config_flags(argv)
         return flags.FLAGS(argv)
     except (flags.Error, OSError, ValueError, TypeError) as error:
         _stop(" ".join(str(error).split()))
-
-
-def _check_config_flags(path: str, argv: list[str]) -> None:
-    known = dict(_fields(load_config(path), "config."))
-    for argument in argv[1:]:
-        name, _, value = argument.lstrip("-").partition("=")
-        if not argument.startswith("-") or not name.startswith("config."):
-            continue
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 3, 0.5)
-            hint = f"; did you mean {' or '.join('--' + other for other in near)}?" if near else ""
-            raise ValueError(f"no such field --{name}{hint}")
-        _check_value(name, value, known[name])
-
-
-def _check_value(name: str, text: str, default: Any) -> None:
-    """Numbers are checked here: their own errors name neither the field nor the type."""
-    if type(default) in (int, float) and text:
-        try:
-            type(default)(text)
-        except ValueError:
-            kind = {int: "a whole number", float: "a number"}[type(default)]
-            raise ValueError(f"--{name} must be {kind} like {default}, got {text!r}") from None
-
-
-def _fields(config: ConfigDict, prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, value in config.items():
-        if isinstance(value, ConfigDict):
-            yield from _fields(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
-
-
-def _value_of(flag: str, argv: list[str]) -> str | None:
-    for index, argument in enumerate(argv):
-        name, equals, value = argument.partition("=")
-        if name.lstrip("-") == flag and name.startswith("-"):
-            return value if equals else next(iter(argv[index + 1 : index + 2]), None)
-    return None
 
 
 def _stop(message: str) -> NoReturn:

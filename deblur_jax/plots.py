@@ -4,9 +4,13 @@ Flow colours follow the usual wheel of optical flow: the hue tells the direction
 yellow down, cyan to the left, blue up; the longer the motion, the stronger the colour.
 """
 
+import os
+from collections.abc import Mapping
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from deblur_jax.io.images import Photo, write_photo
 from deblur_jax.typing import Array
 
 
@@ -107,3 +111,25 @@ def panels(pictures: dict[str, np.ndarray]) -> np.ndarray:
         board.paste(Image.fromarray(picture), (left, LABEL_HEIGHT))
         left += picture.shape[1] + GAP
     return np.asarray(board)
+
+
+def write_panels(
+    path: str | os.PathLike, pictures: Mapping[str, Array], *, caption: str = ""
+) -> None:
+    """Writes pictures of one height side by side under their titles, over a caption.
+
+    Args:
+        path: of the file to write.
+        pictures: by title, `[h, w, 3]`; 8-bit pixels, or display values in [0, 1].
+        caption: a line below all of them.
+    """
+    shown = {
+        title: np.asarray(picture) if picture.dtype == np.uint8 else to_bytes(np.asarray(picture))
+        for title, picture in pictures.items()
+    }
+    board = panels(shown)
+    if caption:
+        line = Image.new("RGB", (board.shape[1], LABEL_HEIGHT), (255, 255, 255))
+        ImageDraw.Draw(line).text((2, 2), caption, fill=(0, 0, 0), font=ImageFont.load_default(12))
+        board = np.concatenate([board, np.asarray(line)])
+    write_photo(path, Photo(board.astype(np.float32) / 255))

@@ -4,7 +4,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from deblur_jax.io.weights import read_weights
@@ -25,7 +27,7 @@ class Pretrained:
         name: what it was asked for by.
         model: the network; `model.apply(variables, ...)` is a pure function.
         variables: its parameters, `{"params": ...}`, and batch statistics if it has any; nested
-            dicts of arrays.
+            dicts of arrays, float32 also where the file holds float16.
         card: where they come from: config, data, steps, metrics.
     """
 
@@ -59,6 +61,8 @@ def load(name: str = DEFAULT) -> Pretrained:
     variables, card = read_weights(path)
     if "params" not in variables:  # a file of version 0.1
         variables = {"params": variables}
+    half = np.dtype(np.float16)
+    variables = jax.tree.map(lambda x: x.astype(np.float32) if x.dtype == half else x, variables)
     try:
         model = make_model(**card["model"])
     except (KeyError, TypeError, ValueError) as error:

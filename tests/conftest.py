@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import sys
+import warnings
 
 
 # Cheaper LLVM passes: compilation is most of the suite's time, and the numbers agree.
@@ -10,6 +12,7 @@ os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_opti
 import jax
 import pytest
 from absl import flags
+from absl.testing import flagsaver
 
 
 flags.FLAGS.mark_as_parsed()  # grain's worker processes read absl flags
@@ -37,3 +40,30 @@ def key(request):
     """A random key that depends on the test's name alone: no shared state, no luck."""
     digest = hashlib.sha256(request.node.nodeid.encode()).digest()
     return jax.random.key(int.from_bytes(digest[:4], "big"))
+
+
+@pytest.fixture
+def main_command(monkeypatch, capsys):
+    """Returns a function that runs `deblur_jax.main` with flags, in this process.
+
+    It returns the exit status, what was printed, and the error if there was one.
+    """
+    from deblur_jax import main
+    from deblur_jax.training import loop  # noqa: F401  flags defined later would be forgotten
+
+    monkeypatch.setenv("DEBLUR_JAX_CACHE", "")
+
+    def run(*arguments):
+        command = ["main", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", command)  # where config flags look for their fields
+        status, error = 0, ""
+        with flagsaver.flagsaver(), warnings.catch_warnings():
+            # Of the way in which ml_collections reads a file.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            try:
+                main.main(main.parse(command))
+            except SystemExit as stopped:
+                status, error = 1, str(stopped.code)
+        return status, capsys.readouterr().out, error
+
+    return run

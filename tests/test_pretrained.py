@@ -1,15 +1,17 @@
 """The priors that ship: they load as what solvers take, and other files are refused."""
 
+import subprocess
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from deblur_jax.data.photos import PhotoSource, embedded_photos
-from deblur_jax.io.weights import write_weights
+from deblur_jax.io.weights import read_weights, write_weights
 from deblur_jax.metrics import psnr
 from deblur_jax.models.denoiser import DenoiserNet
-from deblur_jax.pretrained import DEFAULT, load_denoiser, load_mixture, shipped
+from deblur_jax.pretrained import DEFAULT, WEIGHTS, load_denoiser, load_mixture, shipped
 
 
 def test_a_denoiser_file_is_loaded_as_a_function_of_a_photo_and_sigma(tmp_path, key):
@@ -42,6 +44,22 @@ def test_the_shipped_mixture_is_one_of_eight_by_eight_patches():
     products = jnp.einsum("mdr,mds->mrs", mixture.directions, mixture.directions)
     np.testing.assert_allclose(products, jnp.broadcast_to(jnp.eye(63), (200, 63, 63)), atol=1e-3)
     assert jnp.max(jnp.abs(jnp.sum(mixture.directions, axis=1))) < 1e-3
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_each_card_says_what_trained_the_weights_on_what_and_how_well(name):
+    _, card = read_weights(WEIGHTS / f"{name}.safetensors")
+    assert card["licence"].startswith("Apache-2.0")
+    assert card["data"]
+    assert card.get("step") or card["steps"]
+    assert card.get("metrics") or card["held_out_log_density"]
+    assert card["seed" if "seed" in card else "config"] is not None
+    git = ["git", "-C", str(WEIGHTS)]
+    shallow = [*git, "rev-parse", "--is-shallow-repository"]
+    asked = subprocess.run(shallow, capture_output=True, text=True, check=False)
+    if asked.stdout.strip() == "false":  # a clone with its history: the revision is in it
+        ancestor = [*git, "merge-base", "--is-ancestor", card["revision"], "HEAD"]
+        assert subprocess.run(ancestor, check=False).returncode == 0
 
 
 @pytest.mark.skipif("denoiser" not in shipped(), reason="no denoiser ships with this version")

@@ -1,15 +1,19 @@
 """Measures the blur operators beside other ways to blur, in turn, on this machine.
 
-    python tools/benchmark.py blur                          every size, side and basis
+    python tools/benchmark.py blur --json rows.json         every size, side and basis: hours
     python tools/benchmark.py blur --sizes 256x256 --sides 9 33 --bases 25 --operations forward
+    python tools/benchmark.py blur --only "torch transform" --json rows.json
+    python tools/benchmark.py table rows.json               the rows as a table for a page
     python tools/benchmark.py line                          the line blur, with a smooth flow
-    python tools/benchmark.py blur --only "torch convolution" --json results.json
 
-Every contender of a row is run once in every round, so that whatever else the machine does hits
-all of them; a figure is the median over rounds. Results are compared first: a contender whose
-numbers differ from ours by more than 1e-4 of the largest is marked `!`. Memory is the peak of the
-process during one call above what it held before (Linux only). The fraction is the time that the
-machine's measured limits allow, for the cheapest formulation, divided by ours.
+Every contender of a row is run in every round, so that whatever else the machine does hits all of
+them; a figure is the median over rounds. Before a short call is timed, the machine rests (threads
+of the contender before may still spin) and the call is made once untimed. Results are compared
+first: a contender whose numbers differ from ours by more than 1e-4 of the largest is marked `!`.
+Memory is the peak of the process during one call above what it held before (Linux only). The
+fraction is the time that the machine's measured limits allow, for the cheapest formulation,
+divided by ours. `--json` adds to a file: a row that is measured again takes the place of the old
+one, so a table may be measured in pieces.
 """
 
 import argparse
@@ -38,6 +42,8 @@ from deblur_jax.ops.line_blur import line_blur
 SIZES = ("256x256", "720x1280", "1080x1920", "3000x4000")
 OPERATIONS = ("forward", "adjoint", "gradient")
 OURS = "deblur_jax"
+REST = 0.03  # seconds between contenders
+SHORT = 0.5  # seconds; a longer call is timed as it comes
 
 
 def main() -> None:
@@ -59,6 +65,9 @@ def main() -> None:
     line.add_argument("--length", type=float, default=36.0, help="of the longest line, pixels")
     line.add_argument("--rounds", type=int, default=5)
     line.set_defaults(run=benchmark_line)
+    table = commands.add_parser("table", help="the rows of a file as a Markdown table")
+    table.add_argument("json", type=Path)
+    table.set_defaults(run=lambda options: print(table_of(json.loads(options.json.read_text()))))
     options = parser.parse_args()
     options.run(options)
 
@@ -87,9 +96,41 @@ def benchmark_blur(options: argparse.Namespace) -> None:
                     row = measure(case, operation, peers, options, limits)
                     rows.append({"size": size, "side": side, "basis": basis, **row})
                     print(describe(rows[-1]), flush=True)
-    if options.json:
-        record = {"machine": machine(), "missing": missing, "limits": limits, "rows": rows}
-        options.json.write_text(json.dumps(record, indent=1) + "\n")
+                    if options.json:
+                        record = {"machine": machine(), "missing": missing, "limits": limits}
+                        write_rows(options.json, record, rows)
+
+
+def case_of(row: dict) -> list:
+    """Returns what a row is about."""
+    return [row[name] for name in ("size", "side", "basis", "operation")]
+
+
+def write_rows(path: Path, record: dict, rows: list[dict]) -> None:
+    """Writes a record with `rows`, and those rows of the file that are about other cases."""
+    new = [case_of(row) for row in rows]
+    old = json.loads(path.read_text())["rows"] if path.exists() else []
+    kept = [row for row in old if case_of(row) not in new]
+    path.write_text(json.dumps({**record, "rows": kept + rows}, indent=1) + "\n")
+
+
+def table_of(record: dict) -> str:
+    """Returns a Markdown table: our time, and each peer's divided by it, with megabytes."""
+    rows = sorted(record["rows"], key=lambda row: (SIZES.index(row["size"]), *case_of(row)[1:3]))
+    names = [name for name in blur_peers.PEERS if any(name in row["ratios"] for row in rows)]
+    head = ["image", "side", "kernels", "operation", "method", "ours, ms (MB)", *names, "limit"]
+    lines = [head, ["---"] * len(head)]
+    for row in rows:
+        memory = row["memory_megabytes"]
+        peers = [
+            f"{row['ratios'][name]:.2f} ({memory[name]:.0f})" if name in row["ratios"] else "-"
+            for name in names
+        ]
+        size, *case = case_of(row)
+        ours = f"{1e3 * row['seconds'][OURS]:.1f} ({memory[OURS]:.0f})"
+        start = [size.replace("x", " x "), *map(str, case), row["method"], ours]
+        lines.append([*start, *peers, f"{row['fraction']:.0%}"])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def make_case(height: int, width: int, side: int, basis: int) -> tuple[np.ndarray, ...]:
@@ -150,10 +191,20 @@ def take_turns(calls, rounds: int) -> tuple[dict[str, float], dict[str, float]]:
     seconds = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
+            time.sleep(REST)
+            seconds[name].append(seconds_of(call))
     return {name: statistics.median(times) for name, times in seconds.items()}, memory
+
+
+def seconds_of(call) -> float:
+    """Returns how long a call takes; a short one is made twice, and the second counts."""
+    start = time.perf_counter()
+    call()
+    middle = time.perf_counter()
+    if middle - start > SHORT:
+        return middle - start
+    call()
+    return time.perf_counter() - middle
 
 
 def benchmark_line(options: argparse.Namespace) -> None:
@@ -176,8 +227,9 @@ def benchmark_line(options: argparse.Namespace) -> None:
     }
     peers = {
         name: contender(image, flow, probe)
-        for name, (contender, packages) in line_peers.PEERS.items()
+        for name, (contender, packages, most_work) in line_peers.PEERS.items()
         if all(importlib.util.find_spec(package) for package in packages)
+        and height * width * options.length**2 <= most_work
     }
     print(machine())
     for operation, call in ours.items():

@@ -34,7 +34,7 @@ from benchmark import machine, resident
 from deblur_jax.config_file import load_config, set_fields
 from deblur_jax.data.pipeline import training_batches
 from deblur_jax.data.sources import make_source
-from deblur_jax.simulate.shake_kernels import shake_kernel
+from deblur_jax.simulate.shake_kernels import path_kernel, tremor_path, wander_path
 from deblur_jax.training.examples import simulated
 from deblur_jax.training.tasks.registry import find_task
 
@@ -80,19 +80,19 @@ def pipeline(options: argparse.Namespace) -> dict[str, Any]:
     config = changed_config(options)
     source, count = make_source(**config.source), config.batches.batch_size
     simulate = make_simulator(config)
-    rates = {}
+    rates, held = {}, {}
     for workers in options.workers:
         batches = make_batches(config, source, workers)
         held = next(batches)  # the workers have started
-        rates[f"host, workers {workers}"] = count * rate(batches, options.seconds)
-        both = partial(map, simulate, batches)
-        next(both())  # compiles
-        rates[f"both, workers {workers}"] = count * rate(one_ahead(both()), options.seconds)
+        rates[f"host, workers {workers}"] = rate(batches, options.seconds)
+        examples = map(simulate, batches)
+        next(examples)  # compiles
+        rates[f"both, workers {workers}"] = rate(one_ahead(examples), options.seconds)
         batches.close()
-        rates["device"] = count * rate(one_ahead(map(simulate, forever(held))), options.seconds)
+    rates["device"] = rate(one_ahead(map(simulate, forever(held))), options.seconds)
     shape = {"crop": config.batches.crop, "batch": count, "group": config.batches.get("group", 0)}
-    rounded = {f"samples/s, {name}": float(f"{value:.3g}") for name, value in rates.items()}
-    return {"config": options.config, "seed": config.seed, **shape, **rounded}
+    figures = {f"samples/s, {name}": float(f"{count * each:.3g}") for name, each in rates.items()}
+    return {"config": options.config, "seed": config.seed, **shape, **figures}
 
 
 def stream(options: argparse.Namespace) -> dict[str, Any]:
@@ -123,13 +123,13 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         command = [sys.executable, "-m", "deblur_jax.main", *arguments, *often]
         records = Path(folder) / "metrics.jsonl"
         with subprocess.Popen(command) as training:
-            while not records.exists() and training.poll() is None:
-                time.sleep(0.2)
+            while len(read_records(records)) < 2 and training.poll() is None:
+                time.sleep(0.2)  # it compiles
             try:
                 training.wait(options.seconds)
             except subprocess.TimeoutExpired:
                 training.send_signal(signal.SIGTERM)
-        steps = [json.loads(line) for line in records.read_text().splitlines()[2:]]
+        steps = read_records(records)[2:]
     times = [
         {name.removeprefix("time/"): value for name, value in step.items() if "time/" in name}
         for step in steps
@@ -148,11 +148,20 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def read_records(path: Path) -> list[dict[str, float]]:
+    """Returns the records of a training run, none if it has not begun."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
 def kernels(options: argparse.Namespace) -> dict[str, Any]:
-    """Returns the seconds that many kernels take, compilation included."""
+    """Returns the seconds that many kernels of each kind take, compilation included."""
+    kinds = {
+        "tremor": lambda key: path_kernel(tremor_path(key, SIDE), SIDE),
+        "wander": lambda key: path_kernel(wander_path(key, SIDE), SIDE),
+    }
     seconds = {}
-    for name, share in (("tremor", 0.0), ("wander", 1.0), ("both, as by default", 0.5)):
-        draw = jax.jit(jax.vmap(partial(shake_kernel, side=SIDE, wander_share=share)))
+    for name, draw in kinds.items():
+        draw = jax.jit(jax.vmap(draw))
         start = time.perf_counter()
         for number in range(-(-options.count // options.batch)):
             keys = jax.random.split(jax.random.key(number), options.batch)

@@ -10,7 +10,6 @@ patches of the held-out photos in its model card.
 
 import argparse
 import functools
-import subprocess
 import time
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from deblur_jax.models.gmm import (
     maximisation,
 )
 from deblur_jax.typing import Array
-from deblur_jax.version import __version__
+from deblur_jax.version import __version__, revision
 
 
 LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
@@ -111,7 +110,7 @@ def main() -> None:
         "seed": arguments.seed,
         "floor": FLOOR,
         "machine": arguments.machine,
-        "revision": _revision(),
+        "revision": revision(),
         "version": __version__,
         "jax": jax.__version__,
         "licence": "Apache-2.0",
@@ -151,11 +150,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--machine", default="not said", help="for the model card")
     return parser.parse_args()
-
-
-def _revision() -> str:
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
-r"""Runs steps of a config at its true size and batch: seconds a step, images a second, peak memory.
+r"""Runs steps of a config at its true size and batch: time, throughput, part of the chip's peak.
 
     python tools/measure_config.py configs/carbajal.py:paper --steps 20 --set accumulate=32
 
-The photos are noise, so that no data is needed. `--set FIELD=VALUE` changes a field, whose value
-is written as in Python.
+The photos are noise, so that no data is needed. `--set FIELD=VALUE` changes a field.
 """
 
 import argparse
-import ast
 import json
 import resource
 import time
@@ -16,14 +14,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from deblur_jax.config_file import load_config
-from deblur_jax.models.registry import make_model
-from deblur_jax.training.optimizer import make_optimizer
+from deblur_jax.config_file import load_config, set_fields
+from deblur_jax.training.assembly import assemble, first_state
+from deblur_jax.training.overview import peak_flops, step_flops
 from deblur_jax.training.parallel import over_devices, replicate, split_batch
-from deblur_jax.training.precision import with_precision
-from deblur_jax.training.state import count_parameters, create_state
-from deblur_jax.training.step import make_train_step
-from deblur_jax.training.tasks.registry import find_task
+from deblur_jax.training.state import count_parameters
 
 
 GIBI = 2**30
@@ -37,27 +32,15 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE")
     arguments = parser.parse_args()
     config = load_config(arguments.config)
-    for change in arguments.set:
-        field, _, value = change.partition("=")
-        config.update_from_flattened_dict({field: ast.literal_eval(value)})
+    set_fields(config, arguments.set)
 
-    task, model = find_task(config.task), make_model(**config.model)
-    simulate = task.make_simulate(**config.simulate)
-    network = with_precision(model, precision=config.precision, remat=config.remat)
-    optimizer = make_optimizer(**config.optimizer, total_steps=config.steps)
-    step = make_train_step(
-        task.make_loss(network, simulate, **config.loss), optimizer,
-        ema_decay=config.ema_decay, seed=config.seed, accumulate=config.accumulate,
-    )  # fmt: skip
-    devices = jax.devices()
-    train_step = over_devices(step, devices, parallel=config.parallel)
-    batch = noise_batch(config)
-    key = jax.random.key(0)
-    inputs = jax.eval_shape(lambda batch: task.model_inputs(simulate, batch, key), batch)
-    shapes = [jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype) for x in inputs]
-    state = create_state(key, model, optimizer, *shapes, ema=config.ema_decay > 0)
+    parts, devices, batch = assemble(config), jax.devices(), noise_batch(config)
+    train_step = over_devices(parts.train_step, devices, parallel=config.parallel)
+    state, _ = first_state(config, parts, batch)
     parameters = count_parameters(state.params)
     state, shares = replicate(state, devices), split_batch(batch, devices, parallel=config.parallel)
+    flops = step_flops(train_step, state, shares)
+    peak = peak_flops(devices[0].device_kind, config.precision)
 
     started, seconds, loss = time.perf_counter(), [], float("nan")
     for _ in range(arguments.steps + 1):
@@ -76,6 +59,8 @@ def main() -> None:
         "first_step_seconds": round(seconds[0], 1),
         "step_seconds": round(float(times.mean()), 3),
         "images_per_second": round(config.batches.batch_size / float(times.mean()), 3),
+        "teraflops_a_device": round(flops / float(times.mean()) / 1e12, 3),
+        "part_of_peak": round(flops / float(times.mean()) / peak, 4) if peak else None,
         "loss": loss,
         "peak_host_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIBI, 2),
         **device_memory(devices[0]),

@@ -23,7 +23,7 @@ from deblur_jax.training.examples import simulated
 from deblur_jax.training.tasks.registry import find_task
 
 
-PICTURES = ("blurry", "noisy", "sharp", "next_blurry", "next_sharp")
+PICTURES = ("previous_blurry", "blurry", "noisy", "sharp", "next_blurry", "next_sharp")
 KERNELS = 8  # along each side of the picture of a kernel field
 
 

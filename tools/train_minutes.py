@@ -5,13 +5,15 @@ r"""Trains a config for some minutes, and leaves what is needed to go on elsewhe
 
 Everything beside `--minutes` and `--carry` goes to `deblur_jax.main`. What lies in the
 `--carry` folder is unpacked into an empty workdir first, and the newest checkpoint and the records
-are packed there at the end, in parts of 15 MB, so that a lent machine can be left at any time.
+are packed there at the end, in parts of 15 MB, so that a lent machine can be left at any time. The
+throughput is printed, and what part of its peak each device computed at, where that is known.
 """
 
 import argparse
 import io
 import json
 import signal
+import statistics
 import subprocess
 import sys
 import tarfile
@@ -52,16 +54,27 @@ def pack(workdir: Path, carry: Path) -> int:
     return size
 
 
-def throughput(workdir: Path) -> float | None:
-    """Returns the steps a second over the second half of the records."""
+def speeds(workdir: Path) -> dict[str, float]:
+    """Returns the median of each speed and time over the second half of the records."""
     records = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    times = [
-        sum(value for name, value in record.items() if name.startswith("time/"))
-        for record in records
-        if "time/compute" in record
-    ]
-    times = times[len(times) // 2 :]
-    return len(times) / sum(times) if times else None
+    timed = [record for record in records if "speed/images" in record]
+    timed = timed[len(timed) // 2 :]
+    names = [name for name in (timed[-1] if timed else {}) if name.startswith(("speed/", "time/"))]
+    return {name: statistics.median(record[name] for record in timed) for name in names}
+
+
+def describe(speed: dict[str, float]) -> str:
+    """Returns speeds as one line."""
+    if not speed:
+        return "too few steps for a throughput"
+    names = ("data", "compute", "host")
+    split = ", ".join(f"{name} {1e3 * speed[f'time/{name}']:.1f}" for name in names)
+    part = speed.get("speed/part_of_peak")
+    peak = f"{part:.1%} of its peak" if part else "its peak is not known"
+    return (
+        f"{speed['speed/images']:.1f} images/s; milliseconds a step: {split}; each device computes "
+        f"at {speed.get('speed/teraflops', 0):.3g} TFLOP/s, {peak}"
+    )
 
 
 def main() -> None:
@@ -82,9 +95,11 @@ def main() -> None:
             training.send_signal(signal.SIGTERM)  # saves, and ends well
     if training.returncode:
         sys.exit(training.returncode)
-    size = pack(options.workdir, options.carry)
-    rate = throughput(options.workdir)
-    print(f"{rate:.3g} steps/s; " if rate else "", end="")
+    try:
+        size = pack(options.workdir, options.carry)
+    except FileNotFoundError as error:
+        sys.exit(f"error: {error}")
+    print(describe(speeds(options.workdir)))
     print(f"checkpoint of {size / 2**20:.1f} MiB in {options.carry}")
     if size > LARGEST:
         sys.exit(f"error: more than {LARGEST // 2**20} MiB to carry; take a smaller model")

@@ -120,12 +120,18 @@ def find_segments(layout: str, folder: Path, split: str) -> tuple[list[SegmentFi
     check_option("source.layout", layout, LAYOUTS)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; give one that is there")
-    photos, truths = LAYOUTS[layout](folder, split)
-    if not photos:
+    files, problems = match_segments(layout, folder, split)
+    if not files and not problems:
         raise ValueError(
             f"{folder}: holds no photos of split {split!r} as {layout!r} lays them out; see "
             "deblur_jax/data/segments.py"
         )
+    return files, problems
+
+
+def match_segments(layout: str, folder: Path, split: str) -> tuple[list[SegmentFiles], list[str]]:
+    """Finds what `find_segments` does; nothing found is no error."""
+    photos, truths = LAYOUTS[layout](folder, split)
     files, problems = [], []
     for name in sorted(photos.keys() | truths.keys()):
         if name in photos and name in truths:

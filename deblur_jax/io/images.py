@@ -4,22 +4,29 @@ import contextlib
 import os
 import struct
 import tempfile
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from deblur_jax.io.deep import (
+    DEEP_SUFFIXES,
+    encode_deep_png,
+    encode_deep_tiff,
+    is_deep,
+    read_deep,
+)
+from deblur_jax.io.metadata import ORIENTATION, kept_exif
 
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
-ORIENTATION = 0x0112  # the EXIF tag
-SIXTEEN_BIT_SUFFIXES = (".png",)
-PNG_HEADER_BYTES = 33  # signature and IHDR chunk
-PNG_DEPTH_BYTE = 24
+OPAQUE_SUFFIXES = (".jpg", ".jpeg", ".bmp")
+INKS = ("CMYK", "YCbCr", "LAB", "HSV")  # modes of Pillow whose profile is not one of RGB
 
 
 @dataclass(frozen=True)
@@ -31,8 +38,8 @@ class Photo:
         alpha: `[h, w]` float32 in [0, 1], or None.
         grey: whether the file held a single colour channel.
         bits: 8 or 16 per channel.
-        profile: the ICC profile as stored, or None.
-        exif: the EXIF block with its orientation reset, or None.
+        profile: the ICC profile of `pixels`, or None for sRGB.
+        exif: the EXIF block without its orientation, or None.
     """
 
     pixels: np.ndarray
@@ -62,38 +69,58 @@ def existing_file(path: str | os.PathLike, kind: str) -> Path:
 def read_photo(path: str | os.PathLike) -> Photo:
     """Reads a JPEG, PNG, WebP, TIFF or BMP file.
 
+    Colours of inks become sRGB, by the file's profile if it has one.
+
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is not an image, is cut short, or has a kind of pixel that would
-            lose precision here (16-bit files other than PNG).
+        ValueError: if the file is not an image, is cut short, holds several pictures, or has a kind
+            of pixel that would lose precision here (floats, or 16 bits other than PNG and TIFF).
     """
-    path = existing_file(path, "a photo")
-    with _named_damage(path), Image.open(path) as image:
-        stored_mode = image.mode
-        image.load()
-        upright = ImageOps.exif_transpose(image)
+    path = Path(path)
+    with _opened(path) as image:
+        deep = is_deep(path, image)
+        if not deep and image.mode.startswith(("I", "F")):
+            raise _UnfitError(
+                "16 bits a channel are read from PNG and TIFF only, and no floats; convert it"
+            )
         turn = image.getexif().get(ORIENTATION, 1)
-
-    profile = upright.info.get("icc_profile")
-    exif = upright.getexif()
-    exif_bytes = exif.tobytes() if len(exif) else None
-    grey = stored_mode in ("1", "L", "LA", "I", "I;16", "F")
-    array = _sixteen_bit_pixels(path, stored_mode, turn)
-    if array is None:
-        has_alpha = "A" in upright.getbands() or "transparency" in upright.info
-        if stored_mode in ("CMYK", "YCbCr", "LAB", "HSV"):
-            profile = None  # it describes the ink or other space, not the RGB made from it
-        array = np.asarray(upright.convert("RGBA" if has_alpha else "RGB"), np.uint8)
-    top = np.iinfo(array.dtype).max
-    values = array.astype(np.float32) / top
+        upright = ImageOps.exif_transpose(image)
+        exif = kept_exif(image, upright.size)
+        profile = image.info.get("icc_profile")
+        if image.mode in INKS:
+            upright, profile = _inks_to_colours(upright, profile), None
+        array = read_deep(path, turn) if deep else _eight_bit_pixels(upright)
+        grey = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+    values = array.astype(np.float32) / np.iinfo(array.dtype).max
     return Photo(
         pixels=np.ascontiguousarray(values[..., :3]),
         alpha=np.ascontiguousarray(values[..., 3]) if values.shape[-1] == 4 else None,
         grey=grey,
-        bits=16 if array.dtype == np.uint16 else 8,
+        bits=16 if deep else 8,
         profile=profile,
-        exif=exif_bytes,
+        exif=exif,
     )
+
+
+def _eight_bit_pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("RGBA" if _has_alpha(image) else "RGB"), np.uint8)
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return "A" in image.getbands() or "transparency" in image.info
+
+
+def _inks_to_colours(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if profile is None:
+        return image.convert("RGB")
+    try:
+        inks = ImageCms.ImageCmsProfile(BytesIO(profile))
+        colours = ImageCms.profileToProfile(
+            image, inks, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, OSError):  # broken, or of something else
+        return image.convert("RGB")
+    return colours or image.convert("RGB")
 
 
 def read_rgb(path: str | os.PathLike) -> np.ndarray:
@@ -104,9 +131,8 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
         ValueError: if the file is not an image, is cut short, or is grey, has transparency, a
             palette or more than 8 bits.
     """
-    path = existing_file(path, "a photo")
-    with _named_damage(path), Image.open(path) as image:
-        image.load()
+    path = Path(path)
+    with _opened(path) as image:
         kind = _kind_of_pixels(path, image)
         upright = ImageOps.exif_transpose(image)
     if kind != "8-bit RGB":
@@ -121,32 +147,37 @@ def read_grey(path: str | os.PathLike) -> np.ndarray:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is not an image or is cut short.
     """
-    path = existing_file(path, "an image")
-    with _named_damage(path), Image.open(path) as image:
+    with _opened(Path(path)) as image:
         return np.array(ImageOps.exif_transpose(image).convert("L"), np.uint8)
 
 
 def _kind_of_pixels(path: Path, image: Image.Image) -> str:
-    if "A" in image.getbands() or "transparency" in image.info:
+    if _has_alpha(image):
         return "with transparency"
     if image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16"):
         return "grey"
-    if image.format == "PNG" and _is_sixteen_bit_png(path):
+    if is_deep(path, image):
         return "16-bit"
     return "8-bit RGB" if image.mode == "RGB" else f"of mode {image.mode}"
 
 
-def _is_sixteen_bit_png(path: Path) -> bool:
-    """Asks the header of a PNG, since Pillow shows 16-bit colour as 8-bit."""
-    with path.open("rb") as file:
-        return file.read(PNG_HEADER_BYTES)[PNG_DEPTH_BYTE : PNG_DEPTH_BYTE + 1] == bytes([16])
-
-
 @contextlib.contextmanager
-def _named_damage(path: Path) -> Iterator[None]:
-    """Turns what Pillow raises for a bad file into a ValueError that names it."""
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Opens and decodes the one picture of a file; errors, also of the caller's, name the file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; give the path of a photo")
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # a panorama is none
+            with Image.open(path) as image:
+                # Phones hide a preview behind a photo (MPO); others would lose pictures.
+                count = getattr(image, "n_frames", 1)
+                if count > 1 and image.format != "MPO":
+                    raise _UnfitError(f"holds {count} pictures, expected one; give one of them")
+                image.load()
+                yield image
+    except _UnfitError as error:
+        raise ValueError(f"{path}: {error}") from None
     except UnidentifiedImageError:
         kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
         raise ValueError(
@@ -160,42 +191,16 @@ def _named_damage(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _sixteen_bit_pixels(path: Path, mode: str, turn: int) -> np.ndarray | None:
-    """Returns the RGB(A) pixels of a 16-bit PNG, which Pillow reads as 8-bit; None for others."""
-    if path.suffix.lower() in SIXTEEN_BIT_SUFFIXES:
-        if not _is_sixteen_bit_png(path):  # and so need not be decoded again
-            return None
-        flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-        array = cv2.imdecode(np.fromfile(path, np.uint8), flags)
-        if array is None or array.dtype != np.uint16:
-            return None
-        if array.ndim == 2:
-            array = array[..., None]
-        if array.shape[-1] == 1:
-            array = np.repeat(array, 3, axis=-1)
-        colour = array[..., 2::-1]
-        return _turned_upright(np.concatenate([colour, array[..., 3:]], axis=-1), turn)
-    if mode.startswith(("I", "F")):
-        raise ValueError(f"{path}: more than 8 bits a channel are read from PNG only; convert it")
-    return None
-
-
-def _turned_upright(array: np.ndarray, turn: int) -> np.ndarray:
-    """Undoes the EXIF orientation `turn` (1 to 8)."""
-    if turn in (5, 6, 7, 8):
-        array = np.swapaxes(array, 0, 1)
-    if turn in (3, 4, 7, 8):
-        array = array[::-1]
-    if turn in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    return array
+class _UnfitError(Exception):
+    """The file is whole, but of a kind that is not taken here."""
 
 
 def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> None:
     """Writes `photo` in the format that the suffix of `path` names.
 
     Values are clipped to [0, 1] and rounded. Alpha is kept where the format has it, 16 bits in PNG
-    only. The file appears under its name only when it is complete.
+    and TIFF; a TIFF of 16 bits keeps the texts of the EXIF block alone. The file appears under its
+    name only when it is complete.
 
     Raises:
         ValueError: if the suffix is not a known image format.
@@ -209,11 +214,12 @@ def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> 
             f"{path}: the name must end in one of {kinds}, got {suffix or 'no ending'!r}"
         )
     channels = [photo.pixels.mean(axis=-1, keepdims=True) if photo.grey else photo.pixels]
-    if photo.alpha is not None and suffix not in (".jpg", ".jpeg", ".bmp"):
+    if photo.alpha is not None and suffix not in OPAQUE_SUFFIXES:
         channels.append(photo.alpha[..., None])
     values = np.clip(np.concatenate(channels, axis=-1), 0, 1)
-    if photo.bits == 16 and suffix in SIXTEEN_BIT_SUFFIXES:
-        data = _encode_sixteen_bit_png(values, photo.profile)
+    if photo.bits == 16 and suffix in DEEP_SUFFIXES:
+        encode = encode_deep_png if suffix == ".png" else encode_deep_tiff
+        data = encode(values, photo.profile, photo.exif)
     else:
         buffer = BytesIO()
         image = Image.fromarray(
@@ -226,19 +232,6 @@ def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> 
         data = buffer.getvalue()
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
-
-
-def _encode_sixteen_bit_png(values: np.ndarray, profile: bytes | None) -> bytes:
-    order = {1: [0], 2: [0, 0, 0, 1], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[values.shape[-1]]
-    encoded, buffer = cv2.imencode(".png", np.rint(values * 65535).astype(np.uint16)[..., order])
-    if not encoded:
-        raise OSError("the 16-bit PNG could not be encoded")
-    data = buffer.tobytes()
-    if profile:
-        body = b"iCCP" + b"ICC profile\0\0" + zlib.compress(profile)
-        chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-        data = data[:PNG_HEADER_BYTES] + chunk + data[PNG_HEADER_BYTES:]
-    return data
 
 
 @contextlib.contextmanager

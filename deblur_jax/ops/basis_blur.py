@@ -55,10 +55,14 @@ def basis_blur(
         method: how it is computed; the numbers agree, see `choose_method`.
             "fft": transforms of tiles. "pixelwise": the kernel of each pixel is made.
             "direct": convolution. "blocked": convolution of blocks, for matrix units.
-            A NaN in the image spoils the pixels that see it, with "fft" their whole tile.
+            A NaN in the image spoils the pixels that see it; with "blocked" also the blocks
+            of a row that hold these, with "fft" their whole tile. One in the mixing spoils its
+            own pixel.
         precision: of matrix products, a `jax.lax.Precision` by name: "highest" is full single
-            precision on every device; "high" and "default" are faster on a GPU or TPU and lose
-            digits. Transforms always have full precision.
+            precision on every device. "high" and "default" are faster on a GPU or TPU, which
+            then round every factor, to TF32 or to bfloat16: a blur of light, where nothing is
+            negative, is off by at most 0.002 or 0.016 of itself. On a CPU all are the same.
+            Transforms always have full precision.
 
     Returns:
         The blurred image, `[h, w, c]`.

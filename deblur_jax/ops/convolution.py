@@ -4,7 +4,8 @@ A convolution of one channel keeps a matrix unit idle. So `block` neighbouring p
 become the input channels, and `block` pixels of every filtered image the output channels; the
 kernels become Toeplitz matrices between them. With `block = 1` it is the plain convolution.
 
-Arrays come padded; see `deblur_jax.ops.fourier`, whose results these are.
+Arrays come padded; see `deblur_jax.ops.fourier`, whose results these are. `precision` is that of
+the convolution.
 """
 
 import jax
@@ -20,18 +21,7 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 def filter_then_mix(
     padded: jax.Array, kernels: jax.Array, mixing: jax.Array, *, precision: str, block: int = 1
 ) -> jax.Array:
-    """Filters with every kernel, then mixes.
-
-    Args:
-        padded: `[h + s - 1, w + s - 1, c]`.
-        kernels: `[k, s, s]`.
-        mixing: `[h, w, k]`.
-        precision: of the convolution.
-        block: neighbouring pixels of a row that are one matrix row.
-
-    Returns:
-        `[h, w, c]`.
-    """
+    """Filters with every kernel, then mixes, `block` neighbouring pixels of a row at a time."""
     height, width, basis = mixing.shape
     side, channels = kernels.shape[-1], padded.shape[2]
     blocks = -(-width // block)
@@ -60,21 +50,9 @@ def filter_then_mix(
 
 
 def mix_then_filter(
-    padded: jax.Array, kernels: jax.Array, mixing: jax.Array, *, precision: str, block: int = 1
+    padded: jax.Array, kernels: jax.Array, mixing: jax.Array, *, precision: str
 ) -> jax.Array:
-    """Mixes with every map, then filters.
-
-    Args:
-        padded: `[h + s - 1, w + s - 1, c]`.
-        kernels: `[k, s, s]`.
-        mixing: `[h + s - 1, w + s - 1, k]`, padded like the image.
-        precision: of the convolution.
-        block: not used; the kernels are the input channels of this convolution.
-
-    Returns:
-        `[h, w, c]`.
-    """
-    del block
+    """Mixes with every map, then filters; the kernels are the input channels of a convolution."""
     matrices = jnp.moveaxis(kernels, 0, 2)[..., None]  # [s, s, k, 1]
 
     def filter_channel(channel):

@@ -10,23 +10,19 @@ Automatic differentiation works on the form
 
     form(image, blurry, flow) = <blurry, line_blur(image, flow)>
 
-which is linear in both images. One JAX primitive is its partial gradient with respect to the
-image, to the blurry image or to the flow, taken along any number of directions of the flow. Its
-derivatives and its transposes are again such partial gradients, so every order of
+which is linear in both images and bent in the flow, see `deblur_jax.ops.form`: every order of
 differentiation is a walk along the lines that recomputes the weights and keeps nothing.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
 
 from deblur_jax.ops import line_walk
 from deblur_jax.ops.boundary import check_padding
+from deblur_jax.ops.form import Form, alike, make_partial_gradient
 from deblur_jax.typing import Flow, Image, typechecked
 
 
@@ -41,7 +37,9 @@ def line_blur(image: Image, flow: Flow, *, padding: str = "edge") -> jax.Array:
     Forward and reverse derivatives of any order, `jax.linear_transpose`, `jit`, `vmap`
     and `shard_map` work in both arguments, `image` and `flow`. The adjoint in the image is exact.
     At a kink of the kernel, and where a line is no longer than a pixel, the derivative is one of
-    those beside it or zero, and always finite.
+    those beside it or zero, and always finite. The slope jumps at a kink, which a tap on the
+    line is: of flows up to 300 pixels long in float32, 99 in 100 have their gradient to 1e-6 of
+    the largest, and a few another side's, up to 2e-2 away. Rounding the flow alone does as much.
 
     Args:
         image: `[h, w, c]`.
@@ -65,87 +63,28 @@ def line_blur(image: Image, flow: Flow, *, padding: str = "edge") -> jax.Array:
     image, flow = jnp.asarray(image), jnp.asarray(flow)
     # Half precision could not place the taps of a line.
     dtype = max(image.dtype, flow.dtype, jnp.dtype(jnp.float32), key=lambda dtype: dtype.itemsize)
-    light, motion = image.astype(dtype), flow.astype(dtype)
-    # Under shard_map the operands of a primitive vary over the same axes: a zero of each does it.
-    light, motion = light + jnp.zeros_like(motion[..., :1]), motion + jnp.zeros_like(light[..., :1])
-    blurry = _bind("blurry", light[None], motion[None], padding=padding)
+    light, motion = alike(image.astype(dtype), flow.astype(dtype))
+    blurry = _partial_gradient("blurry", light[None], motion[None], padding=padding)
     return blurry[0].astype(image.dtype)
 
 
-# The operands of the primitive are the arguments of the form, but for the image that the gradient
-# is taken with respect to, and then the directions.
-_partial = Primitive("line_blur")
-_CACHE = 2**14  # pixels of a strip on a CPU: measured best from 8192 to 32768 at 321x481
+CACHE = 2**14  # pixels of a strip on a CPU: measured best from 8192 to 32768 at 321x481
 
 
-def _names(partial: str) -> list[str]:
-    return [name for name in ("image", "blurry", "flow") if name == "flow" or name != partial]
+def _evaluate(
+    sought: str, arrays: dict[str, jax.Array], *, padding: str, strip: int | None = None
+) -> jax.Array:
+    walk = {"blurry": line_walk.gather, "image": line_walk.scatter, "flow": line_walk.slope}
+    return walk[sought](**arrays, padding=padding, strip=strip or arrays["flow"].size)
 
 
-def _bind(partial: str, *operands: Any, padding: str) -> Any:
-    return _partial.bind(*operands, partial=partial, padding=padding)
+def _shape(sought: str, shapes: dict[str, Any], *, padding: str) -> tuple[int, ...]:
+    del padding
+    return shapes[{"blurry": "image", "image": "blurry", "flow": "flow"}[sought]]
 
 
-def _evaluate(*operands: Any, partial: str, padding: str, strip: int | None = None) -> jax.Array:
-    images = operands[: _names(partial).index("flow")]
-    flow, *directions = operands[len(images) :]
-    function = functools.partial(
-        {"blurry": line_walk.gather, "image": line_walk.scatter, "flow": line_walk.slope}[partial],
-        *images,
-        padding=padding,
-        strip=strip or flow.size,
-    )
-    for direction in directions:
-        function = _along(function, direction)
-    return function(flow)
-
-
-def _along(function: Callable[[jax.Array], jax.Array], direction: jax.Array):
-    return lambda flow: jax.jvp(function, (flow,), (direction,))[1]
-
-
-def _abstract(*operands: Any, partial: str, padding: str) -> Any:
-    return operands[2 if partial == "flow" else 0].update(weak_type=False)
-
-
-def _jvp(primals: Any, tangents: Any, *, partial: str, padding: str) -> Any:
-    terms = []
-    for slot, tangent in enumerate(tangents):
-        if isinstance(tangent, ad.Zero):
-            continue
-        if slot == _names(partial).index("flow"):
-            operands = (*primals, tangent)
-        else:  # the form is linear in everything but the flow
-            operands = (*primals[:slot], tangent, *primals[slot + 1 :])
-        terms.append(_bind(partial, *operands, padding=padding))
-    return _bind(partial, *primals, padding=padding), functools.reduce(jnp.add, terms)
-
-
-def _transpose(cotangent: Any, *operands: Any, partial: str, padding: str) -> Any:
-    (slot,) = (slot for slot, operand in enumerate(operands) if ad.is_undefined_primal(operand))
-    result: list[Any] = [None] * len(operands)
-    if isinstance(cotangent, ad.Zero):
-        result[slot] = ad.Zero(operands[slot].aval)
-        return result
-    names = _names(partial)
-    form = dict(zip(names, operands, strict=False))
-    directions = list(operands[len(names) :])
-    # The cotangent takes the place of what was left out; what is sought is left out instead.
-    if partial == "flow":
-        directions.append(cotangent)
-    else:
-        form[partial] = cotangent
-    sought = "flow"
-    if slot < len(names):
-        sought = names[slot]
-    else:
-        del directions[slot - len(names)]
-    arguments = [form[name] for name in _names(sought)]
-    result[slot] = _bind(sought, *arguments, *directions, padding=padding)
-    return result
-
-
-def _batch(operands: Any, axes: Any, *, partial: str, padding: str) -> Any:
+def _in_one_stack(call: Callable[..., jax.Array], operands: Any, axes: Any) -> jax.Array:
+    """Maps over images by adding them to the stack that is walked at once."""
     (size,) = {x.shape[axis] for x, axis in zip(operands, axes, strict=True) if axis is not None}
     merged = []
     for x, axis in zip(operands, axes, strict=True):
@@ -154,23 +93,18 @@ def _batch(operands: Any, axes: Any, *, partial: str, padding: str) -> Any:
         else:
             stacked = jnp.moveaxis(x, axis, 0)
         merged.append(stacked.reshape(-1, *stacked.shape[2:]))
-    result = _bind(partial, *merged, padding=padding)
-    return result.reshape(size, -1, *result.shape[1:]), 0
+    result = call(*merged)
+    return result.reshape(size, -1, *result.shape[1:])
 
 
-@functools.partial(jax.jit, static_argnames=("partial", "padding"))
-def _compiled(*operands: Any, partial: str, padding: str) -> Any:
-    return _bind(partial, *operands, padding=padding)
-
-
-_partial.def_impl(_compiled)
-_partial.def_abstract_eval(_abstract)
-ad.primitive_jvps[_partial] = _jvp
-ad.primitive_transposes[_partial] = _transpose
-batching.primitive_batchers[_partial] = _batch
-mlir.register_lowering(_partial, mlir.lower_fun(_evaluate, multiple_results=False))
-mlir.register_lowering(
-    _partial,
-    mlir.lower_fun(functools.partial(_evaluate, strip=_CACHE), multiple_results=False),
-    platform="cpu",
+_partial_gradient = make_partial_gradient(
+    Form(
+        name="line_blur",
+        arrays=("image", "blurry", "flow"),
+        evaluate=_evaluate,
+        shape=_shape,
+        bent="flow",
+        on_cpu={"strip": CACHE},
+        batch=_in_one_stack,
+    )
 )

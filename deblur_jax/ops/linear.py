@@ -1,6 +1,17 @@
 """Linear maps between images: inner product, exact adjoint, composition, normal map, norm.
 
 The adjoint of a linear map A is the map A* with <A x, y> = <x, A* y> for all x and y.
+
+Every blur of this package is a matrix-free operator for linear solvers. With JAX's own,
+
+    restored, _ = jax.scipy.sparse.linalg.cg(normal(blur, observed), blur.adjoint(observed))
+
+and with lineax, which transposes the operator itself where a solver needs it,
+
+    like = jax.ShapeDtypeStruct(observed.shape, observed.dtype)
+    squared = lineax.FunctionLinearOperator(
+        normal(blur, observed), like, lineax.positive_semidefinite_tag)
+    restored = lineax.linear_solve(squared, blur.adjoint(observed), lineax.CG(1e-6, 1e-6)).value
 """
 
 from collections.abc import Callable

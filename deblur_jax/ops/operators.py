@@ -11,6 +11,7 @@ A solver that does not trust the border estimates an unknown frame as well: it w
 extended canvas and compares the inner part of the blurred canvas with what was observed.
 """
 
+import abc
 import dataclasses
 
 import jax
@@ -22,9 +23,26 @@ from deblur_jax.ops.linear import adjoint
 from deblur_jax.typing import Flow, Image, Kernels, Mixing, typechecked
 
 
+class Blur(abc.ABC):
+    """What the blurs have in common; `adjoint` serves every linear one."""
+
+    @abc.abstractmethod
+    def __call__(self, image: Image) -> jax.Array:
+        """Returns the blurred image, `[h, w, c]`."""
+
+    @typechecked
+    def adjoint(self, blurry: Image) -> jax.Array:
+        """Returns the exact adjoint applied to `blurry`, `[h, w, c]`."""
+        return adjoint(self, blurry)(blurry)
+
+    @abc.abstractmethod
+    def extended(self, margin: int) -> "Blur":
+        """Returns the same blur on a canvas with `margin` more pixels on each side."""
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)  # hashable, so that `jax.jit(operator)` works
-class BasisBlur:
+class BasisBlur(Blur):
     """`deblur_jax.ops.basis_blur.basis_blur` with its parameters.
 
     Attributes:
@@ -53,11 +71,6 @@ class BasisBlur:
             method=self.method,
         )
 
-    @typechecked
-    def adjoint(self, blurry: Image) -> jax.Array:
-        """Returns the exact adjoint applied to `blurry`, `[h, w, c]`."""
-        return adjoint(self, blurry)(blurry)
-
     def extended(self, margin: int) -> "BasisBlur":
         """Returns the blur on a canvas with `margin` more pixels on each side.
 
@@ -69,7 +82,7 @@ class BasisBlur:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)  # hashable, so that `jax.jit(operator)` works
-class LineBlur:
+class LineBlur(Blur):
     """`deblur_jax.ops.line_blur.line_blur` with its parameters.
 
     Attributes:
@@ -84,11 +97,6 @@ class LineBlur:
     def __call__(self, image: Image) -> jax.Array:
         """Returns the blurred image, `[h, w, c]`."""
         return line_blur(image, self.flow, padding=self.padding)
-
-    @typechecked
-    def adjoint(self, blurry: Image) -> jax.Array:
-        """Returns the exact adjoint applied to `blurry`, `[h, w, c]`."""
-        return adjoint(self, blurry)(blurry)
 
     def extended(self, margin: int) -> "LineBlur":
         """Returns the blur on a canvas with `margin` more pixels on each side.

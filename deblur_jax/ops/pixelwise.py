@@ -22,16 +22,9 @@ ROW_TAPS = 17
 def filter_then_mix(
     padded: jax.Array, kernels: jax.Array, mixing: jax.Array, *, precision: str
 ) -> jax.Array:
-    """Filters with every kernel, then mixes.
+    """Filters with every kernel, then mixes; see `deblur_jax.ops.fourier`.
 
-    Args:
-        padded: `[h + s - 1, w + s - 1, c]`.
-        kernels: `[k, s, s]`.
-        mixing: `[h, w, k]`.
-        precision: of the matrix products that make the kernels.
-
-    Returns:
-        `[h, w, c]`.
+    `precision` is that of the matrix products that make the kernels, here and below.
     """
     side, width = kernels.shape[-1], mixing.shape[1]
     fused = side <= FUSED_SIDE
@@ -57,26 +50,6 @@ def filter_then_mix(
     return jnp.moveaxis(blurred, 1, 2)
 
 
-def mix_then_filter(
-    padded: jax.Array, kernels: jax.Array, mixing: jax.Array, *, precision: str
-) -> jax.Array:
-    """Mixes with every map, then filters.
-
-    Args:
-        padded: `[h + s - 1, w + s - 1, c]`.
-        kernels: `[k, s, s]`.
-        mixing: `[h + s - 1, w + s - 1, k]`, padded like the image.
-        precision: of the matrix products that make the kernels.
-
-    Returns:
-        `[h, w, c]`.
-    """
-    reach = kernels.shape[-1] - 1
-    height, width, _ = padded.shape
-    spread = spread_pixels(kernels[:, ::-1, ::-1], mixing, padded, precision=precision)
-    return spread[reach:height, reach:width]
-
-
 def spread_pixels(
     kernels: jax.Array, mixing: jax.Array, blurred: jax.Array, *, precision: str
 ) -> jax.Array:
@@ -86,7 +59,7 @@ def spread_pixels(
         kernels: `[k, s, s]`.
         mixing: `[h, w, k]`.
         blurred: `[h, w, c]`.
-        precision: of the matrix products that make the kernels.
+        precision: see `filter_then_mix`.
 
     Returns:
         `[h + s - 1, w + s - 1, c]`.
@@ -125,7 +98,7 @@ def kernel_slopes(
         mixing: `[h, w, k]`.
         blurred: `[h, w, c]`.
         side: `s`.
-        precision: of the matrix products.
+        precision: see `filter_then_mix`.
 
     Returns:
         `[k, s, s]`.
@@ -152,7 +125,7 @@ def mixing_slopes(
         padded: `[h + s - 1, w + s - 1, c]`.
         kernels: `[k, s, s]`.
         blurred: `[h, w, c]`.
-        precision: of the matrix products.
+        precision: see `filter_then_mix`.
 
     Returns:
         `[h, w, k]`.

@@ -76,6 +76,7 @@ def make_segment_blur(
     wander_share: float,
     brighten: float,
     lights: float,
+    still_share: float = 0.01,
     **camera: Any,
 ) -> Simulate:
     """Returns a simulation of objects that move each in its own way (Carbajal et al., 3.3).
@@ -91,10 +92,13 @@ def make_segment_blur(
         wander_share: probability of a random-walk kernel; the others are of a trembling hand.
         brighten: see `simulate.segments.draw_segment_blur`.
         lights: likewise.
+        still_share: probability that a segment is not blurred.
         **camera: see `make_camera`.
     """
     recorder = make_camera(**camera)
-    draw_kernel = functools.partial(shake_kernel, wander_share=wander_share, **_sized(side))
+    draw_kernel = functools.partial(
+        shake_kernel, wander_share=wander_share, still_share=still_share, **_sized(side)
+    )
 
     def simulate(key: jax.Array, example: Example) -> Example:
         choosing, drawing = jax.random.split(key)

@@ -6,6 +6,7 @@ Neither randomness nor the place in the data is saved: both are functions of (se
 import contextlib
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from deblur_jax.training.state import TrainState
+from deblur_jax.training.state import TrainState, variables_of
 from deblur_jax.version import __version__, revision
 
 
 FOLDER = "checkpoints"
+BESIDE = 1_000_000  # bytes of a checkpoint beside the arrays, at most
 Manager = ocp.CheckpointManager
 
 
@@ -74,9 +76,20 @@ def open_manager(
 
 
 def save(manager: Manager, state: TrainState, config: Any) -> None:
-    """Starts saving; a checkpoint is listed only when it is complete."""
+    """Starts saving; a checkpoint is listed only when it is complete.
+
+    Raises:
+        OSError: if the disk has no room for it, or an earlier one could not be written.
+    """
+    needed = sum(x.nbytes for x in jax.tree.leaves(state)) + BESIDE
+    free = shutil.disk_usage(manager.directory).free
     run = {"version": __version__, "revision": revision(), "jax": jax.__version__}
     with _told(manager.directory):
+        if free < needed:
+            raise OSError(
+                f"no space left on the disk: {free / 1e6:.1f} MB, a checkpoint takes up to "
+                f"{needed / 1e6:.1f} MB"
+            )
         manager.save(
             int(state.step),
             args=ocp.args.Composite(
@@ -243,5 +256,5 @@ def read(workdir: Path, step: int | None = None) -> Saved:
             state = manager.restore(step, args=ocp.args.Composite(state=arguments))["state"]
         config, run = (_read_json(manager, step, name) for name in ("config", "run"))
     # Orbax leaves empty parts out.
-    variables = {"params": state.get("ema") or state["params"], **(state.get("statistics") or {})}
+    variables = variables_of(state["params"], state.get("statistics"), state.get("ema"))
     return Saved(variables, config, run, step)

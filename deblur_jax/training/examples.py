@@ -8,8 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax.data.examples import KERNELS, PICTURES, Source, plane, size_of
-from deblur_jax.io.images import Photo, write_photo
-from deblur_jax.plots import panels, to_bytes
 
 
 Example = dict[str, jax.Array]
@@ -81,17 +79,3 @@ def _middle(example: dict[str, np.ndarray], height: int, width: int, name: str) 
         return jnp.asarray(array, jnp.float32) / 255 if field in PICTURES else jnp.asarray(array)
 
     return {field: cut(field, array) for field, array in example.items()}
-
-
-def write_panels(path: Path, pictures: dict[str, np.ndarray | jax.Array]) -> None:
-    """Writes pictures of one height side by side under their titles.
-
-    Args:
-        path: of the file to write.
-        pictures: by title; 8-bit pixels, or display values in [0, 1].
-    """
-    shown = {
-        title: np.asarray(picture) if picture.dtype == np.uint8 else to_bytes(np.asarray(picture))
-        for title, picture in pictures.items()
-    }
-    write_photo(path, Photo(panels(shown).astype(np.float32) / 255))

@@ -1,22 +1,21 @@
-"""The training run: the one place where a config meets the code."""
+"""The training run, from the newest checkpoint to the last step."""
 
+import contextlib
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from deblur_jax.data.pipeline import training_batches
 from deblur_jax.data.sources import make_source
-from deblur_jax.io.images import whole_file
-from deblur_jax.models.registry import make_model
 from deblur_jax.training import checkpoint
+from deblur_jax.training.assembly import assemble, first_state
 from deblur_jax.training.evaluate import best_step, evaluate, record_evaluation
-from deblur_jax.training.machine import StopRequest, alone_in, local_copy
-from deblur_jax.training.optimizer import make_optimizer
-from deblur_jax.training.overview import parameter_table, step_flops
+from deblur_jax.training.machine import Stopped, StopRequest, alone_in, local_copy
+from deblur_jax.training.overview import overview, step_flops
 from deblur_jax.training.parallel import (
     Devices,
     check_batch_size,
@@ -25,17 +24,15 @@ from deblur_jax.training.parallel import (
     replicate,
     split_batch,
 )
-from deblur_jax.training.precision import with_precision
+from deblur_jax.training.profiling import profiled
 from deblur_jax.training.records import (
     Progress,
+    Reader,
     Records,
-    Stopwatch,
     announced,
     read_evaluations,
 )
-from deblur_jax.training.state import TrainState, create_state
-from deblur_jax.training.step import make_train_step
-from deblur_jax.training.tasks.registry import find_task
+from deblur_jax.training.state import TrainState
 
 
 def train(config: Any, workdir: Path, *, devices: Devices | None = None) -> TrainState:
@@ -59,20 +56,8 @@ def train(config: Any, workdir: Path, *, devices: Devices | None = None) -> Trai
     """
     devices = devices or jax.devices()
     check_batch_size(config.batches.batch_size, devices, accumulate=config.accumulate)
-    task = find_task(config.task)
-    model = make_model(**config.model)
-    optimizer = make_optimizer(**config.optimizer, total_steps=config.steps)
-    simulate = task.make_simulate(**config.simulate)
-    network = with_precision(model, precision=config.precision, remat=config.remat)
-    train_step = make_train_step(
-        task.make_loss(network, simulate, **config.loss),
-        optimizer,
-        ema_decay=config.ema_decay,
-        seed=config.seed,
-        accumulate=config.accumulate,
-    )
-    step = over_devices(train_step, devices, parallel=config.parallel)
-    split = functools.partial(split_batch, devices=devices, parallel=config.parallel)
+    parts = assemble(config)
+    step = over_devices(parts.train_step, devices, parallel=config.parallel)
     best = functools.partial(best_step, workdir, metric=config.best_metric, wanted=config.best_is)
     source = make_source(**config.source)
     with (
@@ -90,72 +75,78 @@ def train(config: Any, workdir: Path, *, devices: Devices | None = None) -> Trai
             **config.batches,
         )
         batch = next(batches)
-        state = create_state(
-            jax.random.key(config.seed),
-            model,
-            optimizer,
-            *_input_shapes(task, simulate, batch),
-            ema=config.ema_decay > 0,
-        )
+        state, inputs = first_state(config, parts, batch)
         state = checkpoint.restore(manager, replicate(state, devices))
-        _tell(config, manager, state, type(model).__name__, len(source))
+        if not jax.process_index():
+            print(overview(parts.model, state.params, inputs))
+        _tell(config, manager, first, len(source))
+        batches = itertools.chain([batch], batches)
+        return _take_steps(config, workdir, state, batches, step, devices, manager, stop)
 
-        watch, unread = Stopwatch(), None
-        with (
-            Records(workdir, step=first) as records,
-            Progress(step=first, steps=config.steps, batch=config.batches.batch_size) as progress,
-        ):
 
-            def read(number: int, batch: Any, metrics: Any) -> None:
-                """Waits for a step, stops the run if it went wrong, and records it."""
-                with watch.on("compute"):
-                    loss, norm = jax.device_get((metrics["loss/total"], metrics["norm/grads"]))
-                if not (np.isfinite(loss) and np.isfinite(norm)):
-                    _stop_at(workdir, number, batch, float(loss), float(norm))
-                told = number % config.log_every == 0 or number == config.steps
-                if told:
-                    values = {name: float(value) for name, value in metrics.items()}
-                    records.write(number, {**values, **watch.means()})
-                progress.advance(number, float(loss) if told else None)
-
-            def evaluate_at(number: int) -> None:
-                if not _evaluation_due(config, number) or jax.process_index():
-                    return
-                if number in read_evaluations(workdir):  # before it was stopped
-                    return
-                with announced(f"evaluating after {number} steps"):
-                    metrics = evaluate(config, workdir, local_copy(state.variables))
-                record_evaluation(records, workdir, number, metrics)
-
-            evaluate_at(first)
-            for number in range(first + 1, config.steps + 1):
-                with watch.on("data"):
-                    shares = split(batch)
-                if number == first + 1:
-                    _tell_cost(step, state, shares)
+def _take_steps(
+    config: Any,
+    workdir: Path,
+    state: TrainState,
+    batches: Iterator[Any],
+    step: Callable,
+    devices: Devices,
+    manager: checkpoint.Manager,
+    stop: StopRequest,
+) -> TrainState:
+    """Takes the steps that are left, and records, saves and evaluates on the way."""
+    first = int(state.step)
+    with (
+        Records(workdir, step=first) as records,
+        Progress(step=first, steps=config.steps) as progress,
+        profiled(config.profile, workdir) as after_step,
+    ):
+        reader = Reader(config, workdir, records, progress)
+        watch = reader.watch
+        with watch.off():
+            _evaluate_at(first, config, workdir, state, records, stop)
+        batch = next(batches)
+        for number in range(first + 1, config.steps + 1):
+            with watch.on("data"):
+                shares = split_batch(batch, devices, parallel=config.parallel)
+            if number > first + 1:
+                state, metrics = step(state, shares)
+            else:
+                with watch.off():
+                    reader.flops = _tell_cost(step, state, shares)
                     with announced("compiling the train step"):
-                        state, metrics = step(state, shares)
-                        jax.block_until_ready(metrics)
-                else:
-                    state, metrics = step(state, shares)
-                _trace(config.profile, workdir, number - first, state)
-                # The step is under way: meanwhile the one before is read, and a batch fetched.
-                if unread is not None:
-                    read(*unread)
-                unread = (number, batch, metrics)
-                with watch.on("data"):
-                    batch = next(batches)
+                        state, metrics = jax.block_until_ready(step(state, shares))
+                stop.begun()
+            after_step(number - first, metrics)
+            # The step is under way: meanwhile the one before is read, and a batch fetched.
+            reader.add(number, batch, metrics)
+            with watch.on("data"):
+                batch = next(batches)
+            if number > first + 1:
                 watch.step()
 
-                stopped = stop.reached(number)
-                if stopped or _save_due(config, number):
-                    read(*unread)  # what is saved has been looked at
-                    unread = None
-                    checkpoint.save(manager, joined(state, devices), config)
-                    evaluate_at(number)
-                if stopped:
-                    break
+            stopped = stop.reached(number)
+            if stopped or _save_due(config, number):
+                reader.finish()  # what is saved has been looked at
+                checkpoint.save(manager, joined(state, devices), config)
+            if stopped:
+                break
+            with watch.off():
+                _evaluate_at(number, config, workdir, state, records, stop)
     return state
+
+
+def _evaluate_at(
+    number: int, config: Any, workdir: Path, state: TrainState, records: Records, stop: StopRequest
+) -> None:
+    if not _evaluation_due(config, number) or jax.process_index():
+        return
+    if number in read_evaluations(workdir):  # before it was stopped
+        return
+    with contextlib.suppress(Stopped):  # it is saved already, and evaluated when it goes on
+        with announced(f"evaluating after {number} steps"), stop.impatient():
+            metrics = evaluate(config, workdir, local_copy(state.variables))
+        record_evaluation(records, workdir, number, metrics)
 
 
 def _save_due(config: Any, number: int) -> bool:
@@ -171,48 +162,20 @@ def _evaluation_due(config: Any, number: int) -> bool:
     return number == config.steps or bool(every and number and number % every == 0)
 
 
-def _stop_at(workdir: Path, number: int, batch: Any, loss: float, norm: float) -> None:
-    """Saves the batch of a step that gave no number, and stops the run."""
-    path = workdir / f"not-a-number-step-{number}-process-{jax.process_index()}.npz"
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, step=number, **batch)
-    name, value = ("loss/total", loss) if not np.isfinite(loss) else ("norm/grads", norm)
-    raise FloatingPointError(
-        f"{name} is {value} at step {number}; its batch is in {path}, and the newest checkpoint "
-        "leads there again; lower optimizer.peak_rate"
-    )
-
-
-def _input_shapes(task: Any, simulate: Callable, batch: Any) -> list[jax.ShapeDtypeStruct]:
-    """Returns what the network is called with, for a batch of one."""
-    key = jax.random.key(0)
-    inputs = jax.eval_shape(lambda batch: task.model_inputs(simulate, batch, key), batch)
-    return [jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype) for x in inputs]
-
-
-def _tell(config: Any, manager: Any, state: TrainState, model: str, count: int) -> None:
+def _tell(config: Any, manager: checkpoint.Manager, first: int, count: int) -> None:
+    changed = checkpoint.changed_fields(manager, config)  # of all processes, or it would wait
     if jax.process_index():
         return
-    first, steps = int(state.step), config.steps
+    steps = config.steps
     place = f"resuming after step {first} of {steps}" if first else f"{steps} steps to go"
     place = f"all {steps} steps are done" if first >= steps else place
-    print(parameter_table(model, state.params))
     print(f"{count} examples to train on, {place}", flush=True)
-    changed = checkpoint.changed_fields(manager, config)
     if changed:
         print(f"not as in the checkpoint: {', '.join(changed)}", flush=True)
 
 
-def _tell_cost(step: Callable, state: TrainState, shares: Any) -> None:
+def _tell_cost(step: Callable, state: TrainState, shares: Any) -> int:
     flops = step_flops(step, state, shares)
-    if flops and not jax.process_index():
+    if not jax.process_index():
         print(f"each step takes {flops / 1e9:.3g} GFLOP on each device", flush=True)
-
-
-def _trace(steps: int, workdir: Path, number: int, state: TrainState) -> None:
-    """Writes a profiler trace of `steps` steps after the first two, which compile and settle."""
-    if steps and number == 2:
-        jax.profiler.start_trace(str(workdir / "profile"))
-    if steps and number == 2 + steps:
-        jax.block_until_ready(state)
-        jax.profiler.stop_trace()
+    return flops

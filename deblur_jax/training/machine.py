@@ -4,6 +4,8 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -90,19 +92,53 @@ def alone_in(workdir: Path) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _exit_on_sigterm() -> Iterator[None]:
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)  # as Python demands of what it writes the numbers of signals to
+
+    def watch() -> None:
+        while numbers := ours.recv(16):  # nothing when the other end is closed
+            if signal.SIGTERM in numbers:
+                print("\nStopped before the first step; the same command goes on.", flush=True)
+                os._exit(0)
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    before = signal.set_wakeup_fd(theirs.fileno())
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        theirs.close()
+        watching.join()
+        ours.close()
+
+
+class Stopped(Exception):  # noqa: N818  nothing went wrong
+    """A signal came while something ran that a restart does again."""
+
+
 class StopRequest:
-    """Turns the first SIGTERM or Ctrl-C into a wish to stop after a step; a second one kills."""
+    """Turns the first SIGTERM or Ctrl-C into a wish to stop after a step; a second one kills.
+
+    Until `begun` is called there is nothing to save, and SIGTERM ends the process at once with 0:
+    Python's own handlers would wait until XLA has compiled. With many processes JAX's own service
+    listens, and agrees on a step with the others.
+    """
 
     def __enter__(self) -> "StopRequest":
-        self._asked = False
-        # With many processes JAX's own service listens, and agrees on a step with the others.
-        numbers = () if jax.process_count() > 1 else (signal.SIGTERM, signal.SIGINT)
-        self._previous: dict[int, Any] = {
-            number: signal.signal(number, self._note) for number in numbers
-        }
+        self._asked = self._impatient = False
+        self._previous: dict[int, Any] = {}
+        self._watch = contextlib.ExitStack()
+        if jax.process_count() == 1:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._previous[number] = signal.signal(number, self._note)
+            self._watch.enter_context(_exit_on_sigterm())
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._watch.close()
         for number, previous in self._previous.items():
             signal.signal(number, previous)
 
@@ -110,6 +146,21 @@ class StopRequest:
         del frame
         self._asked = True
         signal.signal(number, self._previous[number])
+        if self._impatient:
+            raise Stopped
+
+    def begun(self) -> None:
+        """Says that a step was taken, which is to be saved before the process ends."""
+        self._watch.close()
+
+    @contextlib.contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Inside, the first signal raises `Stopped`."""
+        self._impatient = True
+        try:
+            yield
+        finally:
+            self._impatient = False
 
     def reached(self, step: int) -> bool:
         """Returns whether to stop after `step`; the same for all processes."""

@@ -46,6 +46,10 @@ class Network:
             forward = jax.checkpoint(forward, policy=policy)
         return forward(variables, *inputs)
 
+    def clone(self, **fields: Any) -> "Network":
+        """Returns the network with other fields of the module, such as `axis_name=DEVICES`."""
+        return dataclasses.replace(self, module=self.module.clone(**fields))
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.module, name)
 

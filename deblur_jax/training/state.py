@@ -9,6 +9,9 @@ from flax import linen as nn
 from flax import struct
 
 
+LOSS = "loss"  # the name in `statistics` of what the loss carries; the network has no use for it
+
+
 @struct.dataclass
 class TrainState:
     """All that a step changes.
@@ -17,7 +20,8 @@ class TrainState:
         step: how many are done.
         params: what is trained.
         opt_state: the optimizer's memory.
-        statistics: the network's other collections, such as `{"batch_stats": ...}`; mostly `{}`.
+        statistics: the network's other collections, such as `{"batch_stats": ...}`, and under
+            "loss" what the loss itself carries; mostly `{}`.
         ema: the running mean of `params`; `{}` if none is kept.
     """
 
@@ -30,7 +34,13 @@ class TrainState:
     @property
     def variables(self) -> dict[str, Any]:
         """What to evaluate and to release: the mean parameters if they are kept."""
-        return {"params": self.ema or self.params, **self.statistics}
+        return variables_of(self.params, self.statistics, self.ema)
+
+
+def variables_of(params: Any, statistics: Any, ema: Any) -> dict[str, Any]:
+    """Returns a network's variables from the parts of a state; see `TrainState.variables`."""
+    collections = {name: tree for name, tree in (statistics or {}).items() if name != LOSS}
+    return {"params": ema or params, **collections}
 
 
 def create_state(
@@ -39,6 +49,7 @@ def create_state(
     optimizer: optax.GradientTransformation,
     *inputs: jax.Array | jax.ShapeDtypeStruct,
     ema: bool,
+    memory: Any = None,
 ) -> TrainState:
     """Returns the state before the first step.
 
@@ -48,10 +59,13 @@ def create_state(
         optimizer: what turns gradients into updates.
         *inputs: arrays, or their shapes, of the kind that the network takes.
         ema: whether to keep a running mean of the parameters.
+        memory: what the loss carries, before the first step; None if nothing.
     """
     variables = jax.jit(model.init)(key, *(jnp.zeros(x.shape, x.dtype) for x in inputs))
     statistics = dict(variables)
     params = statistics.pop("params")
+    if memory is not None:
+        statistics[LOSS] = jax.tree.map(jnp.copy, memory)  # steps consume it
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,

@@ -46,8 +46,9 @@ def make_train_step(
     def train_step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(jax.random.key(seed), state.step)
         key = jax.random.fold_in(key, _rank())
-        made = gradients(state.params, state.statistics, batch, key)
-        grads, metrics, statistics = lax.pmean(made, DEVICES)
+        grads, metrics, statistics = gradients(state.params, state.statistics, batch, key)
+        grads, metrics = lax.pmean((grads, metrics), DEVICES)
+        statistics = jax.tree.map(_shared, statistics)
 
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -57,6 +58,12 @@ def make_train_step(
         return TrainState(state.step + 1, params, opt_state, statistics, ema), metrics
 
     return train_step
+
+
+def _shared(x: jax.Array) -> jax.Array:
+    """The mean over devices; of a counter, the number that they all have, still a whole one."""
+    mean = jnp.issubdtype(x.dtype, jnp.inexact)
+    return lax.pmean(x, DEVICES) if mean else lax.pmax(x, DEVICES)
 
 
 def _rank() -> jax.Array:

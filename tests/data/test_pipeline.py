@@ -1,6 +1,11 @@
 """Batches: a function of seed and position alone, shared out over processes and workers."""
 
 import itertools
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +70,61 @@ def test_a_run_that_is_interrupted_and_resumed_with_other_workers_sees_the_same(
     assert_same(whole, take(source, 5, workers=2))
     assert_same(whole[3:], take(source, 2, start_step=3, workers=1))
     assert_same(whole[3:], take(source, 2, start_step=3, workers=2))
+
+
+RUN = """
+import sys
+import time
+from pathlib import Path
+
+from absl import flags
+
+from deblur_jax.data.photos import PhotoSource
+from deblur_jax.data.pipeline import training_batches
+
+if __name__ == "__main__":
+    flags.FLAGS.mark_as_parsed()
+    folder = Path(sys.argv[1])
+    photos = PhotoSource(sorted(folder.glob("*.png")), smallest=8, in_memory=False)
+    options = {"seed": 0, "crop": 8, "largest_scale": 1, "batch_size": 2, "workers": 2}
+    batches = training_batches(photos, **options)
+    next(batches)
+    found = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
+    (folder / "started.part").write_text(" ".join(found))
+    (folder / "started.part").rename(folder / "started")
+    time.sleep(100)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux to see processes")
+def test_workers_do_not_outlive_a_run_that_is_killed(photos, tmp_path):
+    (tmp_path / "run.py").write_text(RUN)
+    command = [sys.executable, str(tmp_path / "run.py"), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    # Not piped: what outlives the run would hold the pipe open.
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as run:
+        started = tmp_path / "started"
+        began = wait_until(started.exists, 60)
+        run.kill()
+    assert began
+    workers = started.read_text().split()
+    assert len(workers) >= 2
+    assert wait_until(lambda: not any(is_alive(worker) for worker in workers), 10)
+
+
+def wait_until(condition, seconds):
+    end = time.monotonic() + seconds
+    while not (met := condition()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return met
+
+
+def is_alive(process):
+    try:
+        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
 
 
 def test_a_worker_process_changes_nothing(photos):

@@ -1,11 +1,15 @@
 """Photos in files: exact round trips, upright pixels, and nothing half-written."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from deblur_jax.io import images
+from deblur_jax.io.deep import turned_upright
 from deblur_jax.io.images import Photo, read_photo, read_rgb, whole_file, write_photo
+from deblur_jax.io.metadata import PROCESSING_SOFTWARE, text_tags, with_history
 
 
 @pytest.fixture
@@ -25,16 +29,27 @@ def test_eight_bits_come_back_exactly(tmp_path, pixels, suffix):
 
 
 @pytest.mark.parametrize("alpha", [False, True])
-def test_sixteen_bits_and_alpha_come_back_exactly_from_png(tmp_path, alpha):
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_alpha_profile_and_maker_come_back_exactly(tmp_path, alpha, suffix):
     rng = np.random.default_rng(1)
     deep = rng.integers(0, 65536, (9, 7, 4), dtype=np.uint16).astype(np.float32) / 65535
-    path = tmp_path / "deep.png"
+    path = tmp_path / f"deep{suffix}"
     profile = b"a profile"
+    exif = Image.Exif()
+    exif[271] = "a maker"
     write_photo(
-        path, Photo(deep[..., :3], deep[..., 3] if alpha else None, bits=16, profile=profile)
+        path,
+        Photo(
+            deep[..., :3],
+            deep[..., 3] if alpha else None,
+            bits=16,
+            profile=profile,
+            exif=exif.tobytes(),
+        ),
     )
     back = read_photo(path)
     assert back.bits == 16
+    assert text_tags(back.exif) == {271: "a maker"}
     assert back.profile == profile
     np.testing.assert_array_equal(back.pixels, deep[..., :3])
     assert (back.alpha is None) != alpha
@@ -74,7 +89,7 @@ def test_a_turned_photo_is_read_upright_and_not_turned_again(tmp_path, pixels, t
     photo = read_photo(path)
     np.testing.assert_array_equal(np.rint(photo.pixels * 255), upright)
     if deep:  # the path that decodes 16 bits turns by itself
-        np.testing.assert_array_equal(images._turned_upright(pixels, turn), upright)
+        np.testing.assert_array_equal(turned_upright(pixels, turn), upright)
     write_photo(tmp_path / "again.png", photo)
     with Image.open(tmp_path / "again.png") as again:
         assert again.getexif().get(images.ORIENTATION, 1) == 1
@@ -86,6 +101,73 @@ def test_a_colour_profile_is_kept(tmp_path, pixels):
     for suffix in (".jpg", ".png", ".webp", ".tif"):
         write_photo(tmp_path / f"a{suffix}", as_photo(pixels, profile=b"icc" * 50))
         assert read_photo(tmp_path / f"a{suffix}").profile == b"icc" * 50
+
+
+def test_everything_a_camera_wrote_is_kept_but_the_turn(tmp_path, pixels):
+    exif = Image.Exif()
+    exif[images.ORIENTATION], exif[271] = 6, "a maker"
+    exif.get_ifd(0x8769).update(
+        {0x9003: "2026:01:02 03:04:05", 0x829A: 0.5, 0xA002: 20, 0xA003: 12}
+    )
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 30.0)})
+    Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif)
+    photo = read_photo(tmp_path / "turned.jpg")
+    done = dataclasses.replace(photo, exif=with_history(photo.exif, "made sharp"))
+    write_photo(tmp_path / "again.jpg", done)
+    with Image.open(tmp_path / "again.jpg") as image:
+        assert image.size == (12, 20)
+        kept = image.getexif()
+        assert kept[271] == "a maker"
+        assert kept[PROCESSING_SOFTWARE] == "made sharp"
+        assert images.ORIENTATION not in kept
+        details = kept.get_ifd(0x8769)
+        assert details[0x9003] == "2026:01:02 03:04:05"
+        assert details[0x829A] == 0.5
+        assert (details[0xA002], details[0xA003]) == (12, 20)
+        assert kept.get_ifd(0x8825)[2] == (48.0, 8.0, 30.0)
+
+
+def test_history_is_added_to_history():
+    assert text_tags(with_history(with_history(None, "one"), "two")) == {
+        PROCESSING_SOFTWARE: "one; two"
+    }
+
+
+def test_the_layout_of_a_tiff_is_not_carried_into_other_files(tmp_path, pixels):
+    write_photo(tmp_path / "a.tif", as_photo(pixels))
+    assert read_photo(tmp_path / "a.tif").exif is None
+
+
+def test_inks_become_colours_by_their_profile(tmp_path, pixels):
+    inks = Image.fromarray(pixels).convert("CMYK")
+    inks.save(tmp_path / "inks.jpg", quality=100, icc_profile=b"no profile of inks")
+    photo = read_photo(tmp_path / "inks.jpg")
+    assert photo.profile is None
+    with Image.open(tmp_path / "inks.jpg") as stored:
+        plain = np.asarray(stored.convert("RGB"))
+    np.testing.assert_array_equal(np.rint(photo.pixels * 255), plain)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".gif"])
+def test_a_file_of_several_pictures_is_refused(tmp_path, pixels, suffix):
+    path = tmp_path / f"moving{suffix}"
+    first, second = Image.fromarray(pixels), Image.fromarray(255 - pixels)
+    first.save(path, save_all=True, append_images=[second])
+    with pytest.raises(ValueError, match=rf"moving\{suffix}: holds 2 pictures, expected one"):
+        read_photo(path)
+
+
+def test_the_preview_behind_a_phone_s_photo_is_passed_over(tmp_path, pixels):
+    path = tmp_path / "phone.jpg"
+    first, preview = Image.fromarray(pixels), Image.fromarray(pixels[::2, ::2])
+    first.save(path, format="MPO", save_all=True, append_images=[preview])
+    assert read_photo(path).pixels.shape == (12, 20, 3)
+
+
+def test_floats_are_refused(tmp_path):
+    Image.fromarray(np.zeros((12, 20), np.float32)).save(tmp_path / "light.tif")
+    with pytest.raises(ValueError, match="light.tif: 16 bits a channel are read from PNG"):
+        read_photo(tmp_path / "light.tif")
 
 
 def test_a_file_that_is_no_image_is_refused(tmp_path):

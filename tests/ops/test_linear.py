@@ -52,9 +52,32 @@ def test_the_norm_refuses_no_steps(key):
         operator_norm(lambda x: x, jnp.zeros(4), key, steps=0)
 
 
-def test_conjugate_gradients_undo_a_blur(key):
+def blurry(key):
+    """Returns an image, a blur that can be undone, and what it makes of the image."""
     image, kernels, mixing = sample(key, 8, 8, 3)
     blur = BasisBlur(kernels.at[:, 1, 1].add(2.0) / 3.0, mixing)
-    apply = normal(blur, image)
-    restored, _ = jax.scipy.sparse.linalg.cg(apply, blur.adjoint(blur(image)), tol=1e-12)
+    return image, blur, blur(image)
+
+
+def test_conjugate_gradients_undo_a_blur(key):
+    image, blur, observed = blurry(key)
+    restored, _ = jax.scipy.sparse.linalg.cg(
+        normal(blur, observed), blur.adjoint(observed), tol=1e-12
+    )
     np.testing.assert_allclose(restored, image, atol=1e-7)
+
+
+def test_lineax_takes_a_blur_as_a_matrix_free_operator(key):
+    lineax = pytest.importorskip("lineax")
+    image, blur, observed = blurry(key)
+    like = jax.ShapeDtypeStruct(observed.shape, observed.dtype)
+    matrix = lineax.FunctionLinearOperator(blur, like)
+    np.testing.assert_allclose(matrix.mv(image), observed, rtol=1e-12)
+    np.testing.assert_allclose(matrix.T.mv(image), blur.adjoint(image), rtol=1e-9, atol=1e-12)
+    symmetric = lineax.positive_semidefinite_tag
+    squared = lineax.FunctionLinearOperator(normal(blur, observed), like, symmetric)
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # lineax's own
+        solution = lineax.linear_solve(
+            squared, blur.adjoint(observed), lineax.CG(rtol=1e-12, atol=1e-12)
+        )
+    np.testing.assert_allclose(solution.value, image, atol=1e-7)

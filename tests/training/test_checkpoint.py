@@ -1,5 +1,7 @@
 """Checkpoints: which are kept, what a bad one is answered with."""
 
+import types
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -91,6 +93,15 @@ def test_a_write_that_fails_is_told_in_one_line(tmp_path, monkeypatch):
         monkeypatch.setattr(manager, "save", full)
         with pytest.raises(OSError, match=r"could not be written \(no space left on the disk\)"):
             checkpoint.save(manager, state(), CONFIG)
+
+
+def test_a_checkpoint_that_the_disk_has_no_room_for_is_not_begun(tmp_path, monkeypatch):
+    with checkpoint.open_manager(tmp_path, best=lambda: None) as manager:
+        usage = types.SimpleNamespace(free=900_000)
+        monkeypatch.setattr(checkpoint.shutil, "disk_usage", lambda _: usage)
+        with pytest.raises(OSError, match=r"no space left on the disk: 0.9 MB, .*takes up to 1.0"):
+            checkpoint.save(manager, state(), CONFIG)
+    assert not list((tmp_path / "checkpoints").iterdir())
 
 
 def test_reading_leaves_a_save_that_is_under_way_alone(tmp_path):

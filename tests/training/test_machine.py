@@ -42,11 +42,27 @@ def test_the_lock_of_a_dead_run_does_not_block(tmp_path):
 def test_the_first_signal_is_noted_and_the_second_is_as_ever():
     before, interrupt = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with StopRequest() as stop:
+        stop.begun()
         assert not stop.reached(1)
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.reached(2)
         assert signal.getsignal(signal.SIGTERM) == before
     assert signal.getsignal(signal.SIGINT) == interrupt  # ignored by jobs in the background
+
+
+def test_sigterm_before_the_first_step_ends_well_though_python_waits_for_a_compiler():
+    code = (
+        "import hashlib\n"
+        "from deblur_jax.training.machine import StopRequest\n"
+        "with StopRequest():\n"
+        "    print('begun', flush=True)\n"
+        "    hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)\n"  # minutes in C, without the lock
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout.readline() == "begun\n"
+        run.terminate()
+        assert run.wait(20) == 0
+        assert "Stopped before the first step; the same command goes on." in run.stdout.read()
 
 
 def test_compiled_programs_go_where_the_user_says(tmp_path, monkeypatch):

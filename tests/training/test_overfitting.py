@@ -27,7 +27,7 @@ SAMPLES = 8
     ("name", "steps", "metric", "share"),
     [
         ("gong", 200, "flow/mse", 0.2),
-        ("carbajal", 200, "loss/kernels", 0.3),
+        ("carbajal", 200, "loss/reblur", 0.3),
         ("blurring_to_deblur", 200, "loss/content", 0.5),
         ("noroozi", 200, "loss/total", 0.6),
         ("argaw", 200, "flow/epe", 0.4),

@@ -5,10 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import linen as nn
+from jax import lax
 
 from deblur_jax.training.parallel import check_batch_size, over_devices, replicate, split_batch
-from deblur_jax.training.state import TrainState
-from deblur_jax.training.step import make_train_step
+from deblur_jax.training.precision import with_precision
+from deblur_jax.training.state import TrainState, create_state
+from deblur_jax.training.step import DEVICES, make_train_step
 
 
 def loss_fn(params, statistics, batch, key):
@@ -66,6 +69,69 @@ def test_the_state_carries_no_device_axis():
     state, metrics = take_steps(jax.devices()[:2])
     assert state.params["w"].shape == (3, 2)
     assert all(value.shape == () for value in metrics.values())
+
+
+class Normed(nn.Module):
+    """A layer whose norm sees the whole batch if it is told the axis."""
+
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.BatchNorm(use_running_average=False, axis_name=self.axis_name)(x)
+        return nn.Dense(2)(x)
+
+
+CRITIC = optax.adam(0.1)
+
+
+def adversarial_loss():
+    """A net with batch statistics against a linear critic, which takes a step of its own."""
+    net = with_precision(Normed(), precision="float32", remat="all").clone(axis_name=DEVICES)
+
+    def judged(critic, estimate):
+        return jnp.mean(jnp.tanh(estimate @ critic))
+
+    def loss_fn(params, statistics, batch, key):
+        del key
+        network = {"params": params, "batch_stats": statistics["batch_stats"]}
+        estimate, changed = net.apply(network, batch["x"], mutable=["batch_stats"])
+        memory = statistics["loss"]
+        grads = jax.grad(judged)(memory["critic"], lax.stop_gradient(estimate))
+        updates, optimizer = CRITIC.update(lax.pmean(grads, DEVICES), memory["optimizer"])
+        critic = optax.apply_updates(memory["critic"], updates)
+        memory = {"critic": critic, "optimizer": optimizer, "count": memory["count"] + 1}
+        loss = jnp.mean((estimate - batch["y"]) ** 2) - judged(critic, estimate)
+        return loss, ({}, {**changed, "loss": memory})
+
+    return loss_fn
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_batch_statistics_and_a_critic_are_those_of_the_whole_batch(accumulate):
+    critic = jnp.ones((2, 1))
+    memory = {"critic": critic, "optimizer": CRITIC.init(critic), "count": jnp.int32(0)}
+    made = []
+    for count in (1, 4):
+        devices, optimizer = jax.devices()[:count], optax.sgd(0.1)
+        state = create_state(
+            jax.random.key(0), Normed(), optimizer, jnp.ones((1, 3)), ema=False, memory=memory
+        )
+        train_step = make_train_step(
+            adversarial_loss(), optimizer, ema_decay=0, seed=0, accumulate=accumulate
+        )
+        step = over_devices(train_step, devices, parallel="pmap")
+        state = replicate(state, devices)
+        rng = np.random.default_rng(0)
+        for _ in range(3):
+            x, y = rng.normal(size=(2, 8, 3)).astype(np.float32)
+            state, _ = step(state, split_batch({"x": x, "y": y[:, :2]}, devices))
+        assert int(state.statistics["loss"]["count"]) == 3 * accumulate
+        assert state.statistics["loss"]["optimizer"][0].count.dtype == jnp.int32
+        assert set(state.variables) == {"params", "batch_stats"}
+        made.append((state.params, state.statistics))
+    if accumulate == 1:  # else the parts hold other examples
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), *made)
 
 
 def test_every_device_and_step_draws_its_own_randomness():

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -50,10 +52,20 @@ def test_two_processes_take_the_steps_of_one(tmp_path, parallel):
     assert codes == [0, 0], logs[0].read_text() + logs[1].read_text()
     assert start(tmp_path / "one", tmp_path / "log", 8, mapped).wait(600) == 0
     np.testing.assert_allclose(losses(tmp_path / "two"), losses(tmp_path / "one"), rtol=1e-4)
-    # What two processes saved, one goes on from, with another number of devices.
-    longer = start(tmp_path / "two", tmp_path / "more", 2, mapped, "--config.steps=3")
+    # What they saved, they go on from; a signal to one of them stops both at the same step.
+    runs = start_two(tmp_path / "two", logs, mapped, "--config.steps=100000")
+    while len(losses(tmp_path / "two")) < 20 and runs[0].poll() is None:
+        time.sleep(0.1)
+    runs[1].terminate()
+    assert [run.wait(600) for run in runs] == [0, 0], logs[0].read_text() + logs[1].read_text()
+    assert "resuming after step 2 of 100000" in logs[0].read_text()
+    stopped = re.search("Stopped and saved after ([0-9]+) of", logs[0].read_text())
+    done = int(stopped.group(1))
+    assert done >= 20
+    # One process goes on with another number of devices.
+    longer = start(tmp_path / "two", tmp_path / "more", 2, mapped, f"--config.steps={done + 1}")
     assert longer.wait(600) == 0
-    assert "resuming after step 2 of 3" in (tmp_path / "more").read_text()
+    assert f"resuming after step {done} of {done + 1}" in (tmp_path / "more").read_text()
 
 
 @pytest.mark.slow

@@ -39,23 +39,8 @@ class Ade(ManualBuilder):
         return {"sharp": IMAGE, "segments": SEGMENTS}
 
     def find(self) -> dict[str, list[Example]]:
-        """Returns every photo, and every segmentation even if it has no photo."""
+        """Returns every photo that has segments; what has no partner is a problem."""
         return {
-            "train": self._find("training", "ADE_train_"),
-            "val": self._find("validation", "ADE_val_"),
+            split: self.outlined("ade", folder, "segments")
+            for split, folder in (("train", "training"), ("val", "validation"))
         }
-
-    def _find(self, folder: str, prefix: str) -> list[Example]:
-        # Folders of the same names as the photos hold one mask for each object.
-        found = set(self.source.rglob(f"{folder}/**/{prefix}*.jpg"))
-        found |= {
-            path.with_name(path.name.removesuffix("_seg.png") + ".jpg")
-            for path in self.source.rglob(f"{folder}/**/{prefix}*_seg.png")
-        }
-        return [
-            Example(
-                path.stem,
-                {"sharp": path, "segments": path.with_name(f"{path.stem}_seg.png")},
-            )
-            for path in sorted(found)
-        ]

@@ -38,16 +38,14 @@ class Bsds(ManualBuilder):
         return {"sharp": IMAGE, "segmentations": SEGMENTATIONS}
 
     def find(self) -> dict[str, list[Example]]:
-        """Returns every photo, and every segmentation even if it has no photo."""
-        return {split: self._find(split) for split in ("train", "val", "test")}
-
-    def _find(self, split: str) -> list[Example]:
-        photos, truths = (self.source / kind / split for kind in ("images", "groundTruth"))
-        names = {path.stem for path in photos.glob("*.jpg")}
+        """Returns every photo, with segmentations if asked for; one without is then a problem."""
+        splits = ("train", "val", "test")
         if self.variant == "segmentations":
-            names |= {path.stem for path in truths.glob("*.mat")}
-        examples = []
-        for name in sorted(names):
-            files = {"sharp": photos / f"{name}.jpg", "segmentations": truths / f"{name}.mat"}
-            examples.append(Example(name, {field: files[field] for field in self.fields()}))
-        return examples
+            return {split: self.outlined("bsds", split, "segmentations") for split in splits}
+        return {
+            split: [
+                Example(path.stem, {"sharp": path})
+                for path in sorted((self.source / "images" / split).glob("*.jpg"))
+            ]
+            for split in splits
+        }

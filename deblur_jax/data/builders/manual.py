@@ -14,6 +14,7 @@ import tensorflow_datasets as tfds
 
 from deblur_jax.data.builders.fields import PAIR, Field, in_words
 from deblur_jax.data.checks import ON_BAD, look_at_all, settle
+from deblur_jax.data.segments import match_segments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,7 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self.source, self.variant, self.on_bad = Path(source), variant, on_bad
         self.problems: list[str] = []
         self.splits_found = {split: found for split, found in self.find().items() if found}
-        if not self.splits_found:
+        if not self.splits_found and not self.problems:
             raise FileNotFoundError(
                 f"{self.source}: {type(self).__name__} is not there; download it from {self.HOME} "
                 f"and place {self.LAYOUT}"
@@ -88,6 +89,20 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def find(self) -> dict[str, list[Example]]:
         """Returns the examples of each split; adds to `problems` what cannot be one."""
         raise NotImplementedError
+
+    def outlined(self, layout: str, split: str, field: str) -> list[Example]:
+        """Returns photos and what outlines their objects; adds to `problems` what has no partner.
+
+        Args:
+            layout: see `data.segments`.
+            split: as the data set names it.
+            field: of the outlines.
+        """
+        found, problems = match_segments(layout, self.source, split)
+        self.problems += problems
+        return [
+            Example(files.photo.stem, {"sharp": files.photo, field: files.truth}) for files in found
+        ]
 
     def fields(self) -> dict[str, Field]:
         """Returns what an example holds; a blurry and a sharp image unless said otherwise."""

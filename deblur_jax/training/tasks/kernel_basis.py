@@ -21,11 +21,11 @@ from deblur_jax.metrics import mean_metrics, psnr, ssim
 from deblur_jax.models.kernel_basis import KernelField
 from deblur_jax.ops.operators import BasisBlur
 from deblur_jax.ops.sensor import Transfer, to_light
-from deblur_jax.plots import kernels_over
+from deblur_jax.plots import kernels_over, write_panels
 from deblur_jax.pretrained import load_denoiser
 from deblur_jax.restore import restore_blur
 from deblur_jax.simulate.training_sets import make_segment_blur
-from deblur_jax.training.examples import Example, Simulate, held_out, simulated, write_panels
+from deblur_jax.training.examples import Example, Simulate, held_out, simulated
 from deblur_jax.training.tasks.restoration import model_inputs as model_inputs
 from deblur_jax.typing import Array
 

@@ -183,7 +183,8 @@ def test_a_segmentation_of_another_size_or_kind_is_named(tree):
     message = str(caught.value)
     assert f"{place}/a.mat: 8x5 pixels, expected 8x6 pixels as in" in message
     assert f"{place}/b.mat: expected groundTruth{{i}}.Segmentation of one size" in message
-    assert f"{place}/c.mat: no such file" in message
+    photo = tree.root / "images" / "train" / "c.jpg"
+    assert f"{photo}: has no segments in the layout 'bsds'" in message
     assert "good" not in message
 
 
@@ -356,22 +357,26 @@ def test_unknown_options_are_answered_with_the_known_ones(tmp_path):
         prepare("gopro", tmp_path, tmp_path, on_bad="no")
 
 
-def test_neither_preparing_nor_reading_needs_tensorflow(tree):
+def test_neither_preparing_nor_reading_loads_tensorflow(tree):
     for kind in ("blur", "sharp"):
         tree.image(f"{kind}/a.png")
-    code = (
-        "import sys\n"
-        "from deblur_jax.data.builders.prepared import PreparedSource\n"
-        "from deblur_jax.data.builders.registry import prepare\n"
-        "folder = prepare('folders', sys.argv[1], sys.argv[2])\n"
-        "print(PreparedSource(folder, 'train')[0]['sharp'].shape, 'tensorflow' in sys.modules)\n"
-    )
+    code = """
+import sys
+from deblur_jax.data.builders.registry import prepare
+from deblur_jax.data.pipeline import training_batches
+from deblur_jax.data.sources import make_source
+prepare("folders", sys.argv[1], sys.argv[2])
+place = dict(data_dir=sys.argv[2], variant="", split="train", smallest=2, limit=0)
+options = dict(seed=0, crop=4, largest_scale=1, batch_size=2, workers=0)
+batch = next(training_batches(make_source(name="folders", **place), **options))
+print(batch["sharp"].shape, "tensorflow" in sys.modules)
+"""
     command = [sys.executable, "-c", code, str(tree.root), str(tree.root.parent / "records")]
     root = Path(__file__).parents[3]
     shown = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=120, cwd=root
     )
-    assert shown.stdout.splitlines()[-1:] == ["(6, 8, 3) False"], shown.stderr
+    assert shown.stdout.splitlines()[-1:] == ["(2, 4, 4, 3) False"], shown.stderr
 
 
 def test_the_command_prepares_lists_and_says_what_is_missing(tree, capsys):

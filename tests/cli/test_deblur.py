@@ -1,0 +1,247 @@
+"""The command for photos: what is kept, what is said, what is refused."""
+
+import errno
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from skimage import data
+
+from deblur_jax import restore
+from deblur_jax.cli import deblur as command
+from deblur_jax.cli.deblur import main as deblur
+from deblur_jax.io import images
+from deblur_jax.io.images import Photo, read_photo, write_photo
+from deblur_jax.ops.operators import LineBlur
+from deblur_jax.restore import Result
+
+
+PICTURE = data.chelsea()[:64, :80]
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.jpg"
+    exif = Image.Exif()
+    exif[271] = "a maker"
+    Image.fromarray(PICTURE).save(path, exif=exif, quality=95)
+    return path
+
+
+@pytest.fixture
+def darker(monkeypatch):
+    """Stands in for the restoration where only files matter: everything becomes half as bright."""
+    explained = [0.95]
+
+    def half(image, network, *, strength, longest, denoisings, progress):
+        restore.check_photo(image, "deblur: image")
+        progress(1, 1)
+        flow = jnp.full((*image.shape[:2], 2), 3.0)
+        return Result(image / 2, LineBlur(flow), np.zeros_like(image), explained[0])
+
+    monkeypatch.setattr(restore, "deblur", half)
+    return explained
+
+
+def test_a_photo_is_written_and_how_well_it_fits_is_said(photo, capsys):
+    assert deblur([str(photo), "--report", str(photo.parent / "report"), "--force"]) == 0
+    shown = capsys.readouterr().out
+    assert "motion-flow-quickstart" in shown
+    assert "blurring the result again differs from the photo by 0.0" in shown
+    with Image.open(photo.with_name("photo-deblurred.jpg")) as result:
+        assert result.size == (80, 64)
+        assert result.getexif()[271] == "a maker"
+        assert "motion blur removed, model motion-flow-quickstart" in result.getexif()[0x000B]
+    with Image.open(photo.parent / "report" / "photo-report.png") as report:
+        assert report.width > 4 * 80
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".jpg"])
+@pytest.mark.usefixtures("darker")
+def test_depth_transparency_profile_and_turn_are_kept(tmp_path, suffix):
+    path, output = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    bits = 16 if suffix in (".png", ".tif") else 8
+    alpha = np.tile(np.linspace(0, 1, 80, dtype=np.float32), (64, 1))
+    write_photo(
+        path, Photo(PICTURE.astype(np.float32) / 255, alpha, bits=bits, profile=SRGB), quality=100
+    )
+    before = read_photo(path)
+    assert deblur([str(path), "-o", str(output)]) == 0
+    after = read_photo(output)
+    assert after.bits == bits
+    assert after.profile == SRGB
+    if suffix != ".jpg":
+        np.testing.assert_array_equal(after.alpha, before.alpha)
+    np.testing.assert_allclose(after.pixels, before.pixels / 2, atol=0.06)
+
+
+@pytest.mark.usefixtures("darker")
+def test_a_turned_photo_comes_out_upright_once(tmp_path):
+    exif = Image.Exif()
+    exif[images.ORIENTATION] = 6
+    Image.fromarray(PICTURE).save(tmp_path / "turned.png", exif=exif)
+    assert deblur([str(tmp_path / "turned.png")]) == 0
+    with Image.open(tmp_path / "turned-deblurred.png") as result:
+        assert result.getexif().get(images.ORIENTATION, 1) == 1
+        upright = np.rot90(PICTURE, -1)
+        np.testing.assert_allclose(np.asarray(result), upright / 2, atol=0.6)
+
+
+@pytest.mark.usefixtures("darker")
+def test_a_folder_with_broken_files_gives_the_others_and_names_each(tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    for number in range(27):
+        mode = ("RGB", "L", "RGBA", "P", "CMYK", "1")[number % 6]
+        suffix = ".jpg" if mode == "CMYK" else ".png"
+        Image.fromarray(PICTURE).convert(mode).save(tmp_path / f"{number:02}{suffix}")
+    (tmp_path / "words.jpg").write_text("words")
+    whole = (tmp_path / "00.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    Image.fromarray(PICTURE[:9, :9]).save(tmp_path / "dot.png")
+    (tmp_path / "notes.txt").write_text("")
+    assert deblur([str(tmp_path), "-o", str(out)]) == 1
+    shown = capsys.readouterr()
+    assert len(list(out.iterdir())) == 27
+    complaints = [line for line in shown.err.splitlines() if line.startswith("deblur: ")]
+    assert [line.split(": ")[1].rsplit("/")[-1] for line in complaints] == [
+        "cut.png", "dot.png", "words.jpg",
+    ]  # fmt: skip
+    assert shown.out.splitlines()[-1] == (
+        "30 photos: 27 deblurred, 0 left unchanged, 3 failed; 1 other files in the folders were "
+        "left out."
+    )
+
+
+def test_a_photo_that_is_not_understood_is_left_unchanged(photo, darker, capsys):
+    darker[0] = 0.4
+    assert deblur([str(photo)]) == 0
+    assert "looks like no motion that is known here: it would explain only 40 %" in (
+        capsys.readouterr().out
+    )
+    assert not photo.with_name("photo-deblurred.jpg").exists()
+    assert deblur([str(photo), "--force"]) == 0
+    assert photo.with_name("photo-deblurred.jpg").exists()
+
+
+@pytest.mark.usefixtures("darker")
+def test_results_are_replaced_only_when_told(photo, tmp_path, capsys):
+    output = tmp_path / "out.png"
+    output.write_text("mine")
+    assert deblur([str(photo), "-o", str(output)]) == 1
+    assert "exists already; give --overwrite or another -o" in capsys.readouterr().err
+    assert output.read_text() == "mine"
+    assert deblur([str(photo), "-o", str(output), "--overwrite"]) == 0
+
+
+def test_ctrl_c_leaves_whole_files_alone(photo, tmp_path, monkeypatch, capsys, darker):
+    del darker
+    second = tmp_path / "second.png"
+    Image.fromarray(PICTURE).save(second)
+    written = command.write_photo
+
+    def interrupted(path, *arguments):
+        if "second" in path.name:
+            raise KeyboardInterrupt
+        written(path, *arguments)
+
+    monkeypatch.setattr(command, "write_photo", interrupted)
+    assert deblur([str(photo), str(second)]) == 130
+    assert capsys.readouterr().err.endswith("deblur: stopped; 1 of 2 photos are done\n")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["photo-deblurred.jpg", "photo.jpg", "second.png"]
+
+
+@pytest.mark.usefixtures("darker")
+def test_a_full_disk_is_said_and_leaves_nothing(photo, monkeypatch, capsys):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(images.Path, "write_bytes", full)
+    assert deblur([str(photo)]) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert [path.name for path in photo.parent.iterdir()] == ["photo.jpg"]
+
+
+def bad_text(folder):
+    path = folder / "words.jpg"
+    path.write_text("words")
+    return [path], "words.jpg: not an image that can be read"
+
+
+def bad_truncated(folder):
+    path = folder / "cut.jpg"
+    Image.fromarray(data.chelsea()).save(path)
+    path.write_bytes(path.read_bytes()[:5000])
+    return [path], "cut.jpg: the image is cut short or damaged"
+
+
+def bad_tiny(folder):
+    path = folder / "dot.png"
+    Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save(path)
+    return [path], "dot.png: must have at least 32 pixels a side, got 1x1"
+
+
+def bad_moving(folder):
+    path = folder / "moving.webp"
+    first, second = Image.fromarray(PICTURE), Image.fromarray(255 - PICTURE)
+    first.save(path, save_all=True, append_images=[second])
+    return [path], "moving.webp: holds 2 pictures, expected one"
+
+
+def bad_output(folder):
+    path = folder / "photo.png"
+    Image.fromarray(PICTURE).save(path)
+    return [path, "-o", folder / "nowhere" / "out.png"], "nowhere: no such folder; make it first"
+
+
+def bad_ending(folder):
+    arguments, _ = bad_output(folder)
+    return [arguments[0], "-o", folder / "out.gif"], "the name must end in one of .jpg"
+
+
+def bad_model(folder):
+    arguments, _ = bad_output(folder)
+    return [arguments[0], "--model", "best"], "model must be one of"
+
+
+def bad_device(folder):
+    arguments, _ = bad_output(folder)
+    return [arguments[0], "--device", "abacus"], "--device abacus: no such device; here are cpu:0"
+
+
+def missing(folder):
+    return [folder / "none.jpg"], "none.jpg: no such file"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        bad_text, bad_truncated, bad_tiny, bad_moving, bad_output, bad_ending, bad_model,
+        bad_device, missing,
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(tmp_path, capsys, make):
+    arguments, message = make(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert deblur([str(argument) for argument in arguments]) == 1
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert len(shown.strip().splitlines()) == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--strength", "2"], "--strength: must be from 0 to 1, got 2"),
+        (["--iterations", "0"], "--iterations: must be from 1 to 1000, got 0"),
+        (["--max-blur", "far"], "--max-blur: invalid number value: 'far'"),
+    ],
+)
+def test_a_number_out_of_range_is_told(capsys, arguments, message):
+    with pytest.raises(SystemExit, match="2"):
+        deblur(["photo.jpg", *arguments])
+    assert message in capsys.readouterr().err
