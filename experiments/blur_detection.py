@@ -29,6 +29,7 @@ from recorded import origin
 
 from deblur_jax import load
 from deblur_jax.data.photos import folder_photos
+from deblur_jax.io.files import write_json
 from deblur_jax.io.images import read_grey, read_photo, read_rgb
 from deblur_jax.metrics import average_precision, mean_metrics
 from deblur_jax.models.kernel_basis import SHARPEST, KernelBasisNet, blur_map
@@ -82,7 +83,7 @@ def main() -> None:
         "seconds": round(time.perf_counter() - started, 1),
         **origin(),
     }
-    arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+    write_json(arguments.out, record)
     print(json.dumps(record, indent=1))
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from frames import add_arguments, find_source, load_named, moved_photos
 from recorded import origin
 
+from deblur_jax.io.files import write_json
 from deblur_jax.metrics import end_point_error_either_way, mean_metrics
 from deblur_jax.pretrained import Pretrained
 from deblur_jax.training.examples import Example
@@ -70,7 +71,7 @@ def main() -> None:
         record["ours"][name] = {
             **means, "pictures": len(rows), "trained_steps": network.card.get("step"),
         }  # fmt: skip
-        arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+        write_json(arguments.out, record)
     print(f"Protocol: {PROTOCOL}.")
     for table, rows in PUBLISHED.items():
         print(f"paper, {table}: {' | '.join(f'{name} {value}' for name, value in rows.items())}")

@@ -16,6 +16,7 @@ from recorded import origin
 
 from deblur_jax import load
 from deblur_jax.data.photos import PhotoSource, folder_photos
+from deblur_jax.io.files import write_json
 from deblur_jax.training.tasks import denoising
 
 
@@ -66,7 +67,7 @@ def main() -> None:
         "minutes": round((time.perf_counter() - started) / 60, 1),
         **origin(),
     }
-    arguments.out.write_text(json.dumps(result, indent=2) + "\n")
+    write_json(arguments.out, result)
     print(json.dumps(result, indent=2))
 
 

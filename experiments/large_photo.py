@@ -8,7 +8,6 @@ differs from one in one piece, in the top left `--seam` pixels a side with the t
 """
 
 import argparse
-import json
 import platform
 import resource
 import time
@@ -19,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax import deblur, line_blur, restore_tiled
+from deblur_jax.io.files import write_json
 from deblur_jax.io.images import read_photo
 from deblur_jax.restore import HALO, restore_line_blur
 from deblur_jax.simulate.camera_flow import LARGE, camera_flow
@@ -56,7 +56,7 @@ def main() -> None:
         "seam": differences,
         "verdict": result.verdict,
     }
-    arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+    write_json(arguments.out, record)
     print(record)
 
 

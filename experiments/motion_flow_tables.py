@@ -10,7 +10,6 @@ and with the true motion.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 from recorded import origin
 
 from deblur_jax.data.photos import PhotoSource, folder_photos
+from deblur_jax.io.files import write_json
 from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant, mean_metrics, psnr, ssim
 from deblur_jax.models.motion_flow import MotionFlowNet, most_likely_flow
 from deblur_jax.ops.operators import LineBlur
@@ -109,7 +109,7 @@ def main() -> None:
                 "flows_per_photo": arguments.flows_per_photo,
                 "seconds": round(time.perf_counter() - started, 1),
             }
-            arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+            write_json(arguments.out, record)
     print_tables(record)
 
 

@@ -29,6 +29,7 @@ from skimage.measure import ransac
 from skimage.morphology import closing, disk, opening, remove_small_objects
 from skimage.transform import AffineTransform, ProjectiveTransform
 
+from deblur_jax.io.files import write_json
 from deblur_jax.metrics import mean_metrics
 from deblur_jax.pictures import write_panels
 
@@ -82,7 +83,7 @@ def main() -> None:
         "ours": means,
         **origin(),
     }
-    arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+    write_json(arguments.out, record)
     print(f"ours, {len(rows)} scenes: {json.dumps(means)}\nProtocol: {PROTOCOL}.")
 
 

@@ -27,6 +27,7 @@ from recorded import origin
 
 from deblur_jax import deblur, load, load_denoiser
 from deblur_jax.alignment import align_homography, align_translation, best_aligned_scores
+from deblur_jax.io.files import write_json
 from deblur_jax.io.images import SUFFIXES, read_rgb
 from deblur_jax.metrics import mean_metrics, psnr, ssim
 from deblur_jax.pretrained import DEFAULT, Pretrained
@@ -96,7 +97,7 @@ def main() -> None:
             **origin(),
             "rows": rows,
         }
-        arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+        write_json(arguments.out, record)
     print(f"\nProtocol: {PROTOCOL}.\n\n{arguments.set}, paper: {PUBLISHED[arguments.set]}")
     print(f"ours, {len(rows)} photos: {json.dumps(means(rows, arguments.set), indent=1)}")
 

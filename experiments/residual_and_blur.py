@@ -11,7 +11,6 @@ motion is known exactly.
 
 import argparse
 import itertools
-import json
 from collections.abc import Iterator
 
 import jax
@@ -20,6 +19,7 @@ import numpy as np
 from frames import add_arguments, find_source, load_named, moved_photos
 from recorded import origin
 
+from deblur_jax.io.files import write_json
 from deblur_jax.training.examples import Example
 
 
@@ -62,7 +62,7 @@ def main() -> None:
         }
         print(f"{name}: correlation {record['ours'][name]['correlation']}, of the ranks "
               f"{record['ours'][name]['rank_correlation']}, {len(examples)} pictures")  # fmt: skip
-    arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+    write_json(arguments.out, record)
     print(f"paper: clear correlation, no number | Protocol: {PROTOCOL}.")
 
 

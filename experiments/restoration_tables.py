@@ -27,6 +27,7 @@ from recorded import origin
 
 from deblur_jax import deblur_video, psnr, ssim
 from deblur_jax.data.examples import Source
+from deblur_jax.io.files import write_json
 from deblur_jax.metrics import mean_metrics
 from deblur_jax.pretrained import Pretrained
 from deblur_jax.training.state import count_parameters
@@ -99,7 +100,7 @@ def main() -> None:
             "parameters": count_parameters(network.params),
             "trained_steps": network.card.get("step"),
         }
-        arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+        write_json(arguments.out, record)
     print(f"Protocol: {PROTOCOL}.")
     for table, rows in PUBLISHED[arguments.table].items():
         print(f"\npaper, {table}: {' | '.join(f'{name} {row}' for name, row in rows.items())}")

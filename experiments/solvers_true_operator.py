@@ -9,7 +9,6 @@ the longest motion, and rounded to 8 bits; no other noise. Scores are those of 8
 """
 
 import argparse
-import json
 import platform
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax import psnr, ssim
+from deblur_jax.io.files import write_json
 from deblur_jax.io.images import SUFFIXES, read_photo
 from deblur_jax.metrics import mean_metrics
 from deblur_jax.ops.line_blur import line_blur
@@ -164,7 +164,7 @@ def write(arguments: argparse.Namespace, rows: list[dict], names: list[str], sec
         "means": means,
         "rows": rows,
     }
-    arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+    write_json(arguments.out, record)
 
 
 if __name__ == "__main__":

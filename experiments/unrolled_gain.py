@@ -9,7 +9,6 @@ compares it with the fixed schedule of as many steps on the middle of held-out p
 """
 
 import argparse
-import json
 import platform
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 import optax
 
 from deblur_jax import psnr
+from deblur_jax.io.files import write_json
 from deblur_jax.io.images import read_photo
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.operators import LineBlur
@@ -65,7 +65,7 @@ def main() -> None:
         "schedule": {k: np.asarray(v).round(4).tolist() for k, v in schedule(learned).items()},
         "rows": rows,
     }
-    arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+    write_json(arguments.out, record)
     print(record["psnr"])
 
 

@@ -35,6 +35,7 @@ import jax.numpy as jnp
 import line_peers
 import numpy as np
 
+from deblur_jax.io.files import write_json
 from deblur_jax.ops.basis_blur import METHODS, basis_blur, choose_method
 from deblur_jax.ops.line_blur import line_blur
 
@@ -112,7 +113,7 @@ def write_rows(path: Path, record: dict, rows: list[dict]) -> None:
     new = [case_of(row) for row in rows]
     old = json.loads(path.read_text())["rows"] if path.exists() else []
     kept = [row for row in old if case_of(row) not in new]
-    path.write_text(json.dumps({**record, "rows": kept + rows}, indent=1) + "\n")
+    write_json(path, {**record, "rows": kept + rows})
 
 
 def table_of(record: dict) -> str:

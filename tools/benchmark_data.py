@@ -34,6 +34,7 @@ from benchmark import machine, resident
 from deblur_jax.config_file import load_config, set_fields
 from deblur_jax.data.pipeline import training_batches
 from deblur_jax.data.sources import make_source
+from deblur_jax.io.files import write_json
 from deblur_jax.simulate.shake_kernels import path_kernel, tremor_path, wander_path
 from deblur_jax.training.examples import simulated
 from deblur_jax.training.tasks.registry import find_task
@@ -72,7 +73,7 @@ def main() -> None:
     print("\n".join(f"{name:24s} {value}" for name, value in row.items()))
     if options.json:
         rows = json.loads(options.json.read_text()) if options.json.exists() else []
-        options.json.write_text(json.dumps([*rows, row], indent=1) + "\n")
+        write_json(options.json, [*rows, row])
 
 
 def pipeline(options: argparse.Namespace) -> dict[str, Any]:

@@ -30,6 +30,7 @@ import optax
 from benchmark import machine
 
 from deblur_jax.config_file import load_config
+from deblur_jax.io.files import write_json
 from deblur_jax.training import checkpoint
 from deblur_jax.training.assembly import assemble, first_state
 from deblur_jax.training.parallel import PARALLEL, over_devices, replicate, split_batch
@@ -196,7 +197,7 @@ def main() -> None:
     if options.json:
         record = json.loads(options.json.read_text()) if options.json.exists() else {}
         record |= {"machine": machine(), options.what: rows}
-        options.json.write_text(json.dumps(record, indent=1) + "\n")
+        write_json(options.json, record)
 
 
 if __name__ == "__main__":

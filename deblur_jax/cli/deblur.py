@@ -9,7 +9,8 @@ from typing import Any
 from tqdm import tqdm
 
 from deblur_jax.cli.photos import Job, find_photos, plan
-from deblur_jax.io.images import OPAQUE_SUFFIXES, check_writable, read_photo, write_photo
+from deblur_jax.io.files import check_writable
+from deblur_jax.io.images import OPAQUE_SUFFIXES, read_photo, write_photo
 from deblur_jax.io.metadata import with_history
 from deblur_jax.version import __version__
 

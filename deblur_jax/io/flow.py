@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deblur_jax.io.images import existing_file, whole_file
+from deblur_jax.io.files import existing_file, whole_file
 
 
 SUFFIXES = (".flo", ".pfm", ".mat")

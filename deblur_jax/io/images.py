@@ -3,7 +3,6 @@
 import contextlib
 import os
 import struct
-import tempfile
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from deblur_jax.io.deep import (
     is_deep,
     read_deep,
 )
+from deblur_jax.io.files import existing_file, whole_file
 from deblur_jax.io.metadata import ORIENTATION, kept_exif
 
 
@@ -48,22 +48,6 @@ class Photo:
     bits: int = 8
     profile: bytes | None = None
     exif: bytes | None = None
-
-
-def existing_file(path: str | os.PathLike, kind: str) -> Path:
-    """Returns `path` if it is a file.
-
-    Args:
-        path: of the file.
-        kind: what it should be, as words for the message.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; give the path of {kind}")
-    return path
 
 
 def read_photo(path: str | os.PathLike) -> Photo:
@@ -164,8 +148,7 @@ def _kind_of_pixels(path: Path, image: Image.Image) -> str:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Opens and decodes the one picture of a file; errors, also of the caller's, name the file."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; give the path of a photo")
+    existing_file(path, "a photo")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # a panorama is none
@@ -232,46 +215,3 @@ def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> 
         data = buffer.getvalue()
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
-
-
-@contextlib.contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, renamed to it on success and removed on failure.
-
-    Raises:
-        OSError: if the folder is missing or cannot be written to.
-    """
-    path = Path(path)
-    temporary = _temporary_beside(path)
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def check_writable(path: str | os.PathLike) -> None:
-    """Raises the OSError that `whole_file` would, before any work is done."""
-    _temporary_beside(Path(path)).unlink()
-
-
-def _temporary_beside(path: Path) -> Path:
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path.parent}: no such folder; make it first")
-    if path.is_dir():
-        raise IsADirectoryError(f"{path}: is a folder; give the name of a file")
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    except OSError as error:
-        raise PermissionError(
-            f"{path}: cannot be written ({error.strerror}); choose another place"
-        ) from None
-    os.close(handle)
-    return Path(name)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deblur_jax.io import images
+from deblur_jax.io import files, images
 from deblur_jax.io.images import Photo, read_photo, write_photo
 
 
@@ -83,7 +83,7 @@ def check_writable(path: str | os.PathLike) -> None:
         )
     if path.exists():
         raise FileExistsError(f"{path}: exists already; remove it or choose another name")
-    images.check_writable(path)
+    files.check_writable(path)
 
 
 def write_frames(path: str | os.PathLike, frames: Iterable[Frame], *, rate: float = RATE) -> int:

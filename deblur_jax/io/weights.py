@@ -8,7 +8,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from deblur_jax.io.images import whole_file
+from deblur_jax.io.files import whole_file
 
 
 CARD = "card"  # the metadata entry that holds the model card as JSON

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from deblur_jax.data.sources import make_source
-from deblur_jax.io.images import whole_file
+from deblur_jax.io.files import write_json
 from deblur_jax.models.registry import make_model
 from deblur_jax.training.records import TEST, Records, read_evaluations
 from deblur_jax.training.tasks.registry import find_task
@@ -61,8 +61,7 @@ def best_step(workdir: Path, *, metric: str, wanted: str) -> int | None:
 
 def write_summary(workdir: Path, summary: dict[str, float | int]) -> None:
     """Writes `workdir/summary.json`, whole or not at all."""
-    with whole_file(workdir / SUMMARY) as temporary:
-        temporary.write_text(json.dumps(summary, indent=2) + "\n")
+    write_json(workdir / SUMMARY, summary)
 
 
 def read_summary(workdir: Path) -> dict[str, float | int] | None:

@@ -11,7 +11,8 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from deblur_jax.io.images import read_photo, whole_file
+from deblur_jax.io.files import whole_file
+from deblur_jax.io.images import read_photo
 from deblur_jax.training.events import EventFile
 from deblur_jax.training.overview import peak_flops
 

@@ -8,7 +8,8 @@ from PIL import Image, ImageOps
 
 from deblur_jax.io import images
 from deblur_jax.io.deep import turned_upright
-from deblur_jax.io.images import Photo, read_photo, read_rgb, whole_file, write_photo
+from deblur_jax.io.files import check_writable, whole_file
+from deblur_jax.io.images import Photo, read_photo, read_rgb, write_photo
 from deblur_jax.io.metadata import PROCESSING_SOFTWARE, text_tags, with_history
 
 
@@ -211,9 +212,9 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
 
 def test_a_missing_folder_and_a_folder_as_file_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
-        images.check_writable(tmp_path / "nowhere" / "a.png")
+        check_writable(tmp_path / "nowhere" / "a.png")
     with pytest.raises(IsADirectoryError, match="is a folder"):
-        images.check_writable(tmp_path)
+        check_writable(tmp_path)
 
 
 def test_a_data_set_s_image_is_read_upright_and_exact(tmp_path, pixels):
