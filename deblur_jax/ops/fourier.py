@@ -25,7 +25,7 @@ from deblur_jax.ops.tiling import Cut, fold, join, plan, split, unfold
 TILE_PIXELS = {"cpu": 110_000}
 TILE_PIXELS_ELSEWHERE = 4_000_000
 # The complex numbers that are transformed at once: the pairs of kernels of a loop's step.
-GROUP_NUMBERS = 300_000
+GROUP_NUMBERS = 600_000
 
 
 def filter_then_mix(
