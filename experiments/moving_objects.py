@@ -30,7 +30,7 @@ from skimage.morphology import closing, disk, opening, remove_small_objects
 from skimage.transform import AffineTransform, ProjectiveTransform
 
 from deblur_jax.metrics import mean_metrics
-from deblur_jax.plots import write_panels
+from deblur_jax.pictures import write_panels
 
 
 CONFIG = "argaw.py:small"

@@ -1,56 +1,79 @@
-"""Pictures: the colours of motion, and what is laid where."""
+"""Plots: what they show is what they were given."""
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from deblur_jax import plots
-
-
-@pytest.mark.parametrize(
-    ("motion", "colour"),
-    [
-        ((0, 0), (255, 255, 255)),
-        ((4, 0), (255, 0, 0)),
-        ((0, 4), (255, 234, 0)),
-        ((-4, 0), (0, 209, 255)),
-        ((0, -4), (103, 0, 255)),
-    ],
-    ids=["none", "right", "down", "left", "up"],
-)
-def test_a_direction_has_its_colour(motion, colour):
-    painted = plots.flow_colours(np.full((1, 1, 2), motion, np.float32), longest=4)
-    np.testing.assert_allclose(painted[0, 0].astype(int), colour, atol=12)
+from deblur_jax import pictures, plots
 
 
-def test_a_shorter_motion_is_paler_and_a_longer_one_darker():
-    lengths = np.asarray([[[1.0, 0], [2.0, 0], [9.0, 0]]])
-    half, full, beyond = plots.flow_colours(lengths, longest=2)[0].astype(int)
-    assert half.sum() > full.sum() > beyond.sum()
+@pytest.fixture
+def axes():
+    return Figure().subplots()
 
 
-def test_the_key_shows_every_direction_where_it_points():
-    key = plots.flow_key(101, longest=3)
-    right = plots.flow_colours(np.asarray([[[3.0, 0]]]), longest=3)[0, 0]
-    np.testing.assert_allclose(key[50, 99].astype(int), right, atol=12)
-    assert (key[0, 0] == 255).all()
+@pytest.fixture
+def photo():
+    return np.random.default_rng(0).random((40, 56, 3))
 
 
-def test_panels_keep_every_pixel_of_every_picture():
-    left, right = np.full((20, 30, 3), 10, np.uint8), np.full((20, 16, 3), 200, np.uint8)
-    board = plots.panels({"a": left, "b": right})
-    below = board[plots.LABEL_HEIGHT :]
-    np.testing.assert_array_equal(below[:, :30], left)
-    np.testing.assert_array_equal(below[:, 30 + plots.GAP :], right)
+def test_a_flow_is_shown_in_its_colours_with_their_key(axes):
+    flow = np.full((40, 56, 2), 3.0)
+    plots.show_flow(axes, flow, longest=6)
+    np.testing.assert_array_equal(
+        axes.images[0].get_array(), pictures.flow_colours(flow, longest=6)
+    )
+    (key,) = axes.child_axes
+    assert key.get_title() == "6 px"
 
 
-def test_values_beyond_the_range_are_clipped():
-    np.testing.assert_array_equal(plots.to_bytes(np.asarray([-1.0, 0.5, 2.0])), [0, 128, 255])
+@pytest.mark.parametrize("arrows", [True, False])
+def test_motions_are_drawn_at_their_pixels_in_their_lengths(axes, photo, arrows):
+    flow = np.random.default_rng(1).normal(size=(40, 56, 2))
+    plots.show_motion(axes, photo, flow, spacing=8, arrows=arrows)
+    (drawn,) = (item for item in axes.collections if hasattr(item, "U"))
+    assert drawn.scale == 1
+    assert drawn.scale_units == drawn.angles == "xy"
+    for (x, y), u, v in zip(drawn.XY, drawn.U, drawn.V, strict=True):
+        np.testing.assert_array_equal((u, v), flow[int(y), int(x)])
+    assert len(drawn.U) == 5 * 7
+    assert axes.get_ylim() == (39.5, -0.5)  # rows go down
 
 
-def test_kernels_are_drawn_as_what_becomes_of_a_point_of_light():
-    kernels = np.zeros((2, 5, 5))
-    kernels[0, 2, 4] = kernels[1, 2, 2] = 1  # the first gathers light from the right
-    mixing = np.zeros((14, 14, 2))
-    mixing[:7, :, 0] = mixing[7:, :, 1] = 1
-    drawn = plots.kernels_over(np.zeros((14, 14, 3)), kernels, mixing)[..., 0]
-    assert np.argwhere(drawn).tolist() == [[2, 0], [2, 7], [9, 2], [9, 9]]
+def test_basis_kernels_are_shown_as_points_of_light_above_their_maps():
+    kernels = np.random.default_rng(2).random((3, 5, 5))
+    mixing = np.random.default_rng(3).random((8, 9, 3))
+    figure = plots.show_basis(Figure(), kernels, mixing)
+    shown = [axes.images[0].get_array() for axes in figure.axes]
+    np.testing.assert_array_equal(shown[1], kernels[1, ::-1, ::-1])
+    np.testing.assert_array_equal(shown[3 + 1], mixing[..., 1])
+
+
+def test_kernels_lie_on_the_photo(axes, photo):
+    kernels, mixing = np.ones((1, 9, 9)), np.ones((40, 56, 1))
+    plots.show_kernels(axes, photo, kernels, mixing)
+    expected = pictures.kernels_over(photo, kernels, mixing)
+    np.testing.assert_array_equal(axes.images[0].get_array(), expected)
+
+
+def test_every_record_of_a_solve_is_a_curve_over_its_steps(axes):
+    plots.show_convergence(
+        axes, {"misfit": np.array([4.0, 2.0]), "objective": np.array([9.0, 8.0])}
+    )
+    first, second = axes.lines
+    np.testing.assert_array_equal(first.get_xydata(), [[1, 4], [2, 2]])
+    assert second.get_label() == "objective"
+    assert axes.get_yscale() == "log"
+
+
+def test_crops_are_cut_from_every_picture_at_every_place(photo):
+    figure = plots.show_crops(
+        Figure(), {"before": photo, "after": photo / 2}, [(0, 0), (24, 40)], side=16
+    )
+    shown = [axes.images[0].get_array() for axes in figure.axes]
+    np.testing.assert_array_equal(shown[3], photo[24:, 40:] / 2)
+    assert [axes.get_title() for axes in figure.axes] == ["before", "after", "", ""]
+    with pytest.raises(ValueError, match="at row 30, column 0 is not inside pictures of 56x40"):
+        plots.show_crops(Figure(), {"a": photo}, [(30, 0)], side=16)
+    with pytest.raises(ValueError, match="pictures must have one size"):
+        plots.show_crops(Figure(), {"a": photo, "b": photo[1:]}, [(0, 0)], side=8)

@@ -35,7 +35,7 @@ import jax.numpy as jnp
 import line_peers
 import numpy as np
 
-from deblur_jax.ops.basis_blur import basis_blur, choose_method
+from deblur_jax.ops.basis_blur import METHODS, basis_blur, choose_method
 from deblur_jax.ops.line_blur import line_blur
 
 
@@ -56,6 +56,7 @@ def main() -> None:
     blur.add_argument("--bases", nargs="+", type=int, default=[5, 25], metavar="B")
     blur.add_argument("--operations", nargs="+", choices=OPERATIONS, default=list(OPERATIONS))
     blur.add_argument("--only", nargs="*", choices=list(blur_peers.PEERS), default=None)
+    blur.add_argument("--methods", nargs="*", choices=METHODS, default=[], help="more of ours")
     blur.add_argument("--rounds", type=int, default=5)
     blur.add_argument("--patience", type=float, default=20.0, help="seconds for a peer's call")
     blur.add_argument("--json", type=Path, help="also write the rows here")
@@ -155,6 +156,10 @@ def measure(case, operation: str, peers, options, limits) -> dict:
     calls, different, notes = {OURS: ours}, [], {}
     expected = fingerprint(ours(), operation)
     work = float(mixing.size) * kernels.shape[-1] ** 2
+    for method in options.methods:  # to see whether "auto" chose well
+        forced = functools.partial(blur, method=method)
+        calls[method] = blur_peers.jax_operations(forced, arrays, jnp.asarray(probe))[operation]
+        calls[method]()
     for name, (contender, _, most_work) in peers.items():
         call = contender(*case).get(operation) if work <= most_work else None
         if call is None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from deblur_jax.io.images import Photo
 from deblur_jax.ops.operators import LineBlur
-from deblur_jax.plots import flow_colours, kernels_over, with_flow_key, write_panels
+from deblur_jax.pictures import flow_colours, kernels_over, with_flow_key, write_panels
 from deblur_jax.restore import Result
 
 

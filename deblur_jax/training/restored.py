@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from deblur_jax.metrics import mean_metrics, psnr, ssim
-from deblur_jax.plots import write_panels
+from deblur_jax.pictures import write_panels
 from deblur_jax.training.examples import Example
 from deblur_jax.typing import Array
 

@@ -29,9 +29,9 @@ SAMPLES = 8
         ("gong", 200, "flow/mse", 0.2),
         ("carbajal", 200, "loss/reblur", 0.3),
         ("blurring_to_deblur", 200, "loss/content", 0.5),
-        ("noroozi", 300, "loss/total", 0.4),
-        ("argaw", 300, "flow/epe", 0.3),
-        ("zhang", 400, "loss/restored", 0.5),
+        ("noroozi", 200, "loss/total", 0.6),
+        ("argaw", 200, "flow/epe", 0.4),
+        ("zhang", 200, "loss/restored", 0.7),
     ],
 )
 def test_a_small_config_overfits_eight_samples(name, steps, metric, share):

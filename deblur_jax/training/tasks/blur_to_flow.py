@@ -15,7 +15,7 @@ import numpy as np
 from deblur_jax.data.examples import Source
 from deblur_jax.losses.flow_pyramid import pyramid_error
 from deblur_jax.metrics import end_point_error, end_point_error_either_way, mean_metrics
-from deblur_jax.plots import flow_colours, with_flow_key, write_panels
+from deblur_jax.pictures import flow_colours, with_flow_key, write_panels
 from deblur_jax.training.examples import Example, Simulate, held_out, simulated
 from deblur_jax.training.simulations import make_simulate as make_simulate
 from deblur_jax.typing import Array

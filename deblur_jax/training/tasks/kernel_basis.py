@@ -21,7 +21,7 @@ from deblur_jax.metrics import mean_metrics, psnr, ssim
 from deblur_jax.models.kernel_basis import KernelField
 from deblur_jax.ops.operators import BasisBlur
 from deblur_jax.ops.sensor import Transfer, to_light
-from deblur_jax.plots import kernels_over, write_panels
+from deblur_jax.pictures import kernels_over, write_panels
 from deblur_jax.pretrained import load_denoiser
 from deblur_jax.restore import restore_blur
 from deblur_jax.simulate.training_sets import make_segment_blur

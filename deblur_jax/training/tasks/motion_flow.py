@@ -22,7 +22,7 @@ from deblur_jax.losses.flow import (
 from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant, mean_metrics, psnr, ssim
 from deblur_jax.ops.flow import canonical
 from deblur_jax.ops.line_blur import line_blur
-from deblur_jax.plots import flow_colours, with_flow_key, write_panels
+from deblur_jax.pictures import flow_colours, with_flow_key, write_panels
 from deblur_jax.restore import restore_line_blur
 from deblur_jax.simulate.camera_flow import LARGE, MILD, camera_flow
 from deblur_jax.training.examples import Example, Simulate, held_out, simulated
