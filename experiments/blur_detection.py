@@ -8,10 +8,10 @@ with motion blur and an even number are evaluated, as Alvarez-Gila et al. do; if
 complete, the answer says what belongs there, and where to get it. Without CUHK,
 
     python experiments/blur_detection.py --simulate --images PHOTOS --limit 20 --out OUT.json \
-        --threshold 0.25 0.35 --side 17 --model WEIGHTS.safetensors
+        --threshold 0.25 0.5 --side 17 --model WEIGHTS.safetensors
 
 blurs one object, or all but one object, of each sharp photo of a folder. (A net of smaller kernels
-than the paper's needs a higher threshold: 0.25 is a motion of 16 pixels, 0.35 one of 8.)
+than the paper's needs a higher threshold: 0.25 is a motion of 16 pixels, 0.5 one of 4.)
 """
 
 import argparse
