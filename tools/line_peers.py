@@ -57,7 +57,8 @@ def torch_unfold(image, flow, probe):
         right, down = place, place[:, None]
         forward = right * along[..., :1, None] + down * along[..., 1:, None]
         near = torch.maximum(torch.minimum(forward, half), -half)
-        off = torch.hypot(right - near * along[..., :1, None], down - near * along[..., 1:, None])
+        across, beyond = right - near * along[..., :1, None], down - near * along[..., 1:, None]
+        off = (across**2 + beyond**2 + 1e-20).sqrt()  # its slope is finite on the line too
         kernels = (1 - off).clamp(min=0)
         return (kernels / kernels.sum((-1, -2), keepdim=True)).reshape(height * width, side**2)
 

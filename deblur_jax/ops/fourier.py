@@ -7,12 +7,14 @@ inside. Four decisions make them fast and small:
   A complex transform costs hardly more than a real one here, so this halves the work.
 * Tiles small enough for the cache (`TILE_PIXELS`), of sizes without large prime factors.
 * The spectra of the kernels are those of one tile, made once for all tiles.
-* Nothing of the size of `image x kernels` is ever held: one pair of kernels is applied to one
-  tile at a time, and the backward pass makes a tile again instead of keeping it.
+* Nothing of the size of `image x kernels` is ever held: a few pairs of kernels are applied to one
+  tile at a time, and the backward pass makes a tile again instead of keeping it. Several pairs at
+  once, because the threads of a CPU are slow to wake for each small transform.
 """
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from deblur_jax.ops.tiling import Cut, fold, join, plan, split, unfold
@@ -22,8 +24,8 @@ from deblur_jax.ops.tiling import Cut, fold, join, plan, split, unfold
 # launching many small transforms costs more than memory does.
 TILE_PIXELS = {"cpu": 110_000}
 TILE_PIXELS_ELSEWHERE = 4_000_000
-# A loop over so few pairs is written out: on a CPU a transform inside a loop has one core.
-UNROLLED_PAIRS = 4
+# The complex numbers that are transformed at once: the pairs of kernels of a loop's step.
+GROUP_NUMBERS = 300_000
 
 
 def filter_then_mix(
@@ -44,22 +46,23 @@ def filter_then_mix(
     rows, columns = plan(
         (height, width), kernels.shape[-1] - 1, tile_pixels or default_tile_pixels()
     )
-    transfers = jnp.conj(_spectra(kernels, rows.tile, columns.tile))
+    pairs, spectra_of = _pairs(kernels, rows, columns)
     tiles = unfold(unfold(jnp.moveaxis(padded, 2, 0), 1, rows), 3, columns)  # [x, y, c, t, t]
 
     @jax.checkpoint
     def filter_tile(tile, mixing_tile):
         spectrum = jnp.fft.fft2(tile)
 
-        @jax.checkpoint
-        def add_pair(total, inputs):
-            transfer, weights = inputs
-            filtered = jnp.fft.ifft2(spectrum * transfer[None])[:, : rows.block, : columns.block]
-            mixed = weights[0][None] * filtered.real + weights[1][None] * filtered.imag
-            return total + mixed, None
+        def add_pairs(total, pairs, maps):
+            transfers = jnp.conj(spectra_of(pairs))
+            filtered = jnp.fft.ifft2(spectrum[None] * transfers[:, None])
+            for pair, (first, second) in enumerate(maps):
+                seen = filtered[pair, :, : rows.block, : columns.block]
+                total = total + first[None] * seen.real + second[None] * seen.imag
+            return total
 
         blank = jnp.zeros((tile.shape[0], rows.block, columns.block), tile.dtype)
-        return _scan_pairs(add_pair, blank, transfers, mixing_tile)
+        return _over_pairs(add_pairs, blank, pairs, mixing_tile, spectrum.size)
 
     blocks = _map_tiles(filter_tile, tiles, mixing, rows, columns)
     return jnp.moveaxis(join(join(blocks, 3, width), 1, height), 0, 2)
@@ -82,19 +85,22 @@ def mix_then_filter(
     reach = kernels.shape[-1] - 1
     height, width, channels = padded.shape
     rows, columns = plan((height, width), reach, tile_pixels or default_tile_pixels())
-    transfers = _spectra(kernels[:, ::-1, ::-1], rows.tile, columns.tile)
+    pairs, spectra_of = _pairs(kernels[:, ::-1, ::-1], rows, columns)
     blocks = split(split(jnp.moveaxis(padded, 2, 0), 1, rows), 3, columns)
 
     @jax.checkpoint
     def filter_tile(block, mixing_tile):
-        @jax.checkpoint
-        def add_pair(spectrum, inputs):
-            transfer, weights = inputs
-            pair = lax.complex(weights[0][None] * block, weights[1][None] * block)
-            return spectrum + transfer[None] * jnp.fft.fft2(pair, (rows.tile, columns.tile)), None
+        def add_pairs(spectrum, pairs, maps):
+            mixed_pairs = lax.complex(*(maps[:, i, None] * block[None] for i in range(2)))
+            spectra = jnp.fft.fft2(mixed_pairs, (rows.tile, columns.tile))
+            for transfer, mixed in zip(spectra_of(pairs), spectra, strict=True):
+                spectrum = spectrum + transfer[None] * mixed
+            return spectrum
 
-        blank = jnp.zeros((channels, rows.tile, columns.tile), transfers.dtype)
-        return jnp.fft.ifft2(_scan_pairs(add_pair, blank, transfers, mixing_tile)).real
+        complex_dtype = np.result_type(block.dtype, np.complex64)  # of the same precision
+        blank = jnp.zeros((channels, rows.tile, columns.tile), complex_dtype)
+        spectrum = _over_pairs(add_pairs, blank, pairs, mixing_tile, blank.size)
+        return jnp.fft.ifft2(spectrum).real
 
     tiles = _map_tiles(filter_tile, blocks, mixing, rows, columns)
     blurred = fold(fold(tiles, 3, columns), 1, rows)[:, reach:height, reach:width]
@@ -106,21 +112,47 @@ def default_tile_pixels() -> int:
     return TILE_PIXELS.get(jax.default_backend(), TILE_PIXELS_ELSEWHERE)
 
 
-def _spectra(kernels: jax.Array, height: int, width: int) -> jax.Array:
-    """Returns the spectra of `k0 - i k1` for each pair of kernels, `[pairs, height, width]`."""
+def _pairs(kernels: jax.Array, rows: Cut, columns: Cut):
+    """Returns what stands for each pair of kernels, and the function from that to its spectrum.
+
+    Many tiles share the spectra, `[pairs, height, width]`. For a single tile they are as large as
+    everything else together, so each is made where it is used.
+    """
     pairs = _even(kernels).reshape(-1, 2, *kernels.shape[1:])
-    return jnp.fft.fft2(lax.complex(pairs[:, 0], -pairs[:, 1]), (height, width))
+
+    def spectra(pairs):
+        return jnp.fft.fft2(lax.complex(pairs[:, 0], -pairs[:, 1]), (rows.tile, columns.tile))
+
+    if rows.count == columns.count == 1:
+        return pairs, spectra
+    return spectra(pairs), lambda spectra: spectra
 
 
-def _scan_pairs(step, start: jax.Array, transfers: jax.Array, mixing: jax.Array) -> jax.Array:
-    """Returns the last carry of `step` over the pairs of kernels and of maps `[h, w, k]`."""
-    pairs, basis = transfers.shape[0], mixing.shape[2]
-    # A product with ones and zeros: it rearranges the maps, adds the missing one, and is faster
-    # than a transposition and a copy.
-    select = jnp.eye(2 * pairs, basis, dtype=mixing.dtype)
-    maps = lax.dot_general(select, mixing, (((1,), (2,)), ((), ())), precision="highest")
-    maps = maps.reshape(pairs, 2, *mixing.shape[:2])
-    return lax.scan(step, start, (transfers, maps), unroll=pairs <= UNROLLED_PAIRS)[0]
+def _over_pairs(add, total: jax.Array, pairs: jax.Array, mixing: jax.Array, numbers: int):
+    """Returns `total` after `add(total, pairs [n, ...], maps [n, 2, h, w])` for all pairs.
+
+    Args:
+        add: adds what some pairs of kernels contribute.
+        total: the start.
+        pairs: what stands for the pairs of kernels.
+        mixing: `[h, w, k]`.
+        numbers: complex numbers that one pair transforms, which decide how many are taken at once.
+    """
+    maps = _even(jnp.moveaxis(mixing, 2, 0)).reshape(-1, 2, *mixing.shape[:2])
+    group = min(len(maps), max(1, GROUP_NUMBERS // numbers))
+    steps = len(maps) // group
+
+    @jax.checkpoint
+    def step(total, inputs):
+        return add(total, *inputs), None
+
+    def of_steps(array):
+        return array[: steps * group].reshape(steps, group, *array.shape[1:])
+
+    total, _ = lax.scan(step, total, (of_steps(pairs), of_steps(maps)))
+    if steps * group < len(maps):
+        total, _ = step(total, (pairs[steps * group :], maps[steps * group :]))
+    return total
 
 
 def _even(array: jax.Array) -> jax.Array:

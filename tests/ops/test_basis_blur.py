@@ -79,8 +79,10 @@ def test_matches_the_equation(key, height, width, side, padding, order, method):
     np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize(
+    ("padding", "order"),
+    [*((padding, "gather") for padding in PADDINGS[1:]), ("constant", "scatter")],
+)
 def test_matches_the_equation_with_every_padding(key, padding, order):
     arrays = sample(key, 5, 6, 5, basis=2)
     expected = reference.basis_blur(*map(np.asarray, arrays), order=order, padding=padding)
@@ -133,16 +135,18 @@ def test_first_and_second_derivatives_match_finite_differences(key, order, metho
         return jax.grad(along)(t)
 
     # A polynomial of degree six in t: central differences of high order are exact but for rounding.
-    weights, steps = jnp.asarray([-1.0, 9.0, -45.0, 45.0, -9.0, 1.0]) / 60, [-3, -2, -1, 1, 2, 3]
-    values, slopes = jax.jit(
-        lambda: ([along(0.1 * i) for i in steps], [slope(0.1 * i) for i in steps])
-    )()
-    first, second, forward = jax.jit(
-        lambda t: (slope(t), jax.jacfwd(slope)(t), jax.jvp(along, (t,), (jnp.ones_like(t),))[1])
-    )(jnp.zeros(()))
-    np.testing.assert_allclose(first, weights @ jnp.stack(values) / 0.1, rtol=1e-9)
-    np.testing.assert_allclose(forward, first, rtol=1e-12)
-    np.testing.assert_allclose(second, weights @ jnp.stack(slopes) / 0.1, rtol=1e-9)
+    weights = np.asarray([-1.0, 9.0, -45.0, 0.0, 45.0, -9.0, 1.0]) / 60 / 0.1
+    steps = 0.1 * jnp.arange(-3.0, 4.0)
+
+    @jax.jit
+    def differentiate(t):  # one after another, so that there is one program and not seven
+        first, second = jax.jvp(slope, (t,), (jnp.ones_like(t),))
+        return along(t), jax.jvp(along, (t,), (jnp.ones_like(t),))[1], first, second
+
+    values, forward, first, second = np.stack([differentiate(t) for t in steps], axis=1)
+    np.testing.assert_allclose(first[3], weights @ values, rtol=1e-9)
+    np.testing.assert_allclose(forward[3], first[3], rtol=1e-12)
+    np.testing.assert_allclose(second[3], weights @ first, rtol=1e-9)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -156,16 +160,17 @@ def test_every_method_has_the_same_gradients(key, order):
 
         return jax.grad(energy, (0, 1, 2))(*arrays)
 
-    for method in METHODS[1:]:
-        for gradient, expected in zip(gradients(method), gradients("fft"), strict=True):
+    transformed = gradients("fft")
+    for method in ("pixelwise", "direct"):  # "blocked" has the derivatives of "direct"
+        for gradient, expected in zip(gradients(method), transformed, strict=True):
             np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_vmap_equals_a_loop_and_jit_changes_nothing(key, method):
+def test_vmap_equals_a_loop(key, method):
     samples = [sample(k, 6, 5, 3, basis=2) for k in jax.random.split(key, 2)]
     batch = [jnp.stack(arrays) for arrays in zip(*samples, strict=True)]
-    looped = jnp.stack([basis_blur(*arrays, method=method) for arrays in samples])
+    looped = jnp.stack([blur(*arrays, method=method) for arrays in samples])
     batched = jax.jit(jax.vmap(partial(basis_blur, method=method)))(*batch)
     np.testing.assert_allclose(batched, looped, rtol=1e-10)
 
@@ -180,7 +185,7 @@ def test_single_precision_is_within_two_millionths_of_double(key, side, method):
     np.testing.assert_allclose(single, exact, rtol=0, atol=2e-6 * scale)
 
 
-@pytest.mark.parametrize("method", ["fft", "pixelwise"])
+@pytest.mark.parametrize("method", METHODS)
 def test_in_single_precision_adjoints_are_exact_and_flat_images_flat(key, method):
     x, kernels, mixing = [a.astype(jnp.float32) for a in sample(key, 24, 24, 9)]
     y = jax.random.normal(jax.random.fold_in(key, 1), x.shape, jnp.float32)
@@ -194,6 +199,53 @@ def test_in_single_precision_adjoints_are_exact_and_flat_images_flat(key, method
     scale = float(jnp.linalg.norm(forward) * jnp.linalg.norm(y))
     assert abs(float(inner(forward, y) - inner(x, backward))) < 1e-6 * scale
     np.testing.assert_allclose(flat, 0.25, rtol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("height", "width", "side"), [(256, 256, 33), (90, 640, 65), (720, 96, 9)])
+def test_single_precision_is_as_accurate_on_photographs_sizes(key, height, width, side, method):
+    arrays = sample(key, height, width, side)
+    exact = blur(*arrays, method="fft")
+    single = blur(*[array.astype(jnp.float32) for array in arrays], method=method)
+    np.testing.assert_allclose(single, exact, rtol=0, atol=2e-6 * float(jnp.max(jnp.abs(exact))))
+
+
+@pytest.mark.parametrize(("bits", "stated"), [(10, 0.002), (7, 0.016)])
+def test_with_rounded_factors_a_blur_of_light_is_as_far_off_as_is_stated(key, bits, stated):
+    """TF32 keeps 10 bits of each factor of a product and bfloat16 keeps 7; sums stay in float32."""
+    image, kernels, mixing = (x.astype(jnp.float32) for x in sample(key, 20, 21, 9))
+    image, round_off = jnp.abs(image), partial(jax.lax.reduce_precision, exponent_bits=8)
+
+    @jax.jit
+    def rounded(image, kernels, mixing):
+        image, kernels, mixing = (
+            round_off(x, mantissa_bits=bits) for x in (image, kernels, mixing)
+        )
+        one = jnp.ones((*image.shape[:2], 1), image.dtype)
+        filtered = [basis_blur(image, kernel[None], one, method="direct") for kernel in kernels]
+        filtered = round_off(jnp.stack(filtered), mantissa_bits=bits)
+        return jnp.einsum("khwc,hwk->hwc", filtered, mixing, precision="highest")
+
+    error = jnp.abs(rounded(image, kernels, mixing) / blur(image, kernels, mixing) - 1)
+    assert 2.0 ** -(bits + 6) < float(jnp.max(error)) < stated
+
+
+@pytest.mark.parametrize("method", ["direct", "blocked", "pixelwise"])
+@pytest.mark.parametrize("order", ORDERS)
+def test_products_have_the_precision_that_is_asked_for_and_the_highest_by_default(order, method):
+    shapes = ((5, 6, 3), (2, 3, 3), (5, 6, 2))
+    arrays = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    for precision in ("default", "highest"):
+        options = {"precision": precision} if precision == "default" else {}
+        lowered = jax.jit(partial(basis_blur, order=order, method=method, **options)).lower(*arrays)
+        products = [
+            line
+            for line in lowered.as_text().splitlines()
+            if "stablehlo.dot_general" in line or "stablehlo.convolution" in line
+        ]
+        assert products
+        assert all(("HIGHEST" in line) == (precision == "highest") for line in products)
 
 
 def test_auto_makes_pixel_kernels_where_these_are_small_for_their_number():
@@ -251,10 +303,29 @@ def test_an_empty_basis_is_refused(key):
         blur(image, kernels[:0], mixing[..., :0])
 
 
-def test_an_empty_image_is_refused(key):
+@pytest.mark.parametrize("empty", [np.s_[:0], np.s_[:, :0], np.s_[:, :, :0]])
+def test_an_empty_image_is_refused(key, empty):
     image, kernels, mixing = sample(key, 8, 8, 3)
     with pytest.raises(ValueError, match="basis_blur: image must not be empty"):
-        blur(image[:0], kernels, mixing[:0])
+        blur(image[empty], kernels, mixing[empty])
+
+
+def test_kernels_without_taps_are_refused(key):
+    image, kernels, mixing = sample(key, 8, 8, 3)
+    with pytest.raises(ValueError, match="basis_blur: kernels must not be empty"):
+        blur(image, kernels[:, :0, :0], mixing)
+
+
+def test_mixing_of_another_basis_is_refused(key):
+    image, kernels, mixing = sample(key, 8, 8, 3)
+    with pytest.raises(TypeError, match=r"mixing must be .* k=4 as in kernels"):
+        blur(image, kernels, mixing[..., :3])
+
+
+def test_kernels_of_integers_are_refused(key):
+    image, kernels, mixing = sample(key, 8, 8, 3)
+    with pytest.raises(TypeError, match=r"kernels must be a float array"):
+        blur(image, jnp.ones(kernels.shape, jnp.int32), mixing)
 
 
 def test_an_image_of_integers_is_refused_with_the_conversion(key):
@@ -282,6 +353,19 @@ def test_a_pixel_that_is_not_a_number_spoils_only_what_sees_it(key, method):
     expected = np.zeros((9, 9, 3), bool)
     expected[3:6, 3:6] = True
     np.testing.assert_array_equal(jnp.isnan(spoiled), expected)
+
+
+def test_in_blocks_a_pixel_that_is_not_a_number_spoils_only_the_rows_that_see_it(key):
+    image, kernels, mixing = sample(key, 9, 9, 3)
+    spoiled = blur(image.at[4, 4].set(jnp.nan), kernels, mixing, method="blocked")
+    np.testing.assert_array_equal(jnp.isnan(spoiled).any((1, 2)), abs(np.arange(9) - 4) <= 1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_mixing_that_is_not_a_number_spoils_its_own_pixel(key, method):
+    image, kernels, mixing = sample(key, 9, 9, 3)
+    spoiled = blur(image, kernels, mixing.at[4, 5, 0].set(jnp.nan), method=method)
+    np.testing.assert_array_equal(np.argwhere(jnp.isnan(spoiled[..., 0])), [(4, 5)])
 
 
 def test_with_transforms_a_pixel_that_is_not_a_number_spoils_no_other_tile(key):
