@@ -95,7 +95,7 @@ def _paper(config: Any) -> None:
 def _small(config: Any) -> None:
     config.steps = 600
     config.model.width = 8
-    config.optimizer.clip_norm = 5000.0
+    config.optimizer.update(peak_rate=2e-3, clip_norm=5000.0)
     config.source = photo_source("train", smallest=88)
     config.evaluation_source = photo_source("test", smallest=88)
     config.batches = photo_batches(crop=88, batch_size=8, largest_scale=2.0)

@@ -99,37 +99,33 @@ def kernels_over(photo: Array, kernels: Array, mixing: Array) -> np.ndarray:
     return to_bytes(picture)
 
 
-def panels(pictures: dict[str, np.ndarray]) -> np.ndarray:
-    """Sets pictures of one height side by side under their titles, `[h + label, w, 3]` 8-bit."""
-    height = max(picture.shape[0] for picture in pictures.values()) + LABEL_HEIGHT
-    width = sum(picture.shape[1] + GAP for picture in pictures.values()) - GAP
-    board = Image.new("RGB", (width, height), (255, 255, 255))
-    draw = ImageDraw.Draw(board)
-    left = 0
-    for title, picture in pictures.items():
-        draw.text((left + 2, 2), title, fill=(0, 0, 0), font=ImageFont.load_default(12))
-        board.paste(Image.fromarray(picture), (left, LABEL_HEIGHT))
-        left += picture.shape[1] + GAP
-    return np.asarray(board)
-
-
-def write_panels(
-    path: str | os.PathLike, pictures: Mapping[str, Array], *, caption: str = ""
-) -> None:
-    """Writes pictures of one height side by side under their titles, over a caption.
+def panels(pictures: Mapping[str, Array], *, caption: str = "") -> np.ndarray:
+    """Sets pictures of one height side by side under their titles, over a caption.
 
     Args:
-        path: of the file to write.
         pictures: by title, `[h, w, 3]`; 8-bit pixels, or display values in [0, 1].
         caption: a line below all of them.
+
+    Returns:
+        8-bit pixels `[h + labels, w, 3]`.
     """
     shown = {
         title: np.asarray(picture) if picture.dtype == np.uint8 else to_bytes(np.asarray(picture))
         for title, picture in pictures.items()
     }
-    board = panels(shown)
-    if caption:
-        line = Image.new("RGB", (board.shape[1], LABEL_HEIGHT), (255, 255, 255))
-        ImageDraw.Draw(line).text((2, 2), caption, fill=(0, 0, 0), font=ImageFont.load_default(12))
-        board = np.concatenate([board, np.asarray(line)])
-    write_photo(path, Photo(board.astype(np.float32) / 255))
+    height = max(picture.shape[0] for picture in shown.values()) + LABEL_HEIGHT
+    width = sum(picture.shape[1] + GAP for picture in shown.values()) - GAP
+    board = Image.new("RGB", (width, height + LABEL_HEIGHT * bool(caption)), (255, 255, 255))
+    draw = ImageDraw.Draw(board)
+    left = 0
+    for title, picture in shown.items():
+        draw.text((left + 2, 2), title, fill=(0, 0, 0), font=ImageFont.load_default(12))
+        board.paste(Image.fromarray(picture), (left, LABEL_HEIGHT))
+        left += picture.shape[1] + GAP
+    draw.text((2, height + 2), caption, fill=(0, 0, 0), font=ImageFont.load_default(12))
+    return np.asarray(board)
+
+
+def write_panels(path: str | os.PathLike, pictures: Mapping[str, Array]) -> None:
+    """Writes `panels` of pictures to a file."""
+    write_photo(path, Photo(panels(pictures).astype(np.float32) / 255))

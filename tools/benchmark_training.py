@@ -51,7 +51,7 @@ def quickstart_step(crop: int) -> tuple[Any, Any, dict[str, np.ndarray]]:
 
 
 def idle_step(parameters: int) -> tuple[Any, Any, dict[str, np.ndarray]]:
-    """Returns a step that computes next to nothing with so many parameters, and its state."""
+    """Returns a step that only updates so many parameters, and its state."""
     optimizer = optax.adam(1e-3)
     params = {"w": jnp.ones(parameters)}
     state = TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), {}, {})
@@ -71,7 +71,7 @@ def mapping(options: argparse.Namespace) -> list[dict[str, Any]]:
     parameters = count_parameters(quickstart[1].params)
     for name, (train_step, state, batch) in {
         "quick start": quickstart,
-        f"{parameters:,d} parameters, no computing": idle_step(parameters),
+        f"Adam alone, {parameters:,d} parameters": idle_step(parameters),
     }.items():
         runs = {
             (parallel, count): functools.partial(
@@ -120,7 +120,7 @@ def saving(options: argparse.Namespace) -> list[dict[str, Any]]:
     large = idle_step(options.parameters)
     for name, (train_step, state, batch) in {
         "quick start": quickstart_step(options.crop),
-        f"{options.parameters:,d} parameters, no computing": large,
+        f"Adam alone, {options.parameters:,d} parameters": large,
     }.items():
         step, held, split = prepared(train_step, state, jax.devices()[:1], "pmap")
         take(step, held, split, batch, 3)

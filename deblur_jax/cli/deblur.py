@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from deblur_jax.cli.photos import Job, find_photos, plan
 from deblur_jax.io.files import check_writable
-from deblur_jax.io.images import OPAQUE_SUFFIXES, read_photo, write_photo
+from deblur_jax.io.images import OPAQUE_SUFFIXES, Photo, read_photo, write_photo
 from deblur_jax.io.metadata import with_history
 from deblur_jax.version import __version__
 
@@ -51,6 +51,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--report", type=Path, metavar="DIR", help="draw what was seen and done into this folder"
     )
+    parser.add_argument("--show", action="store_true", help="show the same in a window")
     return parser.parse_args(argv)
 
 
@@ -124,10 +125,8 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
         except ValueError as error:
             problem = str(error).removeprefix("deblur: image ")
             raise ValueError(f"{job.photo}: {problem}") from None
-    if options.report is not None:
-        from deblur_jax.cli.report import write_report
-
-        write_report(options.report / f"{job.photo.stem}-report.png", job.photo.name, photo, result)
+    if options.report is not None or options.show:
+        _report(job, photo, result, options)
     if not (result.trusted or options.force):
         print(f"{job.photo}: {result.verdict}; left unchanged (--force writes it all the same).")
         return False
@@ -146,6 +145,19 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
         f"{'; its transparency has no place in this format' if lost else ''}."
     )
     return True
+
+
+def _report(job: Job, photo: Photo, result: Any, options: argparse.Namespace) -> None:
+    from PIL import Image
+
+    from deblur_jax.cli.report import draw_report
+
+    board = draw_report(job.photo.name, photo, result)
+    if options.report is not None:
+        path = options.report / f"{job.photo.name}-report.png"
+        write_photo(path, Photo(board.astype("float32") / 255))
+    if options.show:
+        Image.fromarray(board).show()
 
 
 def _advance(bar: Any, tiles: int, total: int) -> None:

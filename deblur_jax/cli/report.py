@@ -1,13 +1,11 @@
 """A picture of what was seen in a photo, what was done, and what that leaves over."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 
 from deblur_jax.io.images import Photo
 from deblur_jax.ops.operators import LineBlur
-from deblur_jax.pictures import flow_colours, kernels_over, with_flow_key, write_panels
+from deblur_jax.pictures import flow_colours, kernels_over, panels, with_flow_key
 from deblur_jax.restore import Result
 
 
@@ -15,11 +13,10 @@ LONGEST_SIDE = 640  # pixels of each picture
 GAIN = 10  # of the residual, around grey
 
 
-def write_report(path: Path, name: str, photo: Photo, result: Result) -> None:
-    """Writes photo, estimated blur, restoration and residual side by side.
+def draw_report(name: str, photo: Photo, result: Result) -> np.ndarray:
+    """Draws photo, estimated blur, restoration and residual side by side: `[h, w, 3]`, 8-bit.
 
     Args:
-        path: of the picture to write.
         name: of the photo, for the title.
         photo: as read.
         result: of `restore.deblur`.
@@ -32,7 +29,7 @@ def write_report(path: Path, name: str, photo: Photo, result: Result) -> None:
         "restored": _shrunk(result.image, ratio),
         f"blurred again - photo, x{GAIN}": 0.5 + GAIN * _shrunk(result.residual, ratio),
     }
-    write_panels(path, pictures, caption=result.verdict)
+    return panels(pictures, caption=result.verdict)
 
 
 def _blur(seen: np.ndarray, result: Result, ratio: float) -> np.ndarray:

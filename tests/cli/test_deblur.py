@@ -54,8 +54,17 @@ def test_a_photo_is_written_and_how_well_it_fits_is_said(photo, capsys):
         assert result.size == (80, 64)
         assert result.getexif()[271] == "a maker"
         assert "motion blur removed, model motion-flow-quickstart" in result.getexif()[0x000B]
-    with Image.open(photo.parent / "report" / "photo-report.png") as report:
+    with Image.open(photo.parent / "report" / "photo.jpg-report.png") as report:
         assert report.width > 4 * 80
+
+
+@pytest.mark.usefixtures("darker")
+def test_what_was_seen_is_shown_in_a_window(photo, monkeypatch):
+    shown = []
+    monkeypatch.setattr(Image.Image, "show", lambda board: shown.append(board))
+    assert deblur([str(photo), "--show"]) == 0
+    (board,) = shown
+    assert board.width > 4 * 80
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".jpg"])
