@@ -47,7 +47,7 @@ def assert_same(one, other):
 def test_batches_hold_the_arrays_of_the_examples(source):
     (batch,) = take(source, 1)
     for name, array in batch.items():
-        channels = {"segments": (), "flow": (2,)}.get(name, (3,))
+        channels = {"segments": (), "flow": (2,), "backward_flow": (2,)}.get(name, (3,))
         assert array.shape == (4, 8, 8, *channels)
         if channels == (3,):
             assert array.dtype == np.float32
