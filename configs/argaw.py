@@ -27,10 +27,9 @@ from deblur_jax.training.settings import (
     frame_source,
     held_out_examples,
     photo_batches,
-    photo_source,
     prepared_source,
     run_settings,
-    scene_simulation,
+    use_small_scenes,
 )
 
 
@@ -101,9 +100,4 @@ def _small(config: Any) -> None:
     config.model.context_widths = (32, 32, 32, 24, 16)
     config.loss.weights = ARGAW_WEIGHTS[:4]
     config.optimizer.clip_norm = 0.0
-    config.source = photo_source("train", smallest=88)
-    config.evaluation_source = photo_source("test", smallest=88)
-    config.batches = photo_batches(crop=88, batch_size=8, largest_scale=2.0)
-    config.batches.group = 2  # photos: a background, and the texture of an object
-    config.simulate = scene_simulation(margin=12, limit=12.0)
-    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=4)
+    use_small_scenes(config)

@@ -23,7 +23,7 @@ from deblur_jax.training.settings import (
     photo_batches,
     photo_source,
     run_settings,
-    scene_simulation,
+    use_small_scenes,
 )
 
 
@@ -83,9 +83,4 @@ def _paper(config: Any) -> None:
 def _small(config: Any) -> None:
     config.steps = 700
     config.model.update(first_widths=(24, 32, 48, 48, 32, 32), later_widths=(24, 24))
-    config.source = photo_source("train", smallest=88)
-    config.evaluation_source = photo_source("test", smallest=88)
-    config.batches = photo_batches(crop=88, batch_size=8, largest_scale=2.0)
-    config.batches.group = 2  # photos: a background, and the texture of an object
-    config.simulate = scene_simulation(margin=12, limit=12.0, motion=2.0)
-    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=4)
+    use_small_scenes(config, motion=2.0)

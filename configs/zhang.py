@@ -24,9 +24,8 @@ from deblur_jax.training.settings import (
     held_out_examples,
     pair_source,
     photo_batches,
-    photo_source,
     run_settings,
-    scene_simulation,
+    use_small_scenes,
 )
 
 
@@ -96,9 +95,4 @@ def _small(config: Any) -> None:
     config.steps = 600
     config.model.width = 8
     config.optimizer.update(peak_rate=2e-3, clip_norm=5000.0)
-    config.source = photo_source("train", smallest=88)
-    config.evaluation_source = photo_source("test", smallest=88)
-    config.batches = photo_batches(crop=88, batch_size=8, largest_scale=2.0)
-    config.batches.group = 2  # photos: a background, and the texture of an object
-    config.simulate = scene_simulation(margin=12, limit=12.0)
-    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=4)
+    use_small_scenes(config)

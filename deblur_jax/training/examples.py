@@ -20,6 +20,11 @@ def simulated(simulate: Simulate, batch: Example, key: jax.Array) -> Example:
     return jax.vmap(simulate)(jax.random.split(key, count), batch)
 
 
+def blurry_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[jax.Array]:
+    """Returns what networks of one blurry photo are called with: a task's `model_inputs`."""
+    return (simulated(simulate, batch, key)["blurry"],)
+
+
 def held_out(
     source: Source,
     simulate: Simulate,

@@ -151,6 +151,21 @@ def scene_simulation(*, margin: int, limit: float, motion: float = 1.0) -> Any:
     return simulate
 
 
+def use_small_scenes(config: Any, *, motion: float = 1.0) -> None:
+    """Fills in data for minutes on a CPU: scenes made of the embedded photos.
+
+    Args:
+        config: gets `source`, `evaluation_source`, `batches`, `simulate` and `evaluate`.
+        motion: see `scene_simulation`.
+    """
+    config.source = photo_source("train", smallest=88)
+    config.evaluation_source = photo_source("test", smallest=88)
+    config.batches = photo_batches(crop=88, batch_size=8, largest_scale=2.0)
+    config.batches.group = 2  # photos: a background, and the texture of an object
+    config.simulate = scene_simulation(margin=12, limit=12.0, motion=motion)
+    config.evaluate = held_out_examples(height=216, width=280, group=2, per_example=4)
+
+
 def held_out_examples(*, height: int, width: int, group: int = 0, per_example: int = 1) -> Any:
     """Returns the fields of an evaluation over `training.examples.held_out`.
 

@@ -16,9 +16,12 @@ from deblur_jax.data.examples import Source
 from deblur_jax.losses.flow_pyramid import pyramid_error
 from deblur_jax.metrics import end_point_error, end_point_error_either_way, mean_metrics
 from deblur_jax.pictures import flow_colours, with_flow_key, write_panels
-from deblur_jax.training.examples import Example, Simulate, held_out, simulated
+from deblur_jax.training.examples import Example, Simulate, blurry_inputs, held_out, simulated
 from deblur_jax.training.simulations import make_simulate as make_simulate
 from deblur_jax.typing import Array
+
+
+model_inputs = blurry_inputs
 
 
 DIRECTIONS = ("either", "first_to_last")
@@ -63,11 +66,6 @@ def make_loss(
         return loss, (terms, statistics)
 
     return loss_fn
-
-
-def model_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[jax.Array]:
-    """Returns the arrays that the network is called with."""
-    return (simulated(simulate, batch, key)["blurry"],)
 
 
 def evaluate(

@@ -24,11 +24,13 @@ from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.models.vgg import VggFeatures
 from deblur_jax.ops.sensor import Transfer, to_light
 from deblur_jax.pretrained import load
-from deblur_jax.training.examples import Example, Simulate, simulated
+from deblur_jax.training.examples import Example, Simulate, blurry_inputs, simulated
 from deblur_jax.training.step import DEVICES
 from deblur_jax.training.tasks.restoration import evaluate as evaluate
 from deblur_jax.training.tasks.restoration import make_simulate as make_simulate
-from deblur_jax.training.tasks.restoration import model_inputs as model_inputs
+
+
+model_inputs = blurry_inputs
 
 
 TRUTH = "truth"  # the kernels of simulated photos, in place of estimated ones

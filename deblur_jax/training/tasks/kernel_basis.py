@@ -25,9 +25,11 @@ from deblur_jax.pictures import kernels_over, write_panels
 from deblur_jax.pretrained import load_denoiser
 from deblur_jax.restore import restore_blur
 from deblur_jax.simulate.training_sets import make_segment_blur
-from deblur_jax.training.examples import Example, Simulate, held_out, simulated
-from deblur_jax.training.tasks.restoration import model_inputs as model_inputs
+from deblur_jax.training.examples import Example, Simulate, blurry_inputs, held_out, simulated
 from deblur_jax.typing import Array
+
+
+model_inputs = blurry_inputs
 
 
 make_simulate = make_segment_blur

@@ -25,8 +25,11 @@ from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.pictures import flow_colours, with_flow_key, write_panels
 from deblur_jax.restore import restore_line_blur
 from deblur_jax.simulate.camera_flow import LARGE, MILD, camera_flow
-from deblur_jax.training.examples import Example, Simulate, held_out, simulated
+from deblur_jax.training.examples import Example, Simulate, blurry_inputs, held_out, simulated
 from deblur_jax.typing import Array
+
+
+model_inputs = blurry_inputs
 
 
 LOSSES = {
@@ -113,13 +116,6 @@ def make_loss(model: Any, simulate: Simulate, *, kind: str) -> Callable:
         return loss, (terms, statistics)
 
     return loss_fn
-
-
-def model_inputs(
-    simulate: Simulate, batch: dict[str, jax.Array], key: jax.Array
-) -> tuple[jax.Array]:
-    """Returns the arrays that the network is called with."""
-    return (simulated(simulate, batch, key)["blurry"],)
 
 
 def evaluate(

@@ -10,10 +10,13 @@ import jax.numpy as jnp
 from deblur_jax.data.examples import Source
 from deblur_jax.losses.scales import multiscale_error
 from deblur_jax.metrics import psnr
-from deblur_jax.training.examples import Example, Simulate, held_out, simulated
+from deblur_jax.training.examples import Example, Simulate, blurry_inputs, held_out, simulated
 from deblur_jax.training.restored import evaluate_restored
 from deblur_jax.training.simulations import make_simulate as make_simulate
 from deblur_jax.training.step import DEVICES
+
+
+model_inputs = blurry_inputs
 
 
 def make_loss(model: Any, simulate: Simulate) -> Callable:
@@ -41,11 +44,6 @@ def make_loss(model: Any, simulate: Simulate) -> Callable:
         return loss, (terms, {**statistics, **changed})
 
     return loss_fn
-
-
-def model_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[jax.Array]:
-    """Returns the arrays that the network is called with."""
-    return (simulated(simulate, batch, key)["blurry"],)
 
 
 def evaluate(
