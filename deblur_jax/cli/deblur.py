@@ -1,7 +1,9 @@
 """`deblur PHOTO...`: estimates the motion in photos, takes it out, writes the results."""
 
 import argparse
+import contextlib
 import dataclasses
+import functools
 import sys
 from pathlib import Path
 from typing import Any
@@ -107,10 +109,9 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
     check_writable(job.output)
 
     # Loaded only now: a mistake above is answered at once.
-    from deblur_jax.pretrained import DEFAULT, load
     from deblur_jax.restore import deblur
 
-    network = load(options.model or DEFAULT)
+    network = _network(options.model)
     print(f"{job.photo}: looking for motion with {_description(network)} ...", flush=True)
     with _on_device(options.device), tqdm(unit="tile", leave=False, disable=None) as bar:
         try:
@@ -147,6 +148,14 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
     return True
 
 
+@functools.cache
+def _network(name: str | None) -> Any:
+    """Returns the network that all photos of a command share."""
+    from deblur_jax.pretrained import DEFAULT, load
+
+    return load(name or DEFAULT)
+
+
 def _report(job: Job, photo: Photo, result: Any, options: argparse.Namespace) -> None:
     from PIL import Image
 
@@ -167,8 +176,6 @@ def _advance(bar: Any, tiles: int, total: int) -> None:
 
 def _on_device(name: str | None) -> Any:
     """Returns the context in which work is done on the device called `name`."""
-    import contextlib
-
     import jax
 
     if name is None:
