@@ -6,6 +6,7 @@ from flax import linen as nn
 
 from deblur_jax.models.adversarial import Generator
 from deblur_jax.models.blur_to_flow import BlurToFlowNet
+from deblur_jax.models.camera_motion import CameraMotionNet
 from deblur_jax.models.deblurnet import DeblurNet
 from deblur_jax.models.denoiser import DenoiserNet
 from deblur_jax.models.flow_rnn import FlowRnnNet, SpatialRnnNet
@@ -17,6 +18,7 @@ from deblur_jax.models.vgg import VggFeatures
 
 MODELS: dict[str, type[nn.Module]] = {
     "blur_to_flow": BlurToFlowNet,
+    "camera_motion": CameraMotionNet,
     "deblurgan": Generator,
     "deblurnet": DeblurNet,
     "denoiser": DenoiserNet,

@@ -37,7 +37,7 @@ LOSSES = {
     "summed_labels": summed_label_cross_entropy,
     "doubled_angle": doubled_angle_distance,
 }
-SETTINGS = {"mild": MILD, "large": LARGE}
+SETTINGS = {"mild": (MILD,), "large": (LARGE,), "both": (MILD, LARGE)}
 
 
 def make_simulate(
@@ -49,36 +49,54 @@ def make_simulate(
     centre_jitter: float | None = None,
     rounded: bool = False,
     still: float = 0.0,
+    least_noise: float | None = None,
 ) -> Simulate:
     """Returns `simulate(key, {"sharp"}) -> {"sharp", "blurry", "flow"}` for one photo.
 
     Args:
         limit: the longest motion along either axis in pixels; the rest of the camera's motion is
             that of the setting in proportion.
-        noise: standard deviation of the sensor noise.
+        noise: standard deviation of the sensor noise, the largest one with `least_noise`.
         border: pixels cut off on every side after the blur, whose light partly came from outside
             the photo.
-        setting: of Gong et al., `mild` or `large`.
+        setting: of Gong et al., `mild` or `large`, or `both`, as likely; `limit` is then that of
+            the large one, and the other's is less in the same proportion as theirs.
         centre_jitter: see `simulate.camera_flow.CameraMotion`; the setting's if None.
         rounded: whether motions are whole pixels, as in Gong et al.
         still: share of the photos that are not blurred.
+        least_noise: if given, each photo has a noise of its own, between this and `noise`, as
+            likely in each octave.
     """
     if setting not in SETTINGS:
         raise ValueError(f"simulate.setting must be one of {sorted(SETTINGS)}, got {setting!r}")
-    motion = SETTINGS[setting].scaled(limit)
+    if least_noise is not None and not 0 < least_noise <= noise:
+        raise ValueError(
+            f"simulate.least_noise must be more than 0 and at most simulate.noise, {noise}, "
+            f"got {least_noise}"
+        )
+    largest = SETTINGS[setting][-1].limit
+    motions = [each.scaled(limit * each.limit / largest) for each in SETTINGS[setting]]
     if centre_jitter is not None:
-        motion = dataclasses.replace(motion, centre_jitter=centre_jitter)
+        motions = [dataclasses.replace(each, centre_jitter=centre_jitter) for each in motions]
 
     def simulate(key: jax.Array, example: Example) -> Example:
         sharp = example["sharp"]
         motion_key, noise_key = jax.random.split(key)
         height, width, _ = sharp.shape
-        flow = canonical(camera_flow(motion_key, height, width, motion, rounded=rounded))
+        flows = [camera_flow(motion_key, height, width, each, rounded=rounded) for each in motions]
+        flow = canonical(flows[0])
+        if len(flows) > 1:
+            choice = jax.random.randint(jax.random.fold_in(key, 3), (), 0, len(flows))
+            flow = canonical(jnp.stack(flows)[choice])
         if still:
             chance = jax.random.uniform(jax.random.fold_in(key, 2))
             flow = jnp.where(chance < still, 0, flow)
         blurry = line_blur(sharp, flow)
-        blurry = blurry + noise * jax.random.normal(noise_key, blurry.shape, blurry.dtype)
+        deviation = noise
+        if least_noise is not None:
+            octave = jax.random.uniform(jax.random.fold_in(key, 4))
+            deviation = least_noise * (noise / least_noise) ** octave
+        blurry = blurry + deviation * jax.random.normal(noise_key, blurry.shape, blurry.dtype)
         inside = (slice(border, height - border), slice(border, width - border))
         return {
             "sharp": sharp[inside],
