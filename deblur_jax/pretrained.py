@@ -47,6 +47,19 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
 
 
+def read_card(name: str = DEFAULT) -> dict[str, Any]:
+    """Returns the model card of trained weights: config, data, steps, machine, figures, limits.
+
+    Args:
+        name: one of `shipped()`, or the path of a `.safetensors` file.
+
+    Raises:
+        FileNotFoundError: if it is neither.
+        ValueError: if the file is damaged.
+    """
+    return read_weights(_find(name))[1]
+
+
 def load(name: str = DEFAULT) -> Pretrained:
     """Loads a trained network.
 
@@ -59,6 +72,8 @@ def load(name: str = DEFAULT) -> Pretrained:
     """
     path = _find(name)
     variables, card = read_weights(path)
+    if "model" not in card:
+        raise ValueError(f"{name}: holds no network; `load_mixture` reads a mixture of Gaussians")
     if "params" not in variables:  # a file of version 0.1
         variables = {"params": variables}
     half = np.dtype(np.float16)

@@ -8,10 +8,18 @@ import numpy as np
 import pytest
 
 from deblur_jax.data.photos import PhotoSource, embedded_photos
-from deblur_jax.io.weights import read_weights, write_weights
+from deblur_jax.io.weights import write_weights
 from deblur_jax.metrics import psnr
 from deblur_jax.models.denoiser import DenoiserNet
-from deblur_jax.pretrained import DEFAULT, WEIGHTS, load_denoiser, load_mixture, shipped
+from deblur_jax.pretrained import (
+    DEFAULT,
+    WEIGHTS,
+    load,
+    load_denoiser,
+    load_mixture,
+    read_card,
+    shipped,
+)
 
 
 def test_a_denoiser_file_is_loaded_as_a_function_of_a_photo_and_sigma(tmp_path, key):
@@ -33,6 +41,9 @@ def test_other_weights_are_no_denoiser_and_no_mixture():
         load_denoiser(DEFAULT)
     with pytest.raises(ValueError, match="holds no patch mixture; expected the arrays"):
         load_mixture(DEFAULT)
+    if "gmm" in shipped():
+        with pytest.raises(ValueError, match="gmm: holds no network; `load_mixture` reads a mixt"):
+            load("gmm")
 
 
 @pytest.mark.skipif("gmm" not in shipped(), reason="no mixture ships with this version")
@@ -48,7 +59,7 @@ def test_the_shipped_mixture_is_one_of_eight_by_eight_patches():
 
 @pytest.mark.parametrize("name", shipped())
 def test_each_card_says_what_trained_the_weights_on_what_and_how_well(name):
-    _, card = read_weights(WEIGHTS / f"{name}.safetensors")
+    card = read_card(name)
     assert card["licence"].startswith("Apache-2.0")
     assert card["data"]
     assert card.get("step") or card["steps"]
