@@ -24,7 +24,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         raise ValueError(f"variant must be one of {sorted(VARIANTS)}, got {variant!r}")
     config = run_settings()
     config.task = "motion_flow"
-    config.steps = 3000
+    config.steps = 2500
     config.checkpoint_every = 200
     config.evaluate_every = 0
     config.ema_decay = 0.998
@@ -45,8 +45,9 @@ def get_config(variant: str = "full") -> ConfigDict:
 
     config.model = ConfigDict()  # models.camera_motion.CameraMotionNet
     config.model.name = "camera_motion"
-    config.model.widths = (48, 96, 160)
-    config.model.blocks = (2, 5)
+    config.model.width = 192
+    config.model.blocks = 5
+    config.model.window = 64  # pixels
     config.model.scale = 8.0  # pixels
     config.model.unit = 128.0  # pixels
 
@@ -62,7 +63,7 @@ def get_config(variant: str = "full") -> ConfigDict:
 
     if variant == "large":
         config.steps, config.checkpoint_every = 100_000, 2000
-        config.model.update(widths=(96, 192, 320), blocks=(4, 8))
+        config.model.update(width=384, blocks=8)
         config.batches.update(batch_size=64, workers=8)
     if variant == "smoke":
         config.steps, config.log_every, config.checkpoint_every = 4, 1, 2
@@ -70,6 +71,6 @@ def get_config(variant: str = "full") -> ConfigDict:
         config.source.smallest = config.evaluation_source.smallest = 72
         config.source.limit = config.evaluation_source.limit = 1
         config.simulate.update(limit=8.0, border=4)
-        config.model.update(widths=(4, 8, 8), blocks=(1, 1))
+        config.model.update(width=8, blocks=1, window=16)
         config.evaluate.update(height=64, width=80, maps_per_photo=1, pictures=1)
     return config

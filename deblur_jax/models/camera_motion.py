@@ -1,11 +1,14 @@
-"""A net for the motion of a camera, which is a smooth function of the place in the photo.
+"""A net for the motion of a camera, read from the spectra of the photo's parts.
 
-Patches of the brightness become features at an eighth and then at a sixteenth of the photo's size.
-Each block there looks at what is around a place and at the frame as a whole: the mean of the
-features over the frame and how they grow to the right and downwards, weighted by how much each
-place knows. What a block learns from the frame it can give back in the same form, as a plane over
-the frame: a camera that zooms or turns moves every place by nearly such a plane. The motion comes
-as a flow with its angle doubled (see `ops.flow`), which has no jump for the net to learn.
+A straight motion multiplies the spectrum of what is around a place by sinc(frequency . motion): dark
+stripes across the motion, closer the longer it is, in the logarithm of the power an image that is
+added to that of the scene. So the net begins with log power spectra of windows around places 16
+pixels apart, at the photo's scale and at half of it, where the stripes of long motions lie. Blocks
+compare neighbouring places and the frame as a whole: the mean of the features over the frame and
+how they grow to the right and downwards, weighted by how much each place knows. What a block learns
+from the frame it can give back in the same form, as a plane over the frame: a camera that zooms or
+turns moves every place by nearly such a plane. The motion comes as a flow with its angle doubled
+(see `ops.flow`), which has no jump for the net to learn.
 """
 
 import jax
@@ -16,9 +19,9 @@ from deblur_jax.ops.flow import halve_angle
 from deblur_jax.typing import Flows, Images, typechecked
 
 
-PATCH = 4  # pixels, side of what becomes the channels of one place
-STRIDE = 16
+STRIDE = 16  # pixels from place to place
 CONTRAST_FLOOR = 0.01  # deviation of the brightness below which a photo counts as flat
+POWER_FLOOR = 1e-5  # of the normalised brightness: about the noise of 8 bits
 SMALL = nn.initializers.variance_scaling(0.1, "fan_in", "normal")  # a block changes little at first
 
 
@@ -26,14 +29,16 @@ class CameraMotionNet(nn.Module):
     """Estimates the motion of every pixel, with doubled angles.
 
     Attributes:
-        widths: channels at a quarter, an eighth and a sixteenth of the photo's size.
-        blocks: residual blocks at an eighth and at a sixteenth.
+        width: channels of each place.
+        blocks: residual blocks.
+        window: pixels, side of the windows whose spectra are taken, and half of it at half scale.
         scale: pixels of motion for an output of one.
         unit: pixels from the middle of the frame that count as one in the planes.
     """
 
-    widths: tuple[int, int, int] = (48, 96, 160)
-    blocks: tuple[int, int] = (2, 5)
+    width: int = 192
+    blocks: int = 5
+    window: int = 64
     scale: float = 8.0
     unit: float = 128.0
 
@@ -45,27 +50,27 @@ class CameraMotionNet(nn.Module):
         Args:
             blurry: photos `[b, h, w, c]` in [0, 1], display light, of any size and any channels.
         """
-        height, width = blurry.shape[1:3]
-        x = jnp.mean(blurry, axis=-1, keepdims=True)
-        fill = ((0, 0), (0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
-        x = jnp.pad(x, fill, mode="edge")
-        x = x - jnp.mean(x, axis=(1, 2), keepdims=True)
-        contrast = jnp.mean(jnp.square(x), axis=(1, 2), keepdims=True)
-        x = _patches(x / jnp.sqrt(contrast + CONTRAST_FLOOR**2))
+        count, height, width = blurry.shape[:3]
+        gray = jnp.mean(blurry, axis=-1)
+        gray = gray - jnp.mean(gray, axis=(1, 2), keepdims=True)
+        contrast = jnp.mean(jnp.square(gray), axis=(1, 2), keepdims=True)
+        gray = gray / jnp.sqrt(contrast + CONTRAST_FLOOR**2)
 
-        quarter, eighth, sixteenth = self.widths
-        x = nn.LayerNorm()(nn.gelu(_conv(quarter)(x)))
-        x = nn.LayerNorm()(nn.gelu(_conv(eighth, stride=2)(x)))
-        for _ in range(self.blocks[0]):
-            x = x + _Block(eighth)(x, _planes(x, self.unit, stride=8))
-        x = nn.LayerNorm()(nn.gelu(_conv(sixteenth, stride=2)(x)))
-        planes = _planes(x, self.unit, stride=STRIDE)
-        for _ in range(self.blocks[1]):
-            x = x + _Block(sixteenth)(x, planes)
+        half = jax.image.resize(gray, (count, -(-height // 2), -(-width // 2)), "linear")
+        places = (-(-height // STRIDE), -(-width // STRIDE))
+        spectra = [
+            _spectra(gray, places, self.window, STRIDE),
+            _spectra(half, places, self.window, STRIDE // 2),
+        ]
+        x = nn.Dense(self.width)(jnp.concatenate(spectra, axis=-1))
+        planes = _planes(places, self.unit, x.dtype)
+        x = nn.LayerNorm()(nn.gelu(x))
+        for _ in range(self.blocks):
+            x = x + _Block(self.width)(x, planes)
         x = nn.LayerNorm()(x)
         coarse = self.scale * nn.Dense(2, kernel_init=nn.initializers.zeros_init())(x)
 
-        size = (blurry.shape[0], height - height % -STRIDE, width - width % -STRIDE, 2)
+        size = (count, places[0] * STRIDE, places[1] * STRIDE, 2)
         return jax.image.resize(coarse, size, "cubic")[:, :height, :width]
 
     def flow(self, doubled: Flows) -> Flows:
@@ -90,34 +95,38 @@ class _Block(nn.Module):
         moments = moments.reshape(x.shape[0], -1)
         answers = nn.Dense(3 * self.width)(moments).reshape(x.shape[0], 3, self.width)
         everywhere = jnp.einsum("bpc,hwp->bhwc", answers, planes)
-        y = nn.gelu(_conv(self.width)(x) + everywhere)
-        return nn.Dense(
-            self.width, kernel_init=nn.initializers.variance_scaling(0.1, "fan_in", "normal")
-        )(y)
+        around = nn.Conv(self.width, (3, 3), padding=1, kernel_init=nn.initializers.he_normal())
+        return nn.Dense(self.width, kernel_init=SMALL)(nn.gelu(around(x) + everywhere))
 
 
-def _planes(x: jax.Array, unit: float, *, stride: int) -> jax.Array:
+def _spectra(gray: jax.Array, places: tuple[int, int], window: int, stride: int) -> jax.Array:
+    """Returns the log power around each place, `[b, rows, columns, frequencies]`, mean last.
+
+    Windows that would reach beyond the frame are moved inside; a frame smaller than a window is
+    continued by its edge.
+    """
+    fill = [(0, max(window - size, 0)) for size in gray.shape[1:]]
+    gray = jnp.pad(gray, [(0, 0), *fill], mode="edge")
+
+    def windows(size: int, number: int) -> jax.Array:
+        first = jnp.arange(number) * stride + stride // 2 - window // 2
+        return jnp.clip(first, 0, size - window)[:, None] + jnp.arange(window)
+
+    rows, columns = (windows(size, n) for size, n in zip(gray.shape[1:], places, strict=True))
+    cut = gray[:, rows[:, None, :, None], columns[None, :, None, :]]
+    taper = jnp.sin(jnp.pi * (jnp.arange(window, dtype=gray.dtype) + 0.5) / window) ** 2
+    taper = taper[:, None] * taper
+    cut = cut - jnp.sum(cut * taper, axis=(-2, -1), keepdims=True) / jnp.sum(taper)
+    power = jnp.square(jnp.abs(jnp.fft.rfft2(cut * taper))) / jnp.sum(jnp.square(taper))
+    power = jnp.log(power + POWER_FLOOR).reshape(*power.shape[:3], -1) / 3
+    mean = jnp.mean(power, axis=-1, keepdims=True)
+    return jnp.concatenate([power - mean, mean], axis=-1)
+
+
+def _planes(places: tuple[int, int], unit: float, dtype: jnp.dtype) -> jax.Array:
     """Returns one, the place to the right of the middle, and the place below it, `[h, w, 3]`."""
-    rows, columns = x.shape[1:3]
-    down = (jnp.arange(rows, dtype=x.dtype) - (rows - 1) / 2) * (stride / unit)
-    right = (jnp.arange(columns, dtype=x.dtype) - (columns - 1) / 2) * (stride / unit)
+    down, right = (
+        (jnp.arange(number, dtype=dtype) - (number - 1) / 2) * (STRIDE / unit) for number in places
+    )
     right, down = jnp.meshgrid(right, down)
     return jnp.stack([jnp.ones_like(right), right, down], axis=-1)
-
-
-def _patches(x: jax.Array) -> jax.Array:
-    """Returns `[b, h/4, w/4, 16]` of `[b, h, w, 1]`."""
-    count, rows, columns, _ = x.shape
-    x = x.reshape(count, rows // PATCH, PATCH, columns // PATCH, PATCH)
-    return x.transpose(0, 1, 3, 2, 4).reshape(count, rows // PATCH, columns // PATCH, PATCH**2)
-
-
-def _conv(features: int, *, stride: int = 1) -> nn.Conv:
-    # Explicit padding: SAME would look half a stride aside.
-    return nn.Conv(
-        features,
-        (3, 3),
-        strides=stride,
-        padding=((1, 1), (1, 1)),
-        kernel_init=nn.initializers.he_normal(),
-    )

@@ -10,7 +10,7 @@ from deblur_jax.models.motion_context import MotionContextNet
 
 
 NETS = {
-    "camera_motion": CameraMotionNet(widths=(4, 4, 8), blocks=(1, 1)),
+    "camera_motion": CameraMotionNet(width=8, blocks=1, window=16),
     "motion_context": MotionContextNet(widths=(4, 4, 8), blocks=1),
 }
 
