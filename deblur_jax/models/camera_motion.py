@@ -1,14 +1,15 @@
 """A net for the motion of a camera, read from the spectra of the photo's parts.
 
-A straight motion multiplies the spectrum of what is around a place by sinc(frequency . motion): dark
-stripes across the motion, closer the longer it is, in the logarithm of the power an image that is
-added to that of the scene. So the net begins with log power spectra of windows around places 16
-pixels apart, at the photo's scale and at half of it, where the stripes of long motions lie. Blocks
-compare neighbouring places and the frame as a whole: the mean of the features over the frame and
-how they grow to the right and downwards, weighted by how much each place knows. What a block learns
-from the frame it can give back in the same form, as a plane over the frame: a camera that zooms or
-turns moves every place by nearly such a plane. The motion comes as a flow with its angle doubled
-(see `ops.flow`), which has no jump for the net to learn.
+A straight motion multiplies the spectrum of what is around a place by a sinc of the motion along
+each frequency: dark stripes across the motion, the closer the longer it is. In the logarithm of the
+power they add to what the scene has there, so that a sum over frequencies can look for them. So the
+net begins with log power spectra of windows around places 16 pixels apart, at the photo's scale and
+at half of it, where the stripes of long motions lie. Blocks compare neighbouring places and the
+frame as a whole: the mean of the features over the frame and how they grow to the right and
+downwards, weighted by how much each place knows. What a block learns from the frame it can give
+back in the same form, as a plane over the frame: a camera that zooms or turns moves every place by
+nearly such a plane. The motion comes as a flow with its angle doubled (see `ops.flow`), which has
+no jump for the net to learn.
 """
 
 import jax
