@@ -5,9 +5,10 @@ r"""The motion of a camera from one photo, as well as this package can: the weig
         --config.evaluation_source.name=folder --config.evaluation_source.folder=BSDS500/images/val
 
 Motions of Gong et al. 2017, of at most 36 or 17 pixels, as likely, in crops of 224 pixels, with a
-little noise. PHOTOS were the 200 of BSDS500's training set and 600 others with a short side of 288
-pixels; a folder of any photos will do, and without one the embedded ones. `:large` is a net of four
-times the size with the batch of a GPU, not yet trained; `:smoke` takes seconds.
+little noise, half of them through a JPEG file. PHOTOS were the 200 of BSDS500's training set and
+600 others with a short side of 288 pixels; a folder of any photos will do, and without one the
+embedded ones. `:large` is a net of four times the size with the batch of a GPU, not yet trained;
+`:smoke` takes seconds.
 """
 
 from ml_collections import ConfigDict
@@ -24,7 +25,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         raise ValueError(f"variant must be one of {sorted(VARIANTS)}, got {variant!r}")
     config = run_settings()
     config.task = "motion_flow"
-    config.steps = 2500
+    config.steps = 2200
     config.checkpoint_every = 200
     config.evaluate_every = 0
     config.ema_decay = 0.998
@@ -39,6 +40,8 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.simulate.limit = 36.0  # pixels
     config.simulate.noise = 0.01  # standard deviation, the largest
     config.simulate.least_noise = 0.001  # that of rounding to 8 bits
+    config.simulate.compressed = 0.5  # share of photos that went through a JPEG file
+    config.simulate.still = 0.02  # share of photos without a motion
     config.simulate.border = 20  # pixels
     config.simulate.setting = "both"
     config.simulate.centre_jitter = 60.0  # pixels: crops of photos of 321 x 481
@@ -70,7 +73,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         config.batches.update(crop=72, batch_size=8)
         config.source.smallest = config.evaluation_source.smallest = 72
         config.source.limit = config.evaluation_source.limit = 1
-        config.simulate.update(limit=8.0, border=4)
+        config.simulate.update(limit=8.0, border=8)
         config.model.update(width=8, blocks=1, window=16)
         config.evaluate.update(height=64, width=80, maps_per_photo=1, pictures=1)
     return config

@@ -25,6 +25,7 @@ from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.pictures import flow_colours, with_flow_key, write_panels
 from deblur_jax.restore import restore_line_blur
 from deblur_jax.simulate.camera_flow import LARGE, MILD, camera_flow
+from deblur_jax.simulate.jpeg import jpeg
 from deblur_jax.training.examples import Example, Simulate, blurry_inputs, held_out, simulated
 from deblur_jax.typing import Array
 
@@ -37,6 +38,8 @@ LOSSES = {
     "summed_labels": summed_label_cross_entropy,
     "doubled_angle": doubled_angle_distance,
 }
+JPEG_BLOCK = 8  # pixels
+QUALITIES = (60.0, 100.0)  # of JPEG files
 SETTINGS = {"mild": (MILD,), "large": (LARGE,), "both": (MILD, LARGE)}
 
 
@@ -50,6 +53,7 @@ def make_simulate(
     rounded: bool = False,
     still: float = 0.0,
     least_noise: float | None = None,
+    compressed: float = 0.0,
 ) -> Simulate:
     """Returns `simulate(key, {"sharp"}) -> {"sharp", "blurry", "flow"}` for one photo.
 
@@ -66,6 +70,7 @@ def make_simulate(
         still: share of the photos that are not blurred.
         least_noise: if given, each photo has a noise of its own, between this and `noise`, as
             likely in each octave.
+        compressed: share of the photos that went through a JPEG file of quality 60 to 100.
     """
     if setting not in SETTINGS:
         raise ValueError(f"simulate.setting must be one of {sorted(SETTINGS)}, got {setting!r}")
@@ -73,6 +78,11 @@ def make_simulate(
         raise ValueError(
             f"simulate.least_noise must be more than 0 and at most simulate.noise, {noise}, "
             f"got {least_noise}"
+        )
+    if compressed and border < JPEG_BLOCK:
+        raise ValueError(
+            f"simulate.border must be at least {JPEG_BLOCK} pixels with compressed photos, "
+            f"got {border}"
         )
     largest = SETTINGS[setting][-1].limit
     motions = [each.scaled(limit * each.limit / largest) for each in SETTINGS[setting]]
@@ -97,6 +107,8 @@ def make_simulate(
             octave = jax.random.uniform(jax.random.fold_in(key, 4))
             deviation = least_noise * (noise / least_noise) ** octave
         blurry = blurry + deviation * jax.random.normal(noise_key, blurry.shape, blurry.dtype)
+        if compressed:
+            blurry = _maybe_compressed(jax.random.fold_in(key, 5), blurry, compressed)
         inside = (slice(border, height - border), slice(border, width - border))
         return {
             "sharp": sharp[inside],
@@ -105,6 +117,19 @@ def make_simulate(
         }
 
     return simulate
+
+
+def _maybe_compressed(key: jax.Array, blurry: jax.Array, share: float) -> jax.Array:
+    """Returns a photo, or what a JPEG file leaves of it, with the blocks anywhere."""
+    chance, quality, offset = jax.random.split(key, 3)
+    shift = jax.random.randint(offset, (2,), 0, JPEG_BLOCK)
+    # What the roll brings to the other side lies in the border, which is cut off.
+    moved = jnp.roll(jnp.clip(blurry, 0, 1), shift, axis=(0, 1))
+    file = jpeg(
+        moved, quality=jax.random.uniform(quality, minval=QUALITIES[0], maxval=QUALITIES[1])
+    )
+    back = jnp.roll(file, -shift, axis=(0, 1))
+    return jnp.where(jax.random.uniform(chance) < share, back, blurry)
 
 
 def make_loss(model: Any, simulate: Simulate, *, kind: str) -> Callable:
