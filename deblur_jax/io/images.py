@@ -50,18 +50,23 @@ class Photo:
     exif: bytes | None = None
 
 
-def read_photo(path: str | os.PathLike) -> Photo:
+def read_photo(path: str | os.PathLike, *, most_pixels: int | None = None) -> Photo:
     """Reads a JPEG, PNG, WebP, TIFF or BMP file.
 
     Colours of inks become sRGB, by the file's profile if it has one.
 
+    Args:
+        path: of the file.
+        most_pixels: a larger picture is refused before it is decoded.
+
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is not an image, is cut short, holds several pictures, or has a kind
-            of pixel that would lose precision here (floats, or 16 bits other than PNG and TIFF).
+        ValueError: if the file is not an image, is cut short, holds several pictures or too large a
+            one, or has a kind of pixel that would lose precision here (floats, or 16 bits other
+            than PNG and TIFF).
     """
     path = Path(path)
-    with _opened(path) as image:
+    with _opened(path, most_pixels) as image:
         deep = is_deep(path, image)
         if not deep and image.mode.startswith(("I", "F")):
             raise _UnfitError(
@@ -146,7 +151,7 @@ def _kind_of_pixels(path: Path, image: Image.Image) -> str:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, most_pixels: int | None = None) -> Iterator[Image.Image]:
     """Opens and decodes the one picture of a file; errors, also of the caller's, name the file."""
     existing_file(path, "a photo")
     try:
@@ -157,6 +162,12 @@ def _opened(path: Path) -> Iterator[Image.Image]:
                 count = getattr(image, "n_frames", 1)
                 if count > 1 and image.format != "MPO":
                     raise _UnfitError(f"holds {count} pictures, expected one; give one of them")
+                pixels = image.width * image.height
+                if most_pixels is not None and pixels > most_pixels:
+                    raise _UnfitError(
+                        f"has {image.width}x{image.height} pixels, {pixels / 1e6:.1f} million; at "
+                        f"most {most_pixels / 1e6:g} million are taken here, shrink it"
+                    )
                 image.load()
                 yield image
     except _UnfitError as error:
