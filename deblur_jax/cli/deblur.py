@@ -7,6 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from deblur_jax.cli.deblur_video import deblur_file
 from deblur_jax.cli.photos import Job, find_photos, plan
 from deblur_jax.cli.restoration import (
     ITERATIONS,
@@ -21,6 +22,7 @@ from deblur_jax.cli.restoration import (
 )
 from deblur_jax.io.files import check_writable
 from deblur_jax.io.images import Photo, read_photo, write_photo
+from deblur_jax.io.video import VIDEO_SUFFIXES
 
 
 INTERRUPTED = 130  # as shells have it
@@ -30,7 +32,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Parses the command line."""
     parser = argparse.ArgumentParser(prog="deblur", description=__doc__)
     parser.add_argument(
-        "photos", nargs="+", metavar="PHOTO", help="image files, folders, or patterns like '*.jpg'"
+        "photos",
+        nargs="+",
+        metavar="PHOTO",
+        help="image files, folders, or patterns like '*.jpg'; videos, with a network for them",
     )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT",
@@ -77,6 +82,12 @@ def _number(lowest: float, highest: float, kind: type = float) -> Any:
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code: 0, 1 if a photo failed, 130 after Ctrl-C."""
     options = parse(argv)
+    try:
+        if options.model is not None and hasattr(find_network(options.model).model, "restored"):
+            return _deblur_videos(options)
+    except (OSError, ValueError) as error:
+        print(f"deblur: {error}", file=sys.stderr)
+        return 1
     done = failed = unchanged = 0
     jobs: list[Job] = []
     try:
@@ -107,10 +118,34 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
+def _deblur_videos(options: argparse.Namespace) -> int:
+    """Restores folders of frames and video files with a network that restores them directly."""
+    if options.output is not None and len(options.photos) > 1:
+        raise ValueError(f"{options.output}: one video has one -o; restore them one by one")
+    failed = 0
+    for name in options.photos:
+        try:
+            if not Path(name).is_dir() and Path(name).suffix.lower() not in VIDEO_SUFFIXES:
+                raise ValueError(
+                    f"{name}: is no video, and {options.model} restores videos; give a folder of "
+                    f"frames or a file that ends in one of {', '.join(VIDEO_SUFFIXES)}"
+                )
+            print(deblur_file(Path(name), options.output, options.model))
+        except (OSError, ValueError, MemoryError) as error:
+            print(f"deblur: {error}", file=sys.stderr)
+            failed += 1
+    return 1 if failed else 0
+
+
 def _deblur(job: Job, options: argparse.Namespace) -> bool:
     """Restores one photo; returns whether the result was worth writing."""
     if job.output.exists() and not options.overwrite:
         raise FileExistsError(f"{job.output}: exists already; give --overwrite or another -o")
+    if job.photo.suffix.lower() in VIDEO_SUFFIXES:
+        raise ValueError(
+            f"{job.photo}: is a video; give --model the file of a network that restores frames, "
+            "such as one trained with configs/zhang.py"
+        )
     photo = read_photo(job.photo)
     check_writable(job.output)
     network = find_network(options.model)

@@ -1,10 +1,10 @@
 """`deblur-page`: a page in the browser for dropping a photo on and taking its blur out.
 
-The page is the standard library's `http.server` and three files of our own. Gradio and its kind
-bring a hundred packages, load fonts and scripts from the network, report home unless told not to,
-and encode a download anew, where its bytes must be those of the command line. Starlette would add
-three packages to save the hundred lines of `page.server`. So it needs nothing that the package does
-not need anyway, and no network: whoever opens it talks to this machine alone.
+The page is the standard library's `http.server` and three files of our own. Gradio would bring 52
+packages (`pip install --dry-run gradio`), reports its use home unless told not to, and has no place
+for a download whose bytes are to be the command's; Starlette with a server and forms would bring 8,
+and save some of the lines of `page.server`, but neither the queue nor the process behind it. So the
+page needs nothing that the package does not need anyway, and no network.
 """
 
 import argparse

@@ -26,6 +26,7 @@ from deblur_jax.io.metadata import ORIENTATION, kept_exif
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 OPAQUE_SUFFIXES = (".jpg", ".jpeg", ".bmp")
+STRIP = 256  # rows that are rounded at once: the copies of a panorama would fill the memory
 INKS = ("CMYK", "YCbCr", "LAB", "HSV")  # modes of Pillow whose profile is not one of RGB
 
 
@@ -207,18 +208,14 @@ def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> 
         raise ValueError(
             f"{path}: the name must end in one of {kinds}, got {suffix or 'no ending'!r}"
         )
-    channels = [photo.pixels.mean(axis=-1, keepdims=True) if photo.grey else photo.pixels]
-    if photo.alpha is not None and suffix not in OPAQUE_SUFFIXES:
-        channels.append(photo.alpha[..., None])
-    values = np.clip(np.concatenate(channels, axis=-1), 0, 1)
-    if photo.bits == 16 and suffix in DEEP_SUFFIXES:
+    deep = photo.bits == 16 and suffix in DEEP_SUFFIXES
+    values = _quantised(photo, np.uint16 if deep else np.uint8, suffix not in OPAQUE_SUFFIXES)
+    if deep:
         encode = encode_deep_png if suffix == ".png" else encode_deep_tiff
         data = encode(values, photo.profile, photo.exif)
     else:
         buffer = BytesIO()
-        image = Image.fromarray(
-            np.rint(values * 255).astype(np.uint8).squeeze(-1 if values.shape[-1] == 1 else ())
-        )
+        image = Image.fromarray(values.squeeze(-1 if values.shape[-1] == 1 else ()))
         kept = {"icc_profile": photo.profile, "exif": photo.exif}
         options = {name: value for name, value in kept.items() if value and suffix != ".bmp"}
         kind = Image.registered_extensions()[suffix]
@@ -226,3 +223,19 @@ def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> 
         data = buffer.getvalue()
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
+
+
+def _quantised(photo: Photo, dtype: type, with_alpha: bool) -> np.ndarray:
+    """Returns the values that a file holds, `[h, w, 1 to 4]`: grey or colour, then alpha."""
+    alpha = photo.alpha if with_alpha else None
+    height, width, _ = photo.pixels.shape
+    channels = (1 if photo.grey else 3) + (alpha is not None)
+    values = np.empty((height, width, channels), dtype)
+    for top in range(0, height, STRIP):
+        rows = slice(top, top + STRIP)
+        pixels = photo.pixels[rows]
+        parts = [pixels.mean(axis=-1, keepdims=True) if photo.grey else pixels]
+        parts += [] if alpha is None else [alpha[rows, :, None]]
+        strip = np.clip(np.concatenate(parts, axis=-1), 0, 1)
+        values[rows] = np.rint(strip * np.iinfo(dtype).max)
+    return values

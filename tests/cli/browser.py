@@ -10,7 +10,7 @@ import time
 
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-SECONDS = 60  # for anything to happen
+SECONDS = 150  # for anything to happen
 
 
 def find_browser():
@@ -62,7 +62,8 @@ class Browser:
         """Waits until a line of JavaScript is true, and returns its value."""
         end = time.monotonic() + SECONDS
         while not (value := self.run(script)):
-            assert time.monotonic() < end, f"never true: {script}"
+            shown = self.run("document.body.innerText")
+            assert time.monotonic() < end, f"never true: {script}; the page says {shown}"
             time.sleep(0.05)
         return value
 

@@ -20,7 +20,7 @@ from deblur_jax.io.images import Photo, read_photo, write_photo
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.restore import Result
 from tests.io.profiles import SRGB as SRGB_CURVE
-from tests.io.profiles import make_profile, parametric
+from tests.io.profiles import make_profile, parametric, power
 
 
 PICTURE = data.chelsea()[:64, :80]
@@ -162,6 +162,20 @@ def test_a_phone_s_photo_keeps_its_profile_and_exif_but_for_the_turn(tmp_path):
         assert now.get_ifd(0x8825) == was.get_ifd(0x8825)
         turned = {0xA002: 600, 0xA003: 800}
         assert now.get_ifd(0x8769) == {**was.get_ifd(0x8769), **turned}
+
+
+def test_light_is_that_of_the_photo_s_profile(tmp_path, monkeypatch):
+    seen = []
+
+    def look(image, network, *, transfer, **options):
+        seen.append(transfer)
+        raise ValueError("deblur: image was only looked at")
+
+    monkeypatch.setattr(restore, "deblur", look)
+    for profile in (make_profile(power(1.5)), make_profile(parametric(3, *SRGB_CURVE)), None):
+        Image.fromarray(PICTURE).save(tmp_path / "photo.png", icc_profile=profile)
+        assert deblur([str(tmp_path / "photo.png")]) == 1
+    assert seen == [1.5, "srgb", None]
 
 
 @pytest.mark.parametrize("side", [32, 40])

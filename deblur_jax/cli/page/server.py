@@ -136,6 +136,8 @@ class PageHandler(BaseHTTPRequestHandler):
             name, kind = STATIC[address.path]
             page = resources.files("deblur_jax.cli.page") / "static" / name
             self._send(page.read_bytes(), kind)
+        elif address.path == "/favicon.ico":
+            self._send(b"", "image/x-icon", status=HTTPStatus.NO_CONTENT)
         elif address.path == "/limits":
             self._send_json({**dataclasses.asdict(self.server.limits), "suffixes": SUFFIXES})
         else:
