@@ -2,6 +2,11 @@
 
 import json
 import multiprocessing
+import os
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -320,3 +325,25 @@ def test_only_this_machine_is_served_unless_told(page, capsys):
     assert message in capsys.readouterr().err
     assert deblur_page(["--model", "best", "--no-browser"]) == 1
     assert "deblur-page: model must be one of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_the_command_serves_until_it_is_stopped_and_leaves_nothing(tmp_path, name):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deblur_jax.cli.deblur_page", "--port", "0", "--no-browser"],
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    try:
+        line = process.stdout.readline()
+        address = re.fullmatch(r"The page is at (http://127\.0\.0\.1:\d+/) until Ctrl-C\.\n", line)[
+            1
+        ]
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            assert answer.status == 200
+        assert [path.name[:12] for path in tmp_path.iterdir()] == ["deblur-page-"]
+        process.send_signal(getattr(signal, name))
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    assert list(tmp_path.iterdir()) == []
