@@ -16,6 +16,10 @@ def psnr(image: Image, reference: Image) -> jax.Array:
         image: `[h, w, c]`.
         reference: likewise. The squared error is averaged over pixels and channels; equal images
             have an infinite ratio.
+
+    Example:
+        >>> print(psnr(jnp.full((8, 8, 3), 0.6), jnp.full((8, 8, 3), 0.5)).round(2))
+        20.0
     """
     return jnp.asarray(pix.psnr(image, reference))
 
@@ -37,6 +41,11 @@ def ssim(image: Image, reference: Image) -> jax.Array:
     Source:
         Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity",
         2004, equation 13.
+
+    Example:
+        >>> picture = jax.random.uniform(jax.random.key(0), (16, 16, 3))
+        >>> print(ssim(picture, picture).round(3))
+        1.0
     """
     if min(image.shape[:2]) < 11:
         raise ValueError(

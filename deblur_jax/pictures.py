@@ -20,6 +20,7 @@ WHEEL_COLOURS = ((1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 1, 1), (0, 0, 1), (1, 0, 1
 WHEEL_STEPS = (15, 6, 4, 11, 13, 6)
 LABEL_HEIGHT = 18  # pixels
 GAP = 4  # pixels
+LINE_SPACING = 24  # pixels, of the motions that are drawn
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:
@@ -70,6 +71,32 @@ def with_flow_key(picture: np.ndarray, *, longest: float) -> np.ndarray:
     text = f"{longest:g} px"
     draw.text((corner[0], corner[1] - 13), text, fill=(0, 0, 0), font=ImageFont.load_default(10))
     return np.asarray(board)
+
+
+def motion_over(photo: Array, flow: Array, *, scale: float = 1.0) -> np.ndarray:
+    """Paints a flow over a photo, with lines as long as the motions and the key of the colours.
+
+    Args:
+        photo: `[h, w, 3]`, display values in [0, 1].
+        flow: `[h, w, 2]` in pixels of the photo at its full size.
+        scale: how much smaller than that it is drawn.
+
+    Returns:
+        8-bit pixels `[h, w, 3]`. A motion and its opposite draw the same blur: lines have no heads.
+    """
+    flow = np.asarray(flow, np.float64)
+    longest = max(float(np.ceil(np.hypot(flow[..., 0], flow[..., 1]).max())), 1.0)
+    faint = np.asarray(photo, np.float64).mean(axis=-1, keepdims=True)
+    colours = flow_colours(flow, longest=longest).astype(np.float64) / 255
+    board = Image.fromarray(to_bytes((0.3 + 0.7 * faint) * colours))
+    draw = ImageDraw.Draw(board)
+    spacing = max(LINE_SPACING, round(1.5 * longest * scale))
+    for row in range(spacing // 2, board.height, spacing):
+        for column in range(spacing // 2, board.width, spacing):
+            across, down = scale * flow[row, column] / 2
+            ends = [(column - across, row - down), (column + across, row + down)]
+            draw.line(ends, fill=(0, 0, 0), width=2)
+    return with_flow_key(np.asarray(board), longest=longest)
 
 
 def kernels_over(photo: Array, kernels: Array, mixing: Array) -> np.ndarray:

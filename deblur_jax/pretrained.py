@@ -69,6 +69,11 @@ def load(name: str = DEFAULT) -> Pretrained:
     Raises:
         FileNotFoundError: if it is neither.
         ValueError: if the file is damaged, or of a network that is not known here.
+
+    Example:
+        >>> network = load()
+        >>> network.name, network.card["model"]["name"]
+        ('motion-flow-quickstart', 'motion_context')
     """
     path = _find(name)
     variables, card = read_weights(path)
@@ -94,6 +99,11 @@ def load_denoiser(name: str = "denoiser") -> Denoiser:
     Raises:
         FileNotFoundError: if it is neither.
         ValueError: if the file is damaged, or of something else than a denoiser.
+
+    Example:
+        >>> denoise = load_denoiser()
+        >>> denoise(jnp.full((16, 16, 3), 0.5), 0.1).shape
+        (16, 16, 3)
     """
     network = load(name)
     if not isinstance(network.model, DenoiserNet):
@@ -113,6 +123,10 @@ def load_mixture(name: str = "gmm") -> PatchMixture:
     Raises:
         FileNotFoundError: if it is neither.
         ValueError: if the file is damaged, or of something else than a mixture.
+
+    Example:
+        >>> load_mixture().log_weights.shape
+        (200,)
     """
     arrays, _ = read_weights(_find(name))
     fields = {field.name for field in dataclasses.fields(PatchMixture)}

@@ -83,6 +83,7 @@ def deblur(
     longest: float | None = None,
     denoisings: int = DENOISINGS,
     denoise: Denoiser | None = None,
+    transfer: Transfer | None = None,
     progress: TileProgress | None = None,
 ) -> Result:
     """Estimates the blur in a photo and takes it out.
@@ -97,6 +98,8 @@ def deblur(
         longest: motions beyond this many pixels are taken for this long; None for no limit.
         denoisings: iterations of the solver, see `restore_blur`.
         denoise: the prior, such as `load_denoiser()`; total variation if None.
+        transfer: from the photo's display values to light, see `ops.sensor`, for a network that
+            sees blur in light; what the network was trained for if None.
         progress: called as `progress(tiles done, all tiles)`.
 
     Returns:
@@ -107,6 +110,15 @@ def deblur(
         ValueError: if it has not 3 channels, is smaller than 32 pixels a side, or holds values
             outside [0, 1] or not finite; if another argument is out of range, or the network does
             not estimate blur.
+
+    Example:
+        >>> from skimage import data
+        >>> photo = data.astronaut()[:64, :80].astype(np.float32) / 255
+        >>> result = deblur(photo)
+        >>> result.image.shape, result.flow.shape
+        ((64, 80, 3), (64, 80, 2))
+        >>> result.verdict  # doctest: +ELLIPSIS
+        '...of the photo...'
     """
     check_photo(image, "deblur: image")
     if not 0 <= strength <= 1:
@@ -116,6 +128,8 @@ def deblur(
     network = load(model) if isinstance(model, str) else model
     photo = np.asarray(image, np.float32)
     blur, options = estimate_blur(network, jnp.asarray(photo))
+    if transfer is not None and options.get("transfer", "linear") != "linear":
+        options["transfer"] = transfer
     if longest is not None:
         blur = _no_longer_than(longest, blur)
     line = isinstance(blur, LineBlur)
@@ -132,11 +146,16 @@ def deblur(
     )
     restored, residual = np.split(both, 2, axis=-1)
     return Result(
-        image=photo + np.float32(strength) * (restored - photo),
+        image=mix(photo, restored, strength),
         blur=blur,
         residual=residual,
         explained=_explained(residual, photo),
     )
+
+
+def mix(photo: np.ndarray, restored: np.ndarray, strength: float) -> np.ndarray:
+    """Returns the photo at strength 0, exactly the restoration at 1, and what lies between."""
+    return restored if strength == 1 else photo + np.float32(strength) * (restored - photo)
 
 
 @functools.lru_cache(maxsize=8)

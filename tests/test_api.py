@@ -57,14 +57,6 @@ def test_options_are_given_by_keyword(name):
             assert parameter.kind is inspect.Parameter.KEYWORD_ONLY, f"{name}: {parameter.name}"
 
 
-def test_every_argument_of_a_public_function_is_explained():
-    for name in deblur_jax.__all__:
-        thing = getattr(deblur_jax, name)
-        if inspect.isfunction(thing) and (document := inspect.getdoc(thing)):
-            for argument in inspect.signature(thing).parameters:
-                assert argument.strip("_") in document, f"{name} does not explain {argument}"
-
-
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'blurr'"):
         deblur_jax.blurr  # noqa: B018

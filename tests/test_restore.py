@@ -74,6 +74,10 @@ def test_a_net_that_sees_kernels_is_asked_for_kernels(sharp, transfer, key):
     np.testing.assert_allclose(result.residual, residual, atol=1e-4)
     with pytest.raises(AttributeError, match="kernels and no motion"):
         _ = result.flow
+    by_profile = deblur(np.asarray(blurry), network, transfer="srgb")
+    used = "linear" if transfer == "linear" else "srgb"  # it was trained on display values
+    light = by_profile.blur(to_light(by_profile.image, used))
+    np.testing.assert_allclose(by_profile.residual, to_display(light, used) - blurry, atol=1e-4)
 
 
 def test_true_kernels_restore_several_decibels(sharp):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deblur_jax import deblur_video, load
+from deblur_jax.cli.deblur import main as deblur_photos
 from deblur_jax.cli.deblur_video import main
 from deblur_jax.io.video import read_frames, write_frames
 from deblur_jax.io.weights import write_weights
@@ -108,3 +109,25 @@ def test_the_command_restores_a_folder_of_frames(tmp_path, capsys):
     ]  # fmt: skip
     assert main([*command, str(tmp_path / "sharp")]) == 1
     assert "exists already" in capsys.readouterr().err
+
+    # The command for photos does the same when it is given such a network.
+    write_frames(tmp_path / "clip.mkv", found)
+    photo = tmp_path / "blurry" / "a.png"
+    videos = [str(tmp_path / "blurry"), str(tmp_path / "clip.mkv"), str(photo)]
+    assert deblur_photos([*videos, "--model", str(weights)]) == 1
+    shown = capsys.readouterr()
+    assert shown.err == (
+        f"deblur: {photo}: is no video, and {weights} restores videos; give a folder of frames or "
+        "a file that ends in one of .mp4, .mov, .mkv, .avi, .m4v, .webm\n"
+    )
+    for (_, ours), (_, theirs) in zip(
+        read_frames(tmp_path / "blurry-deblurred"), found, strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    assert len(list(read_frames(tmp_path / "clip-deblurred.mkv"))) == 2
+    assert deblur_photos([*videos, "--model", str(weights), "-o", str(tmp_path / "x")]) == 1
+    assert "one video has one -o" in capsys.readouterr().err
+    assert deblur_photos([str(tmp_path / "clip.mkv")]) == 1
+    assert "clip.mkv: is a video; give --model the file of a network that restores frames" in (
+        capsys.readouterr().err
+    )

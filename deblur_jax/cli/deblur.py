@@ -1,20 +1,28 @@
 """`deblur PHOTO...`: estimates the motion in photos, takes it out, writes the results."""
 
 import argparse
-import contextlib
-import dataclasses
-import functools
 import sys
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from deblur_jax.cli.deblur_video import deblur_file
 from deblur_jax.cli.photos import Job, find_photos, plan
+from deblur_jax.cli.restoration import (
+    ITERATIONS,
+    Settings,
+    describe,
+    describe_network,
+    find_network,
+    finished,
+    forecast,
+    loses_alpha,
+    restore_photo,
+)
 from deblur_jax.io.files import check_writable
-from deblur_jax.io.images import OPAQUE_SUFFIXES, Photo, read_photo, write_photo
-from deblur_jax.io.metadata import with_history
-from deblur_jax.version import __version__
+from deblur_jax.io.images import Photo, read_photo, write_photo
+from deblur_jax.io.video import VIDEO_SUFFIXES
 
 
 INTERRUPTED = 130  # as shells have it
@@ -24,7 +32,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Parses the command line."""
     parser = argparse.ArgumentParser(prog="deblur", description=__doc__)
     parser.add_argument(
-        "photos", nargs="+", metavar="PHOTO", help="image files, folders, or patterns like '*.jpg'"
+        "photos",
+        nargs="+",
+        metavar="PHOTO",
+        help="image files, folders, or patterns like '*.jpg'; videos, with a network for them",
     )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT",
@@ -46,8 +57,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="take longer motions for this long (default: no limit)",
     )  # fmt: skip
     parser.add_argument(
-        "--iterations", type=_number(1, 1000, int), default=15, metavar="N",
-        help="of the solver: more is sharper and slower (default: 15)",
+        "--iterations", type=_number(1, 1000, int), default=ITERATIONS, metavar="N",
+        help=f"of the solver: more is sharper and slower (default: {ITERATIONS})",
     )  # fmt: skip
     parser.add_argument("--device", default=None, help="cpu, gpu, gpu:1 ... (default: the best)")
     parser.add_argument(
@@ -71,6 +82,12 @@ def _number(lowest: float, highest: float, kind: type = float) -> Any:
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code: 0, 1 if a photo failed, 130 after Ctrl-C."""
     options = parse(argv)
+    try:
+        if options.model is not None and hasattr(find_network(options.model).model, "restored"):
+            return _deblur_videos(options)
+    except (OSError, ValueError) as error:
+        print(f"deblur: {error}", file=sys.stderr)
+        return 1
     done = failed = unchanged = 0
     jobs: list[Job] = []
     try:
@@ -101,59 +118,60 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
+def _deblur_videos(options: argparse.Namespace) -> int:
+    """Restores folders of frames and video files with a network that restores them directly."""
+    if options.output is not None and len(options.photos) > 1:
+        raise ValueError(f"{options.output}: one video has one -o; restore them one by one")
+    failed = 0
+    for name in options.photos:
+        try:
+            if not Path(name).is_dir() and Path(name).suffix.lower() not in VIDEO_SUFFIXES:
+                raise ValueError(
+                    f"{name}: is no video, and {options.model} restores videos; give a folder of "
+                    f"frames or a file that ends in one of {', '.join(VIDEO_SUFFIXES)}"
+                )
+            print(deblur_file(Path(name), options.output, options.model))
+        except (OSError, ValueError, MemoryError) as error:
+            print(f"deblur: {error}", file=sys.stderr)
+            failed += 1
+    return 1 if failed else 0
+
+
 def _deblur(job: Job, options: argparse.Namespace) -> bool:
     """Restores one photo; returns whether the result was worth writing."""
     if job.output.exists() and not options.overwrite:
         raise FileExistsError(f"{job.output}: exists already; give --overwrite or another -o")
+    if job.photo.suffix.lower() in VIDEO_SUFFIXES:
+        raise ValueError(
+            f"{job.photo}: is a video; give --model the file of a network that restores frames, "
+            "such as one trained with configs/zhang.py"
+        )
     photo = read_photo(job.photo)
     check_writable(job.output)
+    network = find_network(options.model)
+    print(f"{job.photo}: looking for motion with {describe_network(network)} ...", flush=True)
+    settings = Settings(options.model, options.max_blur, options.iterations, options.device)
+    tell = forecast(lambda words: print(f"{job.photo}: {words}.", flush=True))
+    with tqdm(unit="tile", leave=False, disable=None) as bar:
 
-    # Loaded only now: a mistake above is answered at once.
-    from deblur_jax.restore import deblur
+        def advance(tiles: int, total: int) -> None:
+            bar.total = total
+            bar.update(tiles - bar.n)
+            tell(tiles, total)
 
-    network = _network(options.model)
-    print(f"{job.photo}: looking for motion with {_description(network)} ...", flush=True)
-    with _on_device(options.device), tqdm(unit="tile", leave=False, disable=None) as bar:
-        try:
-            result = deblur(
-                photo.pixels,
-                network,
-                strength=options.strength,
-                longest=options.max_blur,
-                denoisings=options.iterations,
-                progress=lambda tiles, total: _advance(bar, tiles, total),
-            )
-        except ValueError as error:
-            problem = str(error).removeprefix("deblur: image ")
-            raise ValueError(f"{job.photo}: {problem}") from None
+        result = restore_photo(
+            job.photo, photo, settings, strength=options.strength, progress=advance
+        )
     if options.report is not None or options.show:
         _report(job, photo, result, options)
     if not (result.trusted or options.force):
         print(f"{job.photo}: {result.verdict}; left unchanged (--force writes it all the same).")
         return False
-    history = (
-        f"deblur_jax {__version__}: motion blur removed, model {network.name}, strength "
-        f"{options.strength:g}; {result.verdict}"
-    )
-    write_photo(
-        job.output,
-        dataclasses.replace(photo, pixels=result.image, exif=with_history(photo.exif, history)),
-    )
-    lost = photo.alpha is not None and job.output.suffix.lower() in OPAQUE_SUFFIXES
-    print(
-        f"{job.output}: {_motion(result)}blurring the result again differs from the photo by "
-        f"{result.reblur_error:.4f} (root mean square, of 1); {result.verdict}"
-        f"{'; its transparency has no place in this format' if lost else ''}."
-    )
+    chosen = {"strength": options.strength, "verdict": result.verdict}
+    write_photo(job.output, finished(photo, result.image, network.name, **chosen))
+    lost = "; its transparency has no place in this format"
+    print(f"{job.output}: {describe(result)}{lost if loses_alpha(photo, job.output) else ''}.")
     return True
-
-
-@functools.cache
-def _network(name: str | None) -> Any:
-    """Returns the network that all photos of a command share."""
-    from deblur_jax.pretrained import DEFAULT, load
-
-    return load(name or DEFAULT)
 
 
 def _report(job: Job, photo: Photo, result: Any, options: argparse.Namespace) -> None:
@@ -167,41 +185,6 @@ def _report(job: Job, photo: Photo, result: Any, options: argparse.Namespace) ->
         write_photo(path, Photo(board.astype("float32") / 255))
     if options.show:
         Image.fromarray(board).show()
-
-
-def _advance(bar: Any, tiles: int, total: int) -> None:
-    bar.total = total
-    bar.update(tiles - bar.n)
-
-
-def _on_device(name: str | None) -> Any:
-    """Returns the context in which work is done on the device called `name`."""
-    import jax
-
-    if name is None:
-        return contextlib.nullcontext()
-    kind, _, number = name.partition(":")
-    try:
-        return jax.default_device(jax.devices(kind)[int(number or 0)])
-    except (RuntimeError, ValueError, IndexError):
-        here = ", ".join(f"{device.platform}:{device.id}" for device in jax.devices())
-        raise ValueError(f"--device {name}: no such device; here are {here}") from None
-
-
-def _motion(result: Any) -> str:
-    if not hasattr(result, "flow"):
-        return ""
-    lengths = (result.flow**2).sum(axis=-1) ** 0.5
-    return f"motion of {lengths.mean():.1f} pixels on average, {lengths.max():.1f} at most; "
-
-
-def _description(network: Any) -> str:
-    metrics = network.card.get("metrics") or {}
-    trained = f"{network.name} ({network.card['step']} training steps"
-    if "psnr/restored" in metrics:
-        gain = metrics["psnr/restored"] - metrics["psnr/blurred"]
-        trained += f", {gain:+.2f} dB on its test photos"
-    return trained + ")"
 
 
 if __name__ == "__main__":

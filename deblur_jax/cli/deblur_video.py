@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from deblur_jax.io.video import check_writable, frame_rate, read_frames, write_frames
+from deblur_jax.cli.photos import MARK
+from deblur_jax.io.video import CODECS, check_writable, frame_rate, read_frames, write_frames
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -25,30 +26,49 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     arguments = parse(argv)
     try:
-        _deblur(arguments)
+        print(deblur_file(arguments.video, arguments.output, arguments.model))
     except (OSError, ValueError) as error:
         print(f"deblur-video: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _deblur(arguments: argparse.Namespace) -> None:
-    check_writable(arguments.output)
+def deblur_file(video: Path, output: Path | None, model: str) -> str:
+    """Restores a video, a folder of frames or a file; returns what was done.
+
+    Args:
+        video: the folder or file.
+        output: a new folder or file; beside the video, marked -deblurred, if None.
+        model: the network, see `pretrained.load`.
+
+    Raises:
+        OSError: if something cannot be read or written, or `output` exists.
+        ValueError: if it is no video, or the network does not restore frames.
+    """
+    output = output or _beside(video)
+    check_writable(output)
     names: list[str] = []
 
     def pictures():
-        for name, pixels in read_frames(arguments.video):
+        for name, pixels in read_frames(video):
             names.append(name)
             yield pixels
 
     # Loaded only now: a mistake above is answered at once.
     from deblur_jax.restore_video import deblur_video
 
-    restored = deblur_video(pictures(), arguments.model)
+    restored = deblur_video(pictures(), model)
     # A restored frame comes before its successor's name is looked at, but after that is read.
     named = ((names[number], frame) for number, frame in enumerate(restored))
-    count = write_frames(arguments.output, named, rate=frame_rate(arguments.video))
-    print(f"{arguments.output}: {count} frames deblurred with {arguments.model}.")
+    count = write_frames(output, named, rate=frame_rate(video))
+    return f"{output}: {count} frames deblurred with {model}."
+
+
+def _beside(video: Path) -> Path:
+    if video.is_dir():
+        return video.with_name(f"{video.resolve().name}{MARK}")
+    suffix = video.suffix.lower()
+    return video.with_name(f"{video.stem}{MARK}{suffix if suffix in CODECS else '.mp4'}")
 
 
 if __name__ == "__main__":

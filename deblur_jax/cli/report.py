@@ -5,7 +5,7 @@ import numpy as np
 
 from deblur_jax.io.images import Photo
 from deblur_jax.ops.operators import LineBlur
-from deblur_jax.pictures import flow_colours, kernels_over, panels, with_flow_key
+from deblur_jax.pictures import kernels_over, motion_over, panels
 from deblur_jax.restore import Result
 
 
@@ -21,31 +21,43 @@ def draw_report(name: str, photo: Photo, result: Result) -> np.ndarray:
         photo: as read.
         result: of `restore.deblur`.
     """
-    ratio = min(1.0, LONGEST_SIDE / max(photo.pixels.shape[:2]))
-    seen = _shrunk(photo.pixels, ratio)
     pictures = {
-        name: seen,
-        "estimated blur": _blur(seen, result, ratio),
-        "restored": _shrunk(result.image, ratio),
-        f"blurred again - photo, x{GAIN}": 0.5 + GAIN * _shrunk(result.residual, ratio),
+        name: shrunk(photo.pixels, LONGEST_SIDE),
+        "estimated blur": draw_blur(photo.pixels, result, LONGEST_SIDE),
+        "restored": shrunk(result.image, LONGEST_SIDE),
+        f"blurred again - photo, x{GAIN}": 0.5 + GAIN * shrunk(result.residual, LONGEST_SIDE),
     }
     return panels(pictures, caption=result.verdict)
 
 
-def _blur(seen: np.ndarray, result: Result, ratio: float) -> np.ndarray:
+def draw_blur(photo: np.ndarray, result: Result, longest_side: int) -> np.ndarray:
+    """Draws the estimated motion, or kernels, on the photo: `[h, w, 3]`, 8-bit.
+
+    Args:
+        photo: `[h, w, 3]`.
+        result: of `restore.deblur`.
+        longest_side: of the drawing in pixels, for a photo that is larger.
+    """
+    seen = shrunk(photo, longest_side)
     if isinstance(result.blur, LineBlur):
-        flow = result.flow
-        longest = max(float(np.ceil(np.hypot(flow[..., 0], flow[..., 1]).max())), 1.0)
-        return with_flow_key(flow_colours(_shrunk(flow, ratio), longest=longest), longest=longest)
-    mixing = _shrunk(np.asarray(result.blur.mixing), ratio)
+        return motion_over(
+            seen, shrunk(result.flow, longest_side), scale=_ratio(photo, longest_side)
+        )
+    mixing = shrunk(np.asarray(result.blur.mixing), longest_side)
     return kernels_over(seen, np.asarray(result.blur.kernels), mixing)
 
 
-def _shrunk(picture: np.ndarray, ratio: float) -> np.ndarray:
+def shrunk(picture: np.ndarray, longest_side: int) -> np.ndarray:
+    """Returns a picture `[h, w, c]` without more than `longest_side` pixels a side."""
+    ratio = _ratio(picture, longest_side)
     if ratio == 1:
         return picture
     height, width = (max(1, round(length * ratio)) for length in picture.shape[:2])
-    shrunk = cv2.resize(
+    smaller = cv2.resize(
         np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_AREA
     )
-    return shrunk.reshape(height, width, -1)
+    return smaller.reshape(height, width, -1)
+
+
+def _ratio(picture: np.ndarray, longest_side: int) -> float:
+    return min(1.0, longest_side / max(picture.shape[:2]))

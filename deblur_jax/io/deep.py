@@ -63,9 +63,9 @@ def turned_upright(array: np.ndarray, turn: int) -> np.ndarray:
 
 
 def encode_deep_png(values: np.ndarray, profile: bytes | None, exif: bytes | None) -> bytes:
-    """Returns a PNG file of values `[h, w, 1 to 4]` in [0, 1]: grey or colour, then alpha."""
+    """Returns a PNG file of uint16 values `[h, w, 1 to 4]`: grey or colour, then alpha."""
     order = {1: [0], 2: [0, 0, 0, 1], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[values.shape[-1]]
-    encoded, buffer = cv2.imencode(".png", _as_integers(values)[..., order])
+    encoded, buffer = cv2.imencode(".png", values[..., order])
     if not encoded:
         raise OSError("the 16-bit PNG could not be encoded")
     data = buffer.tobytes()
@@ -78,13 +78,13 @@ def encode_deep_png(values: np.ndarray, profile: bytes | None, exif: bytes | Non
 
 
 def encode_deep_tiff(values: np.ndarray, profile: bytes | None, exif: bytes | None) -> bytes:
-    """Returns a TIFF file of values `[h, w, 1 to 4]` in [0, 1]; of the EXIF block, its texts."""
+    """Returns a TIFF file of uint16 values `[h, w, 1 to 4]`; of the EXIF block, its texts."""
     alpha = values.shape[-1] in (2, 4)
     texts = [(tag, "s", 0, text, True) for tag, text in text_tags(exif).items()]
     buffer = BytesIO()
     tifffile.imwrite(
         buffer,
-        _as_integers(values).squeeze(-1) if values.shape[-1] == 1 else _as_integers(values),
+        values.squeeze(-1) if values.shape[-1] == 1 else values,
         photometric="rgb" if values.shape[-1] > 2 else "minisblack",
         planarconfig="contig" if values.shape[-1] > 1 else None,
         extrasamples=["unassalpha"] if alpha else None,
@@ -95,10 +95,6 @@ def encode_deep_tiff(values: np.ndarray, profile: bytes | None, exif: bytes | No
         extratags=texts,
     )
     return buffer.getvalue()
-
-
-def _as_integers(values: np.ndarray) -> np.ndarray:
-    return np.rint(values * 65535).astype(np.uint16)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -26,6 +26,7 @@ from deblur_jax.io.metadata import ORIENTATION, kept_exif
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 OPAQUE_SUFFIXES = (".jpg", ".jpeg", ".bmp")
+STRIP = 256  # rows that are rounded at once: the copies of a panorama would fill the memory
 INKS = ("CMYK", "YCbCr", "LAB", "HSV")  # modes of Pillow whose profile is not one of RGB
 
 
@@ -50,18 +51,23 @@ class Photo:
     exif: bytes | None = None
 
 
-def read_photo(path: str | os.PathLike) -> Photo:
+def read_photo(path: str | os.PathLike, *, most_pixels: int | None = None) -> Photo:
     """Reads a JPEG, PNG, WebP, TIFF or BMP file.
 
     Colours of inks become sRGB, by the file's profile if it has one.
 
+    Args:
+        path: of the file.
+        most_pixels: a larger picture is refused before it is decoded.
+
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is not an image, is cut short, holds several pictures, or has a kind
-            of pixel that would lose precision here (floats, or 16 bits other than PNG and TIFF).
+        ValueError: if the file is not an image, is cut short, holds several pictures or too large a
+            one, or has a kind of pixel that would lose precision here (floats, or 16 bits other
+            than PNG and TIFF).
     """
     path = Path(path)
-    with _opened(path) as image:
+    with _opened(path, most_pixels) as image:
         deep = is_deep(path, image)
         if not deep and image.mode.startswith(("I", "F")):
             raise _UnfitError(
@@ -146,7 +152,7 @@ def _kind_of_pixels(path: Path, image: Image.Image) -> str:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, most_pixels: int | None = None) -> Iterator[Image.Image]:
     """Opens and decodes the one picture of a file; errors, also of the caller's, name the file."""
     existing_file(path, "a photo")
     try:
@@ -157,6 +163,12 @@ def _opened(path: Path) -> Iterator[Image.Image]:
                 count = getattr(image, "n_frames", 1)
                 if count > 1 and image.format != "MPO":
                     raise _UnfitError(f"holds {count} pictures, expected one; give one of them")
+                pixels = image.width * image.height
+                if most_pixels is not None and pixels > most_pixels:
+                    raise _UnfitError(
+                        f"has {image.width}x{image.height} pixels, {pixels / 1e6:.1f} million; at "
+                        f"most {most_pixels / 1e6:g} million are taken here, shrink it"
+                    )
                 image.load()
                 yield image
     except _UnfitError as error:
@@ -196,18 +208,14 @@ def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> 
         raise ValueError(
             f"{path}: the name must end in one of {kinds}, got {suffix or 'no ending'!r}"
         )
-    channels = [photo.pixels.mean(axis=-1, keepdims=True) if photo.grey else photo.pixels]
-    if photo.alpha is not None and suffix not in OPAQUE_SUFFIXES:
-        channels.append(photo.alpha[..., None])
-    values = np.clip(np.concatenate(channels, axis=-1), 0, 1)
-    if photo.bits == 16 and suffix in DEEP_SUFFIXES:
+    deep = photo.bits == 16 and suffix in DEEP_SUFFIXES
+    values = _quantised(photo, np.uint16 if deep else np.uint8, suffix not in OPAQUE_SUFFIXES)
+    if deep:
         encode = encode_deep_png if suffix == ".png" else encode_deep_tiff
         data = encode(values, photo.profile, photo.exif)
     else:
         buffer = BytesIO()
-        image = Image.fromarray(
-            np.rint(values * 255).astype(np.uint8).squeeze(-1 if values.shape[-1] == 1 else ())
-        )
+        image = Image.fromarray(values.squeeze(-1 if values.shape[-1] == 1 else ()))
         kept = {"icc_profile": photo.profile, "exif": photo.exif}
         options = {name: value for name, value in kept.items() if value and suffix != ".bmp"}
         kind = Image.registered_extensions()[suffix]
@@ -215,3 +223,19 @@ def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> 
         data = buffer.getvalue()
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
+
+
+def _quantised(photo: Photo, dtype: type, with_alpha: bool) -> np.ndarray:
+    """Returns the values that a file holds, `[h, w, 1 to 4]`: grey or colour, then alpha."""
+    alpha = photo.alpha if with_alpha else None
+    height, width, _ = photo.pixels.shape
+    channels = (1 if photo.grey else 3) + (alpha is not None)
+    values = np.empty((height, width, channels), dtype)
+    for top in range(0, height, STRIP):
+        rows = slice(top, top + STRIP)
+        pixels = photo.pixels[rows]
+        parts = [pixels.mean(axis=-1, keepdims=True) if photo.grey else pixels]
+        parts += [] if alpha is None else [alpha[rows, :, None]]
+        strip = np.clip(np.concatenate(parts, axis=-1), 0, 1)
+        values[rows] = np.rint(strip * np.iinfo(dtype).max)
+    return values

@@ -16,6 +16,7 @@ from deblur_jax.io.images import Photo, read_photo, write_photo
 
 
 CODECS = {".mp4": "mp4v", ".mov": "mp4v", ".mkv": "FFV1", ".avi": "FFV1"}  # FFV1 loses nothing
+VIDEO_SUFFIXES = (*CODECS, ".m4v", ".webm")  # of files that may be read
 RATE = 30.0  # frames a second, where nothing else is known
 
 Frame = tuple[str, np.ndarray]

@@ -73,6 +73,14 @@ def basis_blur(
     Source:
         Carbajal et al., "Non-uniform Motion Blur Kernel Estimation via Adaptive Decomposition",
         arXiv:2102.01026, eq. 2 (gather order).
+
+    Example:
+        >>> image = jnp.zeros((5, 6, 1)).at[2, 2].set(1.0)  # a point of light
+        >>> still = jnp.zeros((3, 3)).at[1, 1].set(1.0)
+        >>> across = jnp.zeros((3, 3)).at[1].set(jnp.asarray([0.25, 0.5, 0.25]))
+        >>> mixing = jnp.full((5, 6, 2), 0.5)  # half of each, everywhere
+        >>> print(basis_blur(image, jnp.stack([still, across]), mixing)[2, :, 0])
+        [0.    0.125 0.75  0.125 0.    0.   ]
     """
     check_options("basis_blur", kernels, order, padding, method, precision)
     dtype = jnp.result_type(image, kernels, mixing)

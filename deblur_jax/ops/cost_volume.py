@@ -37,6 +37,13 @@ def cost_volume(first: Features, second: Features, *, reach: int) -> jax.Array:
 
     Source:
         Sun et al., "PWC-Net", CVPR 2018, equation 2: the mean, not the sum, over channels.
+
+    Example:
+        >>> first = jnp.zeros((3, 4, 1)).at[1, 1].set(1.0)
+        >>> second = jnp.zeros((3, 4, 1)).at[1, 2].set(1.0)  # a pixel further to the right
+        >>> volume = cost_volume(first, second, reach=1)
+        >>> volume.shape, int(volume[1, 1].argmax())  # displacements row by row; (0, 0) is number 4
+        ((3, 4, 9), 5)
     """
     if reach < 0:
         raise ValueError(f"cost_volume: reach must not be negative, got {reach}")

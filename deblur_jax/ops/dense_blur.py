@@ -30,6 +30,12 @@ def dense_blur(image: Image, kernels: PixelKernels, *, padding: str = "reflect")
 
     Raises:
         ValueError: if `s` is even or the padding unknown.
+
+    Example:
+        >>> kernels = jnp.zeros((4, 4, 3, 3)).at[:, :, 1, 2].set(1.0)  # each looks to its right
+        >>> image = jnp.zeros((4, 4, 1)).at[1, 1].set(1.0)
+        >>> print(jnp.argwhere(dense_blur(image, kernels)[..., 0]))
+        [[1 0]]
     """
     check_padding("dense_blur", padding)
     height, width, side, _ = kernels.shape

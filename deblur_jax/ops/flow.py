@@ -21,6 +21,10 @@ def canonical(flow: Flow) -> jax.Array:
 
     (u, v) with u < 0 becomes (-u, -v), which gives the same straight-line blur; where u = 0 the
     sign of v is kept.
+
+    Example:
+        >>> print(canonical(jnp.asarray([[[-3.0, 1.0]]])))
+        [[[ 3. -1.]]]
     """
     return jnp.where(flow[..., :1] < 0, -flow, flow)
 

@@ -58,6 +58,12 @@ def line_blur(image: Image, flow: Flow, *, padding: str = "edge") -> jax.Array:
     Source:
         Gong et al., "From Motion Blur to Motion Flow", arXiv:1612.02583, eq. 4, with the
         line drawn as MATLAB's `fspecial("motion")` draws it.
+
+    Example:
+        >>> image = jnp.zeros((5, 7, 1)).at[2, 3].set(1.0)  # a point of light
+        >>> flow = jnp.full((5, 7, 2), jnp.asarray([2.0, 0.0]))  # two pixels to the right
+        >>> print(line_blur(image, flow)[2, :, 0])
+        [0.   0.   0.25 0.5  0.25 0.   0.  ]
     """
     check_padding("line_blur", padding)
     image, flow = jnp.asarray(image), jnp.asarray(flow)

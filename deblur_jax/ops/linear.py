@@ -23,7 +23,19 @@ from deblur_jax.typing import Array
 
 
 def inner(x: Array, y: Array) -> jax.Array:
-    """Returns the inner product <x, y> of two real arrays of one shape, a scalar."""
+    """Returns the inner product <x, y> of two real arrays of one shape, a scalar.
+
+    Args:
+        x: an array of any shape.
+        y: one of the same shape.
+
+    Raises:
+        ValueError: if their shapes differ.
+
+    Example:
+        >>> print(inner(jnp.asarray([1.0, 2.0]), jnp.asarray([3.0, 4.0])))
+        11.0
+    """
     if x.shape != y.shape:
         raise ValueError(f"inner: x and y must have one shape, got {x.shape} and {y.shape}")
     return jnp.vdot(x, y, precision="highest")
@@ -39,6 +51,12 @@ def adjoint(operator: Callable[[Array], Array], like: Array) -> Callable[[Array]
 
     Returns:
         A function from arrays like the operator's output to arrays like its input.
+
+    Example:
+        >>> def double_the_first(x):
+        ...     return 2 * x[:1]
+        >>> print(adjoint(double_the_first, jnp.zeros(3))(jnp.asarray([5.0])))
+        [10.  0.  0.]
     """
     _, pull_back = jax.vjp(operator, jnp.zeros(like.shape, like.dtype))
     return lambda y: pull_back(y)[0]
@@ -48,6 +66,13 @@ def compose(*maps: Callable[[Array], Array]) -> Callable[[Array], Array]:
     """Returns the map that applies `maps` from right to left, as in mathematics.
 
     `compose(respond, blur)(image)` is `respond(blur(image))`; the maps need not be linear.
+
+    Raises:
+        ValueError: if there is none.
+
+    Example:
+        >>> compose(str, abs)(-2)
+        '2'
     """
     if not maps:
         raise ValueError("compose: give at least one map, got none")
@@ -66,6 +91,10 @@ def normal(operator: Callable[[Array], Array], like: Array) -> Callable[[Array],
     Args:
         operator: a linear map from one array to one array.
         like: as for `adjoint`.
+
+    Example:
+        >>> print(normal(lambda x: 3 * x, jnp.zeros(2))(jnp.asarray([1.0, 2.0])))
+        [ 9. 18.]
     """
     return compose(adjoint(operator, like), operator)
 
@@ -85,6 +114,14 @@ def operator_norm(
 
     Returns:
         A scalar of the dtype of `like`.
+
+    Raises:
+        ValueError: if `steps` is not positive.
+
+    Example:
+        >>> norm = operator_norm(lambda x: 3 * x, jnp.zeros(4), jax.random.key(0))
+        >>> print(f"{norm:.2f}")
+        3.00
     """
     if steps < 1:
         raise ValueError(f"operator_norm: steps must be at least 1, got {steps}")

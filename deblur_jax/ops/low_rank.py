@@ -33,6 +33,12 @@ def factor_kernels(kernels: PixelKernels, *, basis: int) -> tuple[jax.Array, jax
 
     Raises:
         ValueError: if `basis` is out of range.
+
+    Example:
+        >>> kernels = jax.random.uniform(jax.random.key(0), (4, 5, 3, 3))
+        >>> basis, mixing, error = factor_kernels(kernels, basis=10)
+        >>> basis.shape, mixing.shape, bool(error < 1e-3)  # nine and the mean say all of 3x3
+        ((10, 3, 3), (4, 5, 10), True)
     """
     height, width, side, _ = kernels.shape
     if not 1 <= basis <= side**2 + 1:
@@ -76,6 +82,12 @@ def factor_grid(
 
     Raises:
         ValueError: if `basis` is out of range, or the frame smaller than the grid.
+
+    Example:
+        >>> grid = jax.random.uniform(jax.random.key(0), (2, 3, 5, 5))
+        >>> basis, mixing, _ = factor_grid(grid, height=20, width=30, basis=4)
+        >>> basis.shape, mixing.shape
+        ((4, 5, 5), (20, 30, 4))
     """
     rows, columns = grid.shape[:2]
     if height < rows or width < columns:

@@ -51,6 +51,14 @@ class BasisBlur(Blur):
         order: "gather" or "scatter".
         padding: how pixels outside the frame are made.
         method: how it is computed.
+
+    Example:
+        >>> kernels = jnp.full((1, 3, 3), 1 / 9)
+        >>> blur = BasisBlur(kernels, jnp.ones((6, 8, 1)))
+        >>> blur(jnp.ones((6, 8, 3))).shape
+        (6, 8, 3)
+        >>> blur.extended(2).mixing.shape
+        (10, 12, 1)
     """
 
     kernels: Kernels
@@ -88,6 +96,13 @@ class LineBlur(Blur):
     Attributes:
         flow: `[h, w, 2]`, the motion (u right, v down) in pixels.
         padding: how pixels outside the frame are made.
+
+    Example:
+        >>> blur = LineBlur(jnp.full((5, 7, 2), jnp.asarray([2.0, 0.0])))
+        >>> print(blur(jnp.zeros((5, 7, 1)).at[2, 3].set(1.0))[2, :, 0])
+        [0.   0.   0.25 0.5  0.25 0.   0.  ]
+        >>> blur.extended(2).flow.shape
+        (9, 11, 2)
     """
 
     flow: Flow

@@ -42,6 +42,12 @@ def average_frames(
     Source:
         Noroozi et al., "Motion Deblurring in the Wild", GCPR 2017, section 2: an odd number of 7
         to 23 frames, a third of the frames' size, display values.
+
+    Example:
+        >>> frames = jnp.stack([jnp.full((4, 4, 3), value) for value in (0.2, 0.4, 0.9)])
+        >>> blurry, sharp = average_frames(frames)
+        >>> print(blurry[0, 0, 0].round(2), sharp[0, 0, 0])
+        0.5 0.4
     """
     resize = (lambda frame: frame) if size is None else functools.partial(_resize, size=size)
 

@@ -217,6 +217,11 @@ def camera_flow(
         Gong et al., "From Motion Blur to Motion Flow", CVPR 2017, section 4.2. The paper's
         exponent is zeta = 0.5 in the authors' code; rejection is ours, since nothing there
         limits the flow although the networks' label range does.
+
+    Example:
+        >>> flow = camera_flow(jax.random.key(0), 24, 32)
+        >>> flow.shape, bool(jnp.abs(flow).max() <= 36)  # pixels
+        ((24, 32, 2), True)
     """
     if law not in LAWS:
         raise ValueError(f"camera_flow: law must be one of {sorted(LAWS)}, got {law!r}")

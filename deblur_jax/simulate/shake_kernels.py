@@ -246,6 +246,11 @@ def shake_kernel(
 
     Raises:
         ValueError: if `side` is even.
+
+    Example:
+        >>> kernel = shake_kernel(jax.random.key(0), 21)
+        >>> kernel.shape, bool(jnp.isclose(kernel.sum(), 1))
+        ((21, 21), True)
     """
     _check_side(side)
     choosing, trembling, walking = jax.random.split(key, 3)

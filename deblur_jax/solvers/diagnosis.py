@@ -58,6 +58,12 @@ def diagnose(blur: ImageOperator, restored: Image, observed: Image) -> Diagnosis
         blur: the blur that was assumed.
         restored: `[h, w, c]`.
         observed: the photo, `[h, w, c]`.
+
+    Example:
+        >>> sharp = jax.random.uniform(jax.random.key(0), (16, 16, 3))
+        >>> blur = LineBlur(jnp.full((16, 16, 2), 2.0))
+        >>> print(diagnose(blur, sharp, blur(sharp)).explained)
+        1.0
     """
     return diagnose_residual(blur(restored) - observed, observed)
 

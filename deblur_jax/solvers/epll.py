@@ -80,6 +80,14 @@ def epll(
 
     Raises:
         ValueError: if an argument does not fit the image or is out of range.
+
+    Example:
+        >>> blur = LineBlur(jnp.full((12, 16, 2), 2.0))
+        >>> restored, _ = epll(
+        ...     blur, jnp.full((12, 16, 1), 0.5), load_mixture(), rank=4, linear_steps=2, margin=2,
+        ...     penalties=jnp.asarray([100.0]))
+        >>> restored.shape
+        (12, 16, 1)
     """
     side = math.isqrt(mixture.directions.shape[1])
     if side**2 != mixture.directions.shape[1]:

@@ -67,6 +67,13 @@ def proximal_gradient(
 
     Raises:
         ValueError: if an argument does not fit the image or is out of range.
+
+    Example:
+        >>> sharp = jnp.zeros((12, 16, 3)).at[4:8, 5:11].set(1.0)
+        >>> blur = LineBlur(jnp.full((12, 16, 2), 2.0))
+        >>> restored, _ = proximal_gradient(blur, blur(sharp), 0.001, num_steps=5, margin=2)
+        >>> bool(psnr(restored, sharp) > psnr(blur(sharp), sharp))
+        True
     """
     framed = put_in_frame("proximal_gradient", blur, observed, margin=margin, weights=weights)
     check_range("proximal_gradient", "strength", strength, 0, 1)

@@ -79,6 +79,11 @@ def restore_tiled(
     Raises:
         ValueError: if the photos differ in size, or a tile is too small for its halo.
         MemoryError: if not even the smallest tile fits.
+
+    Example:
+        >>> photo = np.ones((200, 300, 3), np.float32)
+        >>> restore_tiled(lambda x: 0.5 * x, photo, halo=8, tile=(128, 128)).shape
+        (200, 300, 3)
     """
     sizes = {photo.shape[:2] for photo in photos}
     if len(sizes) != 1:

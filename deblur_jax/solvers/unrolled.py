@@ -80,6 +80,15 @@ def unrolled(
 
     Raises:
         ValueError: if an argument does not fit the image or is out of range.
+
+    Example:
+        >>> from deblur_jax.solvers.unrolled import initial_parameters
+        >>> params = initial_parameters(denoisings=3)  # to be trained
+        >>> blur, photo = LineBlur(jnp.full((12, 16, 2), 2.0)), jnp.full((12, 16, 3), 0.5)
+        >>> restored, _ = unrolled(
+        ...     blur, photo, lambda image, sigma: image, params=params, margin=2)
+        >>> restored.shape
+        (12, 16, 3)
     """
     steps = schedule(params)
     return steepest_descent(

@@ -1,6 +1,9 @@
 """The command for photos: what is kept, what is said, what is refused."""
 
 import errno
+import os
+import tempfile
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,11 +13,14 @@ from skimage import data
 
 from deblur_jax import restore
 from deblur_jax.cli import deblur as command
+from deblur_jax.cli import restoration
 from deblur_jax.cli.deblur import main as deblur
 from deblur_jax.io import images
 from deblur_jax.io.images import Photo, read_photo, write_photo
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.restore import Result
+from tests.io.profiles import SRGB as SRGB_CURVE
+from tests.io.profiles import make_profile, parametric, power
 
 
 PICTURE = data.chelsea()[:64, :80]
@@ -35,7 +41,7 @@ def darker(monkeypatch):
     """Stands in for the restoration where only files matter: everything becomes half as bright."""
     explained = [0.95]
 
-    def half(image, network, *, strength, longest, denoisings, progress):
+    def half(image, network, *, strength, longest, denoisings, transfer, progress):
         restore.check_photo(image, "deblur: image")
         progress(1, 1)
         flow = jnp.full((*image.shape[:2], 2), 3.0)
@@ -122,6 +128,101 @@ def test_a_folder_with_broken_files_gives_the_others_and_names_each(tmp_path, ca
         "30 photos: 27 deblurred, 0 left unchanged, 3 failed; 1 other files in the folders were "
         "left out."
     )
+
+
+@pytest.mark.usefixtures("darker")
+def test_a_phone_s_photo_keeps_its_profile_and_exif_but_for_the_turn(tmp_path):
+    profile = make_profile(parametric(3, *SRGB_CURVE))  # Display P3
+    exif = Image.Exif()
+    exif[271], exif[272], exif[images.ORIENTATION], exif[0x011A] = "maker", "phone", 6, 72.0
+    exif.get_ifd(0x8769).update(
+        {0x829A: 1 / 30, 0x8827: 400, 0x9003: "2026:01:02 03:04:05", 0x927C: bytes(range(99)),
+         0xA002: 800, 0xA003: 600, 0xA001: 65535}
+    )  # fmt: skip
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 30.0), 3: "E", 4: (11.0, 34.0, 0.5)})
+    path, output = tmp_path / "phone.jpg", tmp_path / "out.jpg"
+    Image.fromarray(np.tile(PICTURE, (10, 10, 1))[:600, :800]).save(
+        path, exif=exif, icc_profile=profile, quality=92
+    )
+    assert deblur([str(path), "-o", str(output)]) == 0
+    with Image.open(path) as before, Image.open(output) as after:
+        assert after.size == (600, 800)  # upright
+        assert after.info["icc_profile"] == profile
+        was, now = before.getexif(), after.getexif()
+        assert images.ORIENTATION not in now
+        assert now[0x000B].startswith("deblur_jax")
+        main = dict(was)
+        assert {
+            tag: now[tag] for tag in main if tag not in (images.ORIENTATION, 0x8769, 0x8825)
+        } == {
+            tag: value
+            for tag, value in main.items()
+            if tag not in (images.ORIENTATION, 0x8769, 0x8825)
+        }
+        assert now.get_ifd(0x8825) == was.get_ifd(0x8825)
+        turned = {0xA002: 600, 0xA003: 800}
+        assert now.get_ifd(0x8769) == {**was.get_ifd(0x8769), **turned}
+
+
+def test_light_is_that_of_the_photo_s_profile(tmp_path, monkeypatch):
+    seen = []
+
+    def look(image, network, *, transfer, **options):
+        seen.append(transfer)
+        raise ValueError("deblur: image was only looked at")
+
+    monkeypatch.setattr(restore, "deblur", look)
+    for profile in (make_profile(power(1.5)), make_profile(parametric(3, *SRGB_CURVE)), None):
+        Image.fromarray(PICTURE).save(tmp_path / "photo.png", icc_profile=profile)
+        assert deblur([str(tmp_path / "photo.png")]) == 1
+    assert seen == [1.5, "srgb", None]
+
+
+@pytest.mark.parametrize("side", [32, 40])
+@pytest.mark.usefixtures("darker")
+def test_an_icon_is_deblurred(tmp_path, side):
+    Image.fromarray(PICTURE[:side, :side]).save(tmp_path / "icon.png")
+    assert deblur([str(tmp_path / "icon.png")]) == 0
+    with Image.open(tmp_path / "icon-deblurred.png") as result:
+        assert result.size == (side, side)
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_any_work(monkeypatch, capsys):
+    monkeypatch.setattr(restore, "deblur", None)
+    with tempfile.TemporaryDirectory() as name:  # where somebody else may look, too
+        folder = Path(name)
+        Image.fromarray(PICTURE).save(folder / "photo.png")
+        folder.chmod(0o555)
+        user = os.geteuid()
+        try:
+            if user == 0:
+                os.seteuid(65534)  # whom permissions stop
+            assert deblur([str(folder / "photo.png")]) == 1
+        finally:
+            os.seteuid(user)
+            folder.chmod(0o755)
+        assert [path.name for path in folder.iterdir()] == ["photo.png"]
+    assert capsys.readouterr().err == (
+        f"deblur: {folder}/photo-deblurred.png: cannot be written (Permission denied); choose "
+        "another place\n"
+    )
+
+
+def test_what_takes_long_is_said_after_two_tiles(monkeypatch):
+    said, clock = [], iter([5.0, 15.0, 25.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    tell = restoration.forecast(said.append)
+    for tiles in (1, 2, 3):
+        tell(tiles, 110)
+    assert said == ["110 tiles, about 18 minutes left"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "1 seconds"), (119, "119 seconds"), (120, "2 minutes"), (9000, "2 hours")],
+)
+def test_a_time_is_said_in_words(seconds, words):
+    assert restoration.duration(seconds) == words
 
 
 def test_a_photo_that_is_not_understood_is_left_unchanged(photo, darker, capsys):

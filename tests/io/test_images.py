@@ -248,3 +248,12 @@ def test_an_image_cut_short_is_named(tmp_path, pixels, suffix):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ValueError, match=rf"photo\{suffix}: "):
         read_rgb(path)
+
+
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, pixels):
+    path = tmp_path / "a.png"
+    Image.fromarray(pixels).save(path)
+    assert read_photo(path, most_pixels=240).pixels.shape == (12, 20, 3)
+    path.write_bytes(path.read_bytes()[:100])  # what would not be decoded
+    with pytest.raises(ValueError, match="has 20x12 pixels, 0.0 million; at most 0.000239 million"):
+        read_photo(path, most_pixels=239)

@@ -1,0 +1,145 @@
+"""The process that restores the photos of the page: what breaks it does not break the page.
+
+Decoders crash on damaged files, and a system out of memory ends whoever asks for more. So photos
+are decoded and restored in a process of their own, which is started again when it has died.
+"""
+
+import dataclasses
+import multiprocessing
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deblur_jax.cli.restoration import (
+    Settings,
+    describe,
+    describe_network,
+    find_network,
+    finished,
+    loses_alpha,
+    restore_photo,
+)
+from deblur_jax.io.images import Photo, read_photo, write_photo
+
+
+PREVIEW_SIDE = 1600  # pixels
+RESTORED = "restored.npy"
+BEFORE, AFTER, MOTION = "before.jpg", "after.jpg", "motion.png"
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """A photo that is to be restored.
+
+    Attributes:
+        path: where it lies, alone in a folder that also takes what is made of it.
+        name: what people call it.
+        most_pixels: a larger one is refused.
+    """
+
+    path: Path
+    name: str
+    most_pixels: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Worker:
+    """Who restores: orders go in through the connection, and messages `(kind, value)` come out."""
+
+    connection: Connection
+    stop: Callable[[], Any]
+
+
+def start_process(settings: Settings) -> Worker:
+    """Starts the process; when it dies, reading from its connection raises EOFError."""
+    processes = multiprocessing.get_context("spawn")
+    ours, theirs = processes.Pipe()
+    process = processes.Process(target=_run, args=(theirs, settings), daemon=True)
+    process.start()
+    theirs.close()
+    return Worker(ours, process.kill)
+
+
+def _run(connection: Connection, settings: Settings) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the page's, which then ends this
+    serve(connection, settings)
+
+
+def serve(connection: Connection, settings: Settings) -> None:
+    """Restores one photo after the other, until the connection is closed."""
+    while True:
+        try:
+            order = connection.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            message = "done", restore_order(order, settings, connection.send)
+        except (OSError, ValueError, MemoryError) as error:
+            message = "failed", _without_path(error, order)
+        except Exception as error:  # a mistake of ours: this photo fails, the next one may not
+            traceback.print_exc(file=sys.stderr)
+            problem = f"{type(error).__name__}: {_without_path(error, order)}"
+            message = "failed", f"{order.name}: something is wrong in deblur_jax ({problem})"
+        connection.send(message)
+
+
+def _without_path(error: BaseException, order: Order) -> str:
+    return str(error).replace(str(order.path), order.name)
+
+
+def restore_order(
+    order: Order, settings: Settings, tell: Callable[[tuple[str, Any]], None]
+) -> dict[str, Any]:
+    """Restores a photo, at full strength, and draws it for the page; returns what to say of it."""
+    photo = read_photo(order.path, most_pixels=order.most_pixels)
+    network = find_network(settings.model)
+    tell(("says", f"looking for motion with {describe_network(network)}"))
+    result = restore_photo(
+        order.path, photo, settings, progress=lambda *tiles: tell(("tiles", tiles))
+    )
+    folder = order.path.parent
+    np.save(folder / RESTORED, result.image)
+    _draw(folder, photo, result)
+    height, width, _ = photo.pixels.shape
+    return {
+        "description": describe(result),
+        "verdict": result.verdict,
+        "trusted": result.trusted,
+        "network": network.name,
+        "width": width,
+        "height": height,
+    }
+
+
+def _draw(folder: Path, photo: Photo, result: Any) -> None:
+    from deblur_jax.cli.report import draw_blur, shrunk
+
+    for name, pixels in ((BEFORE, photo.pixels), (AFTER, result.image)):
+        seen = Photo(shrunk(pixels, PREVIEW_SIDE), grey=photo.grey, profile=photo.profile)
+        write_photo(folder / name, seen)
+    board = draw_blur(photo.pixels, result, PREVIEW_SIDE)
+    write_photo(folder / MOTION, Photo(board.astype(np.float32) / 255))
+
+
+def write_download(path: Path, output: Path, *, strength: float, report: dict[str, Any]) -> str:
+    """Writes the restoration of an order, as the command would; returns what it could not keep.
+
+    Args:
+        path: of the order.
+        output: of the result, in the same folder.
+        strength: how much of the restoration to mix into the photo, from 0 to 1.
+        report: as `restore_order` gave it.
+    """
+    from deblur_jax.restore import mix
+
+    photo = read_photo(path)
+    pixels = mix(photo.pixels, np.load(path.parent / RESTORED, mmap_mode="r"), strength)
+    chosen = {"strength": strength, "verdict": report["verdict"]}
+    write_photo(output, finished(photo, pixels, report["network"], **chosen))
+    return "its transparency has no place in this format" if loses_alpha(photo, output) else ""

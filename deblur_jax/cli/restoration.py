@@ -1,0 +1,154 @@
+"""One photo from file to file: what the command and the page do alike, and what they say."""
+
+import contextlib
+import dataclasses
+import functools
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from deblur_jax.io.images import OPAQUE_SUFFIXES, Photo
+from deblur_jax.io.metadata import with_history
+from deblur_jax.io.profile import profile_transfer
+from deblur_jax.version import __version__
+
+
+ITERATIONS = 15
+LONG_WAIT = 60  # seconds: what takes longer is told beforehand
+
+# `deblur_jax.restore` is loaded where it is used: a mistake in a command line is answered at once.
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What a person can choose, by the names of the command's options."""
+
+    model: str | None = None
+    max_blur: float | None = None
+    iterations: int = ITERATIONS
+    device: str | None = None
+
+
+@functools.cache
+def find_network(name: str | None) -> Any:
+    """Returns the network that all photos of a command share; the one that ships if None."""
+    from deblur_jax.pretrained import DEFAULT, load
+
+    return load(name or DEFAULT)
+
+
+def restore_photo(
+    path: Path,
+    photo: Photo,
+    settings: Settings,
+    *,
+    strength: float = 1.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Any:
+    """Returns the `restore.Result` of a photo; what is wrong with it is told with the file's name.
+
+    Args:
+        path: of the photo, for messages.
+        photo: as read.
+        settings: for all photos.
+        strength: how much of the restoration to mix into the photo, from 0 to 1.
+        progress: called as `progress(tiles done, all tiles)`.
+
+    Raises:
+        ValueError: if the photo cannot be restored, or there is no such device.
+    """
+    from deblur_jax.restore import deblur
+
+    with _on_device(settings.device):
+        try:
+            return deblur(
+                photo.pixels,
+                find_network(settings.model),
+                strength=strength,
+                longest=settings.max_blur,
+                denoisings=settings.iterations,
+                transfer=profile_transfer(photo.profile),
+                progress=progress,
+            )
+        except ValueError as error:
+            problem = str(error).removeprefix("deblur: image ")
+            raise ValueError(f"{path}: {problem}") from None
+
+
+def finished(photo: Photo, pixels: Any, network: str, *, strength: float, verdict: str) -> Photo:
+    """Returns the photo with new pixels, and an EXIF block that says what was done to them."""
+    history = (
+        f"deblur_jax {__version__}: motion blur removed, model {network}, strength {strength:g}; "
+        f"{verdict}"
+    )
+    return dataclasses.replace(photo, pixels=pixels, exif=with_history(photo.exif, history))
+
+
+def loses_alpha(photo: Photo, output: Path) -> bool:
+    """Returns whether the format of `output` has no place for the photo's transparency."""
+    return photo.alpha is not None and output.suffix.lower() in OPAQUE_SUFFIXES
+
+
+def describe(result: Any) -> str:
+    """Says how far things move, and how well the result explains the photo."""
+    return (
+        f"{_motion(result)}blurring the result again differs from the photo by "
+        f"{result.reblur_error:.4f} (root mean square, of 1); {result.verdict}"
+    )
+
+
+def _motion(result: Any) -> str:
+    if not hasattr(result, "flow"):
+        return ""
+    lengths = (result.flow**2).sum(axis=-1) ** 0.5
+    return f"motion of {lengths.mean():.1f} pixels on average, {lengths.max():.1f} at most; "
+
+
+def describe_network(network: Any) -> str:
+    """Says which network it is, how long it was trained and what that was good for."""
+    metrics = network.card.get("metrics") or {}
+    trained = f"{network.name} ({network.card['step']} training steps"
+    if "psnr/restored" in metrics:
+        gain = metrics["psnr/restored"] - metrics["psnr/blurred"]
+        trained += f", {gain:+.2f} dB on its test photos"
+    return trained + ")"
+
+
+def forecast(say: Callable[[str], None]) -> Callable[[int, int], None]:
+    """Returns a progress callback that says, after two tiles, what takes more than a minute.
+
+    The first tile also compiles, so that it tells nothing about the others.
+    """
+    times: list[float] = []
+
+    def tell(tiles: int, total: int) -> None:
+        times.append(time.monotonic())
+        if tiles == 2:
+            left = (total - 2) * (times[-1] - times[-2])
+            if left > LONG_WAIT:
+                say(f"{total} tiles, about {duration(left)} left")
+
+    return tell
+
+
+def duration(seconds: float) -> str:
+    """Says a time in words: seconds, minutes or hours."""
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 1):.0f} seconds"
+
+
+def _on_device(name: str | None) -> Any:
+    """Returns the context in which work is done on the device called `name`."""
+    import jax
+
+    if name is None:
+        return contextlib.nullcontext()
+    kind, _, number = name.partition(":")
+    try:
+        return jax.default_device(jax.devices(kind)[int(number or 0)])
+    except (RuntimeError, ValueError, IndexError):
+        here = ", ".join(f"{device.platform}:{device.id}" for device in jax.devices())
+        raise ValueError(f"--device {name}: no such device; here are {here}") from None

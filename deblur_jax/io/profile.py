@@ -1,0 +1,79 @@
+"""What the ICC profile of a photo says about light: its tone curve, as one that solvers know.
+
+Nearly all profiles of RGB colours bend light like sRGB (sRGB itself, Display P3) or by a plain
+power (Adobe RGB, ProPhoto, linear ones); a curve that is neither is left to the caller.
+
+The format: ICC.1:2022, sections 7.2 (header, tag table), 10.6 (curve), 10.18 (parametric curve).
+"""
+
+import struct
+
+import numpy as np
+
+
+HEADER_BYTES = 128
+CURVES = (b"rTRC", b"gTRC", b"bTRC")
+SAMPLES = np.linspace(0, 1, 256)
+CLOSE = 0.003  # of light: sRGB and its nearest power are 0.005 apart
+
+# How many numbers each kind of parametric curve has, padded to (g, a, b, c, d, e, f).
+PARAMETERS = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}
+
+
+@np.errstate(all="ignore")  # of senseless numbers, which are like no curve
+def profile_transfer(profile: bytes | None) -> str | float | None:
+    """Returns how display values become light: "srgb", or the exponent of a power.
+
+    Args:
+        profile: an ICC profile. None, or one that says nothing that is understood here, gives None.
+    """
+    if profile is None:
+        return None
+    try:
+        red, light, blue = (_light(profile, name) for name in CURVES)
+    except (struct.error, KeyError, ValueError, ZeroDivisionError):
+        return None
+    if not (_alike(red, light) and _alike(blue, light)):
+        return None
+    bent = np.where(SAMPLES <= 0.04045, SAMPLES / 12.92, ((SAMPLES + 0.055) / 1.055) ** 2.4)
+    if _alike(light, bent):
+        return "srgb"
+    middle = slice(32, 224)  # near the ends rounding would count for too much
+    inside = np.clip(light[middle], 1e-6, 1)
+    exponent = round(float(np.mean(np.log(inside) / np.log(SAMPLES[middle]))), 3)
+    return exponent if exponent > 0 and _alike(light, SAMPLES**exponent) else None
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool(np.abs(one - other).max() <= CLOSE)  # what is not a number is like nothing
+
+
+def _light(profile: bytes, name: bytes) -> np.ndarray:
+    """Returns the light of `SAMPLES` by a tone curve of a profile."""
+    (count,) = struct.unpack_from(">I", profile, HEADER_BYTES)
+    entries = struct.iter_unpack(">4sII", profile[HEADER_BYTES + 4 :][: 12 * min(count, 1000)])
+    start, length = {tag: (start, length) for tag, start, length in entries}[name]
+    curve = profile[start : start + length]
+    if curve[:4] == b"para":
+        return _parametric(curve)
+    if curve[:4] != b"curv":
+        raise ValueError("neither a curve nor a parametric one")
+    (points,) = struct.unpack_from(">I", curve, 8)
+    if points == 0:
+        return SAMPLES
+    if points == 1:
+        return SAMPLES ** (struct.unpack_from(">H", curve, 12)[0] / 256)
+    table = np.asarray(struct.unpack_from(f">{points}H", curve, 12)) / 65535
+    return np.interp(SAMPLES, np.linspace(0, 1, points), table)
+
+
+def _parametric(curve: bytes) -> np.ndarray:
+    (kind,) = struct.unpack_from(">H", curve, 8)
+    values = struct.unpack_from(f">{PARAMETERS[kind]}i", curve, 12)
+    g, a, b, c, d, e, f = ([value / 65536 for value in values] + 7 * [0.0])[:7]
+    if kind == 0:
+        a = 1.0
+    if kind in (1, 2):  # zero, or c, below -b / a
+        c, d, e, f = 0.0, -b / a, (c if kind == 2 else 0.0), (c if kind == 2 else 0.0)
+    bent = np.maximum(a * SAMPLES + b, 0) ** g + e
+    return np.where(d <= SAMPLES, bent, c * SAMPLES + f)

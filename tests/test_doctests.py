@@ -1,0 +1,64 @@
+"""The examples in the documentation of the public names are true, and the main names have one."""
+
+import doctest
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import deblur_jax
+
+
+NAMES = sorted(set(deblur_jax.__all__) - {"__version__"})
+SHOWN = {
+    "BasisBlur", "LineBlur", "adjoint", "basis_blur", "camera_flow", "deblur", "dense_blur",
+    "diagnose", "epll", "line_blur", "load", "proximal_gradient", "psnr", "restore_tiled",
+    "richardson_lucy", "shake_kernel", "ssim", "steepest_descent", "unrolled",
+}  # fmt: skip
+SLOW = {
+    "camera_flow", "deblur", "diagnose", "epll", "factor_grid", "factor_kernels", "jpeg",
+    "proximal_gradient", "richardson_lucy", "shake_kernel", "steepest_descent", "unrolled",
+}  # fmt: skip  # to compile
+# What the examples take for granted: `from deblur_jax import *`, and the usual three.
+KNOWN = {name: getattr(deblur_jax, name) for name in NAMES}
+KNOWN |= {"jax": jax, "jnp": jnp, "np": np}
+
+
+def examples(name):
+    thing = getattr(deblur_jax, name)
+    finder = doctest.DocTestFinder(recurse=False)
+    return [test for test in finder.find(thing, name, globs=dict(KNOWN)) if test.examples]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
+        for name in NAMES
+        if examples(name)
+    ],
+)
+def test_the_examples_are_true(name):
+    for test in examples(name):
+        said = []
+        doctest.DocTestRunner().run(test, out=said.append)
+        assert not said, "".join(said)
+
+
+def test_the_main_names_have_examples():
+    assert {name for name in SHOWN if not examples(name)} == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_taken_given_back_and_raised_is_documented(name):
+    thing = getattr(deblur_jax, name)
+    document = inspect.getdoc(thing)
+    assert document
+    if not inspect.isfunction(thing):
+        return
+    for argument in inspect.signature(thing).parameters:
+        assert f"{argument}: " in document or f"`{argument}`" in document, argument
+    if "raise ValueError" in inspect.getsource(inspect.unwrap(thing)):
+        assert "Raises:" in document
