@@ -92,7 +92,9 @@ def _paper(config: Any) -> None:
 
 
 def _small(config: Any) -> None:
-    config.steps = 600
+    config.steps = 1500
     config.model.width = 8
     config.optimizer.update(peak_rate=2e-3, clip_norm=5000.0)
-    use_small_scenes(config)
+    use_small_scenes(config, motion=0.5)
+    # As in the sets of averaged frames: then the way to the next frame tells how long the blur is.
+    config.simulate.exposure = (0.8, 1.0)
