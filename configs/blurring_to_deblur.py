@@ -59,7 +59,6 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.model.name = "deblurgan"
     config.model.width = 64
     config.model.blocks = 9
-    config.model.critic_width = 64
 
     config.loss = ConfigDict()  # training.tasks.blurring_to_deblur.make_loss
     config.loss.features = ""  # a file of VGG19's weights; "" compares pixels
@@ -68,6 +67,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.loss.reblur_weight = 0.0  # 10 for the paper's fine-tuning
     config.loss.kernels = ""  # weights of a kernel_basis net, or "truth"
     config.loss.transfer = "linear"  # with "truth"
+    config.loss.critic_width = 64
     config.loss.critic_steps = 5
     config.loss.critic_rate = 1e-4
     config.loss.critic_momentum = 0.5
@@ -83,15 +83,16 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.batches = photo_batches(crop=64 + 8, batch_size=8, largest_scale=3.0)
     config.simulate.update(name="segments", side=9, objects=1, least=100, wander_share=0.5)
     config.simulate.update(brighten=0.0, lights=0.0, transfer="linear", noise=0.005)
-    config.model.update(width=16, blocks=3, critic_width=8)
+    config.model.update(width=16, blocks=3)
     config.optimizer.peak_rate = 1e-3
-    config.loss.update(critic_weight=0.01, reblur_weight=100.0, kernels="truth", critic_steps=2)
-    config.loss.critic_rate = 1e-3
+    config.loss.update(critic_weight=0.01, reblur_weight=100.0, kernels="truth")
+    config.loss.update(critic_width=8, critic_steps=2, critic_rate=1e-3)
     config.evaluate.update(height=200, width=264, per_example=4)
     if variant == "smoke":
         config.steps, config.log_every, config.checkpoint_every = 4, 1, 2
         config.batches.update(crop=40, batch_size=8)
         config.source.limit = config.evaluation_source.limit = 1
-        config.model.update(width=4, blocks=1, critic_width=2)
+        config.model.update(width=4, blocks=1)
+        config.loss.critic_width = 2
         config.evaluate.update(height=48, width=56, per_example=1, pictures=1)
     return config

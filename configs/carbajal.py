@@ -89,7 +89,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.optimizer.update(peak_rate=2e-3, warmup_fraction=0.05)
     config.simulate.update(side=17, objects=1, least=100, still_share=0.2)
     config.model.update(basis=8, width=8, initial_weights="edges")
-    config.loss.squared_until = config.steps // 10
+    config.loss.squared_until = config.steps * 350 // 900  # the paper's share
     config.evaluate.update(height=200, width=264, per_example=4, denoiser="")
     if variant == "smoke":
         config.steps, config.log_every, config.checkpoint_every = 4, 1, 2

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from deblur_jax.models.blocks import check_images, conv, crop_like, doubling_conv, pad_to_multiple
-from deblur_jax.typing import Array, Images, typechecked
+from deblur_jax.typing import Images, typechecked
 
 
 STRIDE = 4
@@ -26,18 +26,13 @@ INIT = nn.initializers.normal(0.02)
 class Generator(nn.Module):
     """Restores blurry photos.
 
-    Its collection `critic` is the memory of its opponent during training: `params` and the two
-    running moments of their optimizer. It is not looked at by the network.
-
     Attributes:
         width: channels of the first maps; after two halvings there are four times as many.
         blocks: residual blocks.
-        critic_width: channels of the first maps of the critic.
     """
 
     width: int = 64
     blocks: int = 9
-    critic_width: int = 64
 
     @nn.compact
     @typechecked
@@ -50,7 +45,6 @@ class Generator(nn.Module):
             train: whether values are dropped at random, which needs `rngs={"dropout": key}`.
         """
         check_images("Generator", blurry)
-        self._make_critic(blurry)
         shown = 2 * pad_to_multiple(blurry, STRIDE) - 1
         x = nn.relu(_normalised(_mirrored_conv(self.width, 7, "first")(shown)))
         for index, factor in enumerate((2, 4)):
@@ -70,20 +64,6 @@ class Generator(nn.Module):
     def restored(self, restored: Images) -> jax.Array:
         """Returns what the network gives: it is the restored photo."""
         return jnp.asarray(restored)
-
-    def critic(self) -> "Critic":
-        """Returns the network whose parameters are in the collection `critic`."""
-        return Critic(self.critic_width, parent=None)
-
-    def _make_critic(self, blurry: Array) -> None:
-        params = self.variable(
-            "critic",
-            "params",
-            lambda: self.critic().init(self.make_rng("params"), blurry)["params"],
-        ).value
-        for name in ("first_moment", "second_moment"):
-            self.variable("critic", name, lambda: jax.tree.map(jnp.zeros_like, params))
-        self.variable("critic", "steps", jnp.zeros, ())
 
 
 class Critic(nn.Module):

@@ -12,10 +12,10 @@ from deblur_jax.training.tasks import blurring_to_deblur as task
 
 WEIGHTS = {"content_weight": 2.0, "critic_weight": 0.5, "reblur_weight": 3.0}
 LOSS = {
-    "features": "", "kernels": "truth", "transfer": "linear", "critic_steps": 2,
+    "features": "", "kernels": "truth", "transfer": "linear", "critic_width": 2, "critic_steps": 2,
     "critic_rate": 1e-3, "critic_momentum": 0.5, **WEIGHTS,
 }  # fmt: skip
-MODEL = Generator(width=2, blocks=0, critic_width=2)
+MODEL = Generator(width=2, blocks=0)
 
 
 def as_it_is(key, example):
@@ -34,11 +34,12 @@ def batch(key):
 @pytest.mark.slow  # to compile a gradient of a gradient
 def test_the_critic_learns_within_the_step_from_all_devices(batch, key):
     variables = jax.jit(MODEL.init)(key, batch["blurry"][0])
-    params, critic = variables["params"], variables["critic"]
+    params, critic = variables["params"], task.first_memory(as_it_is, batch, key, **LOSS)
+    assert set(variables) == {"params"}  # the critic is no part of what is released
     loss_fn = task.make_loss(MODEL, as_it_is, **LOSS)
     mapped = jax.jit(jax.vmap(loss_fn, in_axes=(None, None, 0, 0), axis_name=DEVICES))
     keys = jax.random.split(key, 2)
-    loss, (terms, after) = mapped(params, {"critic": critic}, batch, keys)
+    loss, (terms, after) = mapped(params, {"loss": critic}, batch, keys)
     total = sum(
         WEIGHTS[f"{weight}_weight"] * terms[f"loss/{name}"]
         for weight, name in (("content", "content"), ("critic", "generator"), ("reblur", "reblur"))
@@ -46,17 +47,17 @@ def test_the_critic_learns_within_the_step_from_all_devices(batch, key):
     np.testing.assert_allclose(loss, total, rtol=1e-5)
     # The photo is sharp and its kernel a single tap: both compare the same two photos.
     np.testing.assert_allclose(terms["loss/reblur"], terms["loss/content"], rtol=0.2)
-    np.testing.assert_array_equal(after["critic"]["steps"], 2)
-    for before, now in zip(*map(jax.tree.leaves, (critic, after["critic"])), strict=True):
+    np.testing.assert_array_equal(after["loss"]["steps"], 2)
+    for before, now in zip(*map(jax.tree.leaves, (critic, after["loss"])), strict=True):
         np.testing.assert_allclose(now[0], now[1], atol=1e-6)  # one critic on all devices
         assert now.dtype == before.dtype
     moved = jax.tree.map(
-        lambda x, y: float(jnp.max(jnp.abs(x - y[0]))), critic["params"], after["critic"]["params"]
+        lambda x, y: float(jnp.max(jnp.abs(x - y[0]))), critic["params"], after["loss"]["params"]
     )
     assert max(jax.tree.leaves(moved)) > 1e-4
     # Without the critic the loss does not hang on it; its distance grows shorter.
     _, (later, _) = mapped(
-        params, {"critic": jax.tree.map(lambda x: x[0], after["critic"])}, batch, keys
+        params, {"loss": jax.tree.map(lambda x: x[0], after["loss"])}, batch, keys
     )
     assert later["loss/critic"][0] < terms["loss/critic"][0]
 

@@ -6,8 +6,8 @@
     critic    a second net cannot tell the restored ones from sharp ones
     reblur    the restored photo, blurred by the kernels seen in the blurry one, gives that one
 
-The critic learns in the same step, a few times for each step of the generator. Its parameters, and
-its optimizer's memory, are the collection `critic` among the generator's statistics.
+The critic learns in the same step, a few times for each step of the generator. Its parameters and
+its optimizer's memory are what the loss carries: saved with the run, and not released.
 """
 
 from collections.abc import Callable
@@ -20,11 +20,13 @@ from jax import lax
 
 from deblur_jax.losses.adversarial import critic_distance, feature_distance, generator_distance
 from deblur_jax.losses.reblur import reblur_error
+from deblur_jax.models.adversarial import Critic
 from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.models.vgg import VggFeatures
 from deblur_jax.ops.sensor import Transfer, to_light
 from deblur_jax.pretrained import load
 from deblur_jax.training.examples import Example, Simulate, blurry_inputs, simulated
+from deblur_jax.training.state import LOSS
 from deblur_jax.training.step import DEVICES
 from deblur_jax.training.tasks.restoration import evaluate as evaluate
 from deblur_jax.training.tasks.restoration import make_simulate as make_simulate
@@ -34,8 +36,21 @@ model_inputs = blurry_inputs
 
 
 TRUTH = "truth"  # the kernels of simulated photos, in place of estimated ones
+SIDE = 32  # pixels of the photo that makes the critic's first parameters; they hang on no size
 
 SeeBlur = Callable[[Example], Any]  # gives kernels and mixing of a batch
+
+
+def first_memory(
+    simulate: Simulate, batch: Example, key: jax.Array, *, critic_width: int, **others: Any
+) -> dict[str, Any]:
+    """Returns the critic before the first step: `params`, their two running moments, `steps`."""
+    del simulate, batch, others
+    params = Critic(critic_width).init(key, jnp.zeros((1, SIDE, SIDE, 3)))["params"]
+    moments = {
+        name: jax.tree.map(jnp.zeros_like, params) for name in ("first_moment", "second_moment")
+    }
+    return {"params": params, **moments, "steps": jnp.zeros((), jnp.int32)}
 
 
 def make_loss(
@@ -48,6 +63,7 @@ def make_loss(
     reblur_weight: float,
     kernels: str,
     transfer: Transfer,
+    critic_width: int,
     critic_steps: int,
     critic_rate: float,
     critic_momentum: float,
@@ -68,6 +84,7 @@ def make_loss(
             simulated photos that come with their kernels.
         transfer: from display values to the light in which photos are blurred, with "truth"; a
             net knows its own.
+        critic_width: channels of the critic's first maps.
         critic_steps: of the critic for each of the generator, on the same photos.
         critic_rate: its learning rate, with Adam.
         critic_momentum: Adam's first decay for it.
@@ -79,9 +96,10 @@ def make_loss(
     feature_maps = make_features(features)
     reblur = make_reblur(kernels, transfer) if reblur_weight else None
     update: Any = optax.scale_by_adam(critic_momentum).update
+    judge = Critic(critic_width)
 
     def scores(params: Any) -> Callable:
-        return lambda photos: model.critic().apply({"params": params}, photos)
+        return lambda photos: judge.apply({"params": params}, photos)
 
     def train_critic(critic: Any, restored: jax.Array, sharp: jax.Array, key: jax.Array):
         def distance(params: Any, key: jax.Array) -> jax.Array:
@@ -91,7 +109,7 @@ def make_loss(
             value, grads = jax.value_and_grad(distance)(critic["params"], key)
             value, grads = lax.pmean((value, grads), DEVICES)
             memory = optax.ScaleByAdamState(
-                critic["steps"].astype(jnp.int32), critic["first_moment"], critic["second_moment"]
+                critic["steps"], critic["first_moment"], critic["second_moment"]
             )
             updates, memory = update(grads, memory)
             params = jax.tree.map(lambda x, up: x - critic_rate * up, critic["params"], updates)
@@ -99,7 +117,7 @@ def make_loss(
                 "params": params,
                 "first_moment": memory.mu,
                 "second_moment": memory.nu,
-                "steps": memory.count.astype(critic["steps"].dtype),
+                "steps": memory.count,
             }, value
 
         critic, values = lax.scan(step, critic, jax.random.split(key, critic_steps))
@@ -109,10 +127,11 @@ def make_loss(
         simulating, dropping, judging = jax.random.split(key, 3)
         example = simulated(simulate, batch, simulating)
         sharp = jnp.asarray(example["sharp"])
-        variables = {"params": params, **statistics}
-        restored = model.apply(variables, example["blurry"], train=True, rngs={"dropout": dropping})
+        restored = model.apply(
+            {"params": params}, example["blurry"], train=True, rngs={"dropout": dropping}
+        )
         critic, distance = train_critic(
-            statistics["critic"], lax.stop_gradient(restored), sharp, judging
+            statistics[LOSS], lax.stop_gradient(restored), sharp, judging
         )
         terms = {
             "loss/content": feature_distance(feature_maps, restored, sharp),
@@ -123,7 +142,7 @@ def make_loss(
             terms["loss/reblur"] = reblur(restored, example)
             loss += reblur_weight * terms["loss/reblur"]
         terms["loss/critic"] = distance
-        return loss, (terms, {**statistics, "critic": critic})
+        return loss, (terms, {LOSS: critic})
 
     return loss_fn
 
