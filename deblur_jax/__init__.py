@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from deblur_jax.solvers.diagnosis import diagnose as diagnose
     from deblur_jax.solvers.epll import epll as epll
     from deblur_jax.solvers.frame import saturation_weights as saturation_weights
+    from deblur_jax.solvers.plug_and_play import plug_and_play as plug_and_play
     from deblur_jax.solvers.proximal_gradient import proximal_gradient as proximal_gradient
     from deblur_jax.solvers.richardson_lucy import richardson_lucy as richardson_lucy
     from deblur_jax.solvers.steepest_descent import steepest_descent as steepest_descent
@@ -79,6 +80,7 @@ _HOMES = {
     "load_mixture": "deblur_jax.pretrained",
     "normal": "deblur_jax.ops.linear",
     "operator_norm": "deblur_jax.ops.linear",
+    "plug_and_play": "deblur_jax.solvers.plug_and_play",
     "proximal_gradient": "deblur_jax.solvers.proximal_gradient",
     "psnr": "deblur_jax.metrics",
     "restore_tiled": "deblur_jax.solvers.tiles",

@@ -2,166 +2,302 @@ r"""Restores photos whose blur is known exactly: what each solver makes of the t
 
     python experiments/solvers_true_operator.py --images BSDS500/val --limit 50 --seed 0 \
         --out experiments/results/solvers_true_operator.json
+    python experiments/solvers_true_operator.py --images BSDS500/val --levin LEVIN --limit 8 \
+        --settings basis levin --out experiments/results/solvers_true_kernels.json
 
-Each photo is blurred by one random camera motion of Gong et al. 2017 (`--setting mild` or `large`,
-motions of up to 17 or 36 pixels, rounded, light from outside repeats the edge), cropped by half
-the longest motion, and rounded to 8 bits; no other noise. Scores are those of 8-bit results.
+Four settings. `mild` and `large`: each photo is blurred by one random camera motion of Gong et al.
+2017 (of up to 17 or 36 pixels, rounded; light from outside repeats the edge), cropped by half the
+longest motion. `basis`: by 25 random shake kernels of side 33, mixed differently in every pixel
+(gather), cropped by 16 pixels. These are rounded to 8 bits and have no other noise. `levin`: the
+real photos of Levin et al. 2009 with their measured kernels; restorations are shifted onto the
+sharp photo by eighths of a pixel, and scored without 25 pixels at each edge.
+
+The solvers have their published schedules: `plug_and_play` Zhang's with 20 linear steps
+each, `epll` Gong's, `steepest_descent` Carbajal's. `steepest_descent_quiet` takes 90 longer
+gradient steps and lower noise levels, chosen on two training photos.
+
+Scores are those of 8-bit results, seconds those of a solve that is compiled already. A file that is
+there already is added to, so an interrupted run goes on and a solver can be added.
 """
 
 import argparse
-import platform
+import itertools
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from recorded import origin
+from scipy.ndimage import shift
 
 from deblur_jax import psnr, ssim
+from deblur_jax.data.levin import read_levin
 from deblur_jax.io.files import write_json
 from deblur_jax.io.images import SUFFIXES, read_photo
 from deblur_jax.metrics import mean_metrics
+from deblur_jax.models.gmm import PatchMixture
+from deblur_jax.ops.basis_blur import basis_blur
 from deblur_jax.ops.line_blur import line_blur
-from deblur_jax.ops.operators import LineBlur
+from deblur_jax.ops.operators import BasisBlur, LineBlur
 from deblur_jax.ops.sensor import quantize
 from deblur_jax.pretrained import load_denoiser, load_mixture
 from deblur_jax.simulate.camera_flow import LARGE, MILD, camera_flow
+from deblur_jax.simulate.shake_kernels import shake_kernel
+from deblur_jax.solvers.diagnosis import QUANTISATION, noise_level
 from deblur_jax.solvers.epll import epll
+from deblur_jax.solvers.plug_and_play import plug_and_play
 from deblur_jax.solvers.proximal_gradient import proximal_gradient
 from deblur_jax.solvers.richardson_lucy import richardson_lucy
-from deblur_jax.solvers.schedules import carbajal_sigmas, gong_penalties
+from deblur_jax.solvers.schedules import carbajal_sigmas, gong_penalties, log_spaced, zhang_sigmas
 from deblur_jax.solvers.steepest_descent import steepest_descent
-from deblur_jax.solvers.total_variation import denoise_total_variation
 
 
-MARGIN = 18  # pixels, half the longest motion
-SETTINGS = {"mild": MILD, "large": LARGE}
+MOTIONS = {"mild": MILD, "large": LARGE}
+SETTINGS = (*MOTIONS, "basis", "levin")
+COUNT, SIDE = 25, 33  # of the basis
+LARGEST = 27  # side of Levin's kernels
+FARTHEST = 5  # pixels that Levin's photos are shifted
+INNER = 25  # pixels
 PUBLISHED = {"mild": {"psnr": 24.655, "ssim": 0.7481}, "large": {"psnr": 23.022, "ssim": 0.6609}}
+
+Blur = LineBlur | BasisBlur
+
+
+class Example(NamedTuple):
+    """A photo whose blur and noise are known, and how wide an unknown frame it needs."""
+
+    name: str
+    sharp: jax.Array
+    blurry: jax.Array
+    blur: Blur
+    margin: int
+    noise: float = QUANTISATION
 
 
 def main() -> None:
     """Runs the table."""
     arguments = parse()
-    solvers = make_solvers(arguments)
-    started, rows = time.time(), []
-    paths = sorted(p for p in arguments.images.iterdir() if p.suffix.lower() in SUFFIXES)
-    for index, path in enumerate(paths[: arguments.limit]):
-        for setting in arguments.settings:
-            key = jax.random.fold_in(jax.random.key(arguments.seed), index)
-            sharp, blurry, flow = make_example(key, path, setting)
-            row = {"photo": path.name, "setting": setting, "blurry": score(blurry, sharp, 0.0)}
-            for name, solve in solvers.items():
-                begun = time.time()
-                restored = np.asarray(solve(flow, blurry))
-                row[name] = score(restored, sharp, time.time() - begun)
-            rows.append(row)
-            print({k: v if isinstance(v, str) else round(v["psnr"], 2) for k, v in row.items()},
-                  flush=True)  # fmt: skip
-            write(arguments, rows, ["blurry", *solvers], time.time() - started)
+    solvers = {k: v for k, v in make_solvers(arguments).items() if k in arguments.only}
+    record = json.loads(arguments.out.read_text()) if arguments.out.exists() else {"rows": []}
+    timed = Timed(load_mixture(arguments.mixture))
+    rows = {(row["setting"], row["photo"]): row for row in record["rows"]}
+    for setting, example in examples(arguments):
+        row = rows.setdefault(
+            (setting, example.name), {"setting": setting, "photo": example.name, "scores": {}}
+        )
+        scores = row["scores"]
+        scores["blurry"] = score(example.blurry, example.sharp, setting, 0.0)
+        for name, solve in solvers.items():
+            if name not in scores:
+                restored, seconds = timed(name, solve, example)
+                scores[name] = score(restored, example.sharp, setting, seconds)
+        print(setting, example.name, {k: round(v["psnr"], 2) for k, v in scores.items()},
+              flush=True)  # fmt: skip
+        write(arguments, list(rows.values()))
+    print(table(list(rows.values())))
 
 
 def parse() -> argparse.Namespace:
     """Parses the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--limit", type=int, default=50)
+    parser.add_argument("--levin", type=Path, default=None)
+    parser.add_argument("--limit", type=int, default=50, help="photos of each setting")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--settings", nargs="+", default=["mild", "large"], choices=SETTINGS)
     parser.add_argument("--mixture", default="gmm", help="shipped by name, or a file")
-    parser.add_argument("--denoiser", default=None, help="shipped by name, or a file")
-    parser.add_argument("--only", nargs="+", default=None, help="the solvers to run")
-    parser.add_argument("--machine", default=platform.machine())
+    parser.add_argument("--denoiser", default="denoiser", help="shipped by name, or a file")
+    parser.add_argument("--only", nargs="+", default=list(SOLVERS), choices=SOLVERS)
     return parser.parse_args()
 
 
-def make_solvers(arguments: argparse.Namespace) -> dict[str, Callable]:
-    """Returns the solvers by name, each `(flow, blurry) -> restored`."""
-    mixture = load_mixture(arguments.mixture)
-    sigmas = carbajal_sigmas()
+SOLVERS = (
+    "plug_and_play", "steepest_descent_quiet", "steepest_descent", "epll", "tv", "richardson_lucy",
+)  # fmt: skip
+QUIET = {"descents": 6, "step_size": 1.3}  # for photos with hardly any noise
+QUIET_SIGMAS = (20 / 255, 0.6 / 255, 15)
 
-    def flat(image, sigma):
-        return denoise_total_variation(image, 0.25 * sigma, num_steps=10)
 
-    def with_denoiser(denoise):
-        return jax.jit(
-            lambda flow, y: steepest_descent(
-                LineBlur(flow), y, denoise, sigmas=sigmas, margin=MARGIN
-            )[0]
-        )
+def make_solvers(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Returns the solvers: `(blur, blurry, noise, mixture, *, margin) -> (restored, trace)`."""
+    denoise = load_denoiser(arguments.denoiser)
+    carbajal, quiet, gong = carbajal_sigmas(), log_spaced(*QUIET_SIGMAS), gong_penalties()
 
-    patched = jax.jit(
-        lambda flow, y, mixture: epll(
-            LineBlur(flow), y, mixture, penalties=gong_penalties(), margin=MARGIN
-        )[0]
-    )
+    def plugged(blur, y, noise, mixture, **options):
+        return plug_and_play(blur, y, denoise, sigmas=zhang_sigmas(noise), noise=noise, **options)
+
+    def patched(blur, y, noise, mixture, **options):
+        return epll(blur, y, mixture, penalties=gong, **options)
+
+    def flattened(blur, y, noise, mixture, **options):
+        return proximal_gradient(blur, y, 0.9 * noise, **options)
+
+    def counted(blur, y, noise, mixture, **options):
+        return richardson_lucy(blur, y, jnp.float32(1e-3), **options)
+
+    def descended(blur, y, noise, mixture, **options):
+        return steepest_descent(blur, y, denoise, sigmas=carbajal, **options)
+
+    def descended_farther(blur, y, noise, mixture, **options):
+        return steepest_descent(blur, y, denoise, sigmas=quiet, **QUIET, **options)
+
     solvers = {
-        "epll": lambda flow, y: patched(flow, y, mixture),
-        "hsd_tv": with_denoiser(flat),
-        "tv": jax.jit(
-            lambda flow, y: proximal_gradient(
-                LineBlur(flow), y, jnp.float32(1e-3), num_steps=60, margin=MARGIN
-            )[0]
-        ),
-        "richardson_lucy": jax.jit(
-            lambda flow, y: richardson_lucy(LineBlur(flow), y, jnp.float32(1e-3), margin=MARGIN)[0]
-        ),
-    }
-    if arguments.denoiser:
-        solvers["hsd_denoiser"] = with_denoiser(load_denoiser(arguments.denoiser))
-    return {k: v for k, v in solvers.items() if arguments.only is None or k in arguments.only}
+        "plug_and_play": plugged, "epll": patched, "tv": flattened, "richardson_lucy": counted,
+        "steepest_descent": descended, "steepest_descent_quiet": descended_farther,
+    }  # fmt: skip
+    return {name: jax.jit(solve, static_argnames="margin") for name, solve in solvers.items()}
 
 
-def make_example(
-    key: jax.Array, path: Path, setting: str
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Returns a sharp photo, its blurry version and the motion; all cropped to one size a setting.
+class Timed:
+    """Runs solvers, each compiled once for a shape, which does not count as time."""
 
-    The crop is the setting's limit, at least half the longest motion, so that few shapes compile.
+    def __init__(self, mixture: PatchMixture):
+        self.mixture = mixture
+        self.compiled: dict[tuple, Any] = {}
+
+    def __call__(self, name: str, solve: Any, example: Example) -> tuple[np.ndarray, float]:
+        """Returns a restoration, and its seconds."""
+        inputs = (example.blur, example.blurry, jnp.float32(example.noise), self.mixture)
+        which = (name, type(example.blur), example.blurry.shape, example.margin)
+        if which not in self.compiled:
+            self.compiled[which] = solve.lower(*inputs, margin=example.margin).compile()
+        begun = time.perf_counter()
+        restored = np.asarray(self.compiled[which](*inputs)[0])
+        return restored, time.perf_counter() - begun
+
+
+def examples(arguments: argparse.Namespace) -> Iterator[tuple[str, Example]]:
+    """Yields the settings' photos, and which setting each is of."""
+    paths = sorted(p for p in arguments.images.iterdir() if p.suffix.lower() in SUFFIXES)
+    for index, path in enumerate(paths[: arguments.limit]):
+        key = jax.random.fold_in(jax.random.key(arguments.seed), index)
+        for setting in arguments.settings:
+            if setting in MOTIONS:
+                yield setting, moved(key, path, setting)
+            if setting == "basis":
+                yield setting, shaken(key, path)
+    if "levin" in arguments.settings:
+        for path in sorted(arguments.levin.glob("*.mat")):
+            yield "levin", photographed(path)
+
+
+def moved(key: jax.Array, path: Path, setting: str) -> Example:
+    """Returns a photo blurred by a camera's motion.
+
+    The crop is half the setting's limit, at least half the longest motion, so that few shapes
+    compile.
     """
-    sharp = jnp.asarray(read_photo(path).pixels, jnp.float32)
-    if sharp.shape[0] > sharp.shape[1]:
-        sharp = jnp.swapaxes(sharp, 0, 1)
-    motion = SETTINGS[setting]
+    sharp, motion = lying(path), MOTIONS[setting]
     flow = camera_flow(key, sharp.shape[0], sharp.shape[1], motion, rounded=True)
-    blurry = quantize(line_blur(sharp, flow))
     border = int(motion.limit) // 2
-    inside = (slice(border, sharp.shape[0] - border), slice(border, sharp.shape[1] - border))
-    return sharp[inside], blurry[inside], flow[inside]
+    blurry = crop(quantize(line_blur(sharp, flow)), border)
+    return Example(path.name, crop(sharp, border), blurry, LineBlur(crop(flow, border)), border)
 
 
-def score(image, sharp: jax.Array, seconds: float) -> dict[str, float]:
+def shaken(key: jax.Array, path: Path) -> Example:
+    """Returns a photo blurred by many kernels, mixed smoothly."""
+    sharp, keys = lying(path), jax.random.split(key)
+    kernels = jax.vmap(lambda k: shake_kernel(k, SIDE))(jax.random.split(keys[0], COUNT))
+    likings = 3 * jax.random.normal(keys[1], (4, 6, COUNT))
+    mixing = jax.nn.softmax(jax.image.resize(likings, (*sharp.shape[:2], COUNT), "cubic"))
+    blurry = quantize(basis_blur(sharp, kernels, mixing))
+    border = SIDE // 2
+    blur = BasisBlur(kernels, crop(mixing, border))
+    return Example(path.name, crop(sharp, border), crop(blurry, border), blur, border)
+
+
+def photographed(path: Path) -> Example:
+    """Returns one of Levin's photos; all kernels are given the largest one's side."""
+    found = read_levin(path)
+    around = (LARGEST - found["kernels"].shape[-1]) // 2
+    kernels = jnp.pad(found["kernels"], ((0, 0), (around, around), (around, around)))
+    sharp, blurry = (jnp.clip(found[name], 0, 1) for name in ("sharp", "blurry"))
+    blur = BasisBlur(kernels, jnp.ones_like(blurry))
+    return Example(path.name, sharp, blurry, blur, LARGEST // 2, float(noise_level(blurry)))
+
+
+def lying(path: Path) -> jax.Array:
+    """Returns a photo that is wider than high, turned if need be."""
+    sharp = jnp.asarray(read_photo(path).pixels, jnp.float32)
+    return jnp.swapaxes(sharp, 0, 1) if sharp.shape[0] > sharp.shape[1] else sharp
+
+
+def crop(image: Any, border: int) -> Any:
+    """Returns an image without its border."""
+    return image[border : image.shape[0] - border, border : image.shape[1] - border]
+
+
+def score(image: Any, sharp: jax.Array, setting: str, seconds: float) -> dict[str, float]:
     """Returns PSNR and SSIM of an image rounded to 8 bits, with 25 pixels less at each edge too."""
     image = quantize(jnp.asarray(image))
-    inner = (slice(25, -25), slice(25, -25))
+    if setting == "levin":
+        image = shifted_onto(np.asarray(image), np.asarray(sharp))
+    inner = [crop(x, INNER) for x in (image, sharp)]
+    scored = inner if setting == "levin" else (image, sharp)
     return {
-        "psnr": float(psnr(image, sharp)),
-        "ssim": float(ssim(image, sharp)),
-        "psnr_inner": float(psnr(image[inner], sharp[inner])),
+        "psnr": float(psnr(*scored)),
+        "ssim": float(ssim(*scored)),
+        "psnr_inner": float(psnr(*inner)),
         "seconds": seconds,
     }
 
 
-def write(arguments: argparse.Namespace, rows: list[dict], names: list[str], seconds: float):
+def shifted_onto(image: np.ndarray, sharp: np.ndarray) -> jax.Array:
+    """Returns a grey image, shifted to where its error is least, by eighths of a pixel."""
+    truth = crop(sharp, INNER)[..., 0]
+
+    def moved(offset: np.ndarray) -> np.ndarray:
+        order = 3 if np.any(offset % 1) else 0
+        return shift(image[..., 0], offset, order=order, mode="nearest")
+
+    best = np.zeros(2)
+    for reach, step in ((FARTHEST, 1.0), (1, 0.5), (1, 0.25), (1, 0.125)):
+        steps = step * np.arange(-reach, reach + 1)
+        tried = [best + np.asarray(offset) for offset in itertools.product(steps, steps)]
+        errors = [np.mean((crop(moved(offset), INNER) - truth) ** 2) for offset in tried]
+        best = tried[int(np.argmin(errors))]
+    return quantize(jnp.asarray(moved(best), jnp.float32))[..., None]
+
+
+def summary(rows: list[dict]) -> dict[str, dict]:
+    """Returns the mean scores of each solver in each setting, over the photos that all have."""
+    result = {}
+    for setting in SETTINGS:
+        chosen = [row["scores"] for row in rows if row["setting"] == setting]
+        if chosen:
+            names = [n for n in ("blurry", *SOLVERS) if all(n in scores for scores in chosen)]
+            means = {name: mean_metrics([scores[name] for scores in chosen]) for name in names}
+            result[setting] = {"photos": len(chosen), "means": means}
+    return result
+
+
+def table(rows: list[dict]) -> str:
+    """Returns the summary as Markdown: PSNR / SSIM and seconds."""
+    found = summary(rows)
+    heads = [f"{setting}, {each['photos']} photos" for setting, each in found.items()]
+    lines = ["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
+    for name in ("blurry", *SOLVERS):
+        cells = [each["means"].get(name) for each in found.values()]
+        shown = [
+            f"{c['psnr']:.2f} / {c['ssim']:.3f}, {c['seconds']:.1f} s" if c else "" for c in cells
+        ]
+        lines.append(f"| {name} | " + " | ".join(shown) + " |")
+    return "\n".join(lines)
+
+
+def write(arguments: argparse.Namespace, rows: list[dict]) -> None:
     """Writes the means and all rows."""
-    means = {
-        setting: {
-            name: mean_metrics([row[name] for row in rows if row["setting"] == setting])
-            for name in names
-        }
-        for setting in arguments.settings
-        if any(row["setting"] == setting for row in rows)
-    }
     record = {
         "command": "python experiments/solvers_true_operator.py",
         "seed": arguments.seed,
-        "settings": {s: sum(row["setting"] == s for row in rows) for s in means},
-        "machine": arguments.machine,
-        "jax": jax.__version__,
-        "minutes": round(seconds / 60, 1),
+        "settings": summary(rows),
         "published_by_gong_for_true_kernels": PUBLISHED,
-        "means": means,
+        **origin(),
         "rows": rows,
     }
     write_json(arguments.out, record)

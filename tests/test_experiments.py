@@ -126,6 +126,39 @@ def test_a_scene_without_objects_has_none(experiment):
     assert not experiment("moving_objects").moving_objects(flow).any()
 
 
+def test_levin_restorations_are_shifted_onto_the_sharp_photo(experiment):
+    module = experiment("solvers_true_operator")
+    rows, columns = np.mgrid[:90, :100].astype(np.float32)
+    sharp = (0.5 + 0.4 * np.sin(rows / 5) * np.cos(columns / 7))[..., None]
+    moved = (0.5 + 0.4 * np.sin((rows + 1.3) / 5) * np.cos((columns - 2.6) / 7))[..., None]
+    scores = module.score(moved, sharp, "levin", 0.0)
+    assert scores["psnr"] > 45
+    assert module.score(moved, sharp, "mild", 0.0)["psnr"] < 25
+
+
+def test_means_are_over_the_photos_that_a_solver_has_restored(experiment):
+    module = experiment("solvers_true_operator")
+    scores = [{"psnr": x, "ssim": 0.5, "seconds": 1.0} for x in (20.0, 30.0)]
+    rows = [
+        {"setting": "mild", "photo": "a", "scores": {"blurry": scores[0], "epll": scores[1]}},
+        {"setting": "mild", "photo": "b", "scores": {"blurry": scores[1]}},
+    ]
+    found = module.summary(rows)["mild"]
+    assert found["photos"] == 2
+    assert found["means"] == {"blurry": {"psnr": 25.0, "ssim": 0.5, "seconds": 1.0}}
+    assert "| blurry | 25.00 / 0.500, 1.0 s |" in module.table(rows)
+
+
+def test_verdicts_are_counted_case_by_case(experiment):
+    module = experiment("verdicts")
+    rows = [
+        {"case": name, "explained": share, "gain": 1.0} for name in module.CASES
+        for share in (0.95, 0.8, 0.2, 0.1)
+    ]  # fmt: skip
+    found = module.summary(rows)["defocus"]
+    assert (found["trusted"], found["without_doubt"]) == (0.5, 0.25)
+
+
 def test_residuals_that_grow_with_the_blur_have_rank_correlation_one(experiment):
     module = experiment("residual_and_blur")
     assert module.rank_correlation([0.1, 5.0, 2.0], [1.0, 100.0, 3.0]) == pytest.approx(1)

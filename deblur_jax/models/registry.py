@@ -13,6 +13,7 @@ from deblur_jax.models.flow_rnn import FlowRnnNet, SpatialRnnNet
 from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.models.motion_context import MotionContextNet
 from deblur_jax.models.motion_flow import MotionFlowNet
+from deblur_jax.models.unrolled import UnrolledNet
 from deblur_jax.models.vgg import VggFeatures
 
 
@@ -27,6 +28,7 @@ MODELS: dict[str, type[nn.Module]] = {
     "motion_context": MotionContextNet,
     "motion_flow": MotionFlowNet,
     "spatial_rnn": SpatialRnnNet,
+    "unrolled": UnrolledNet,
     "vgg_features": VggFeatures,
 }
 

@@ -24,8 +24,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from deblur_jax.solvers.conjugate_gradient import conjugate_gradient
-from deblur_jax.solvers.frame import MARGIN, Extendable, Framed, check_range, put_in_frame
+from deblur_jax.solvers.frame import MARGIN, Extendable, check_range, put_in_frame
 from deblur_jax.solvers.iterate import Progress, iterate
 from deblur_jax.solvers.patches import Mixture, cover, denoise_patches, make_experts
 from deblur_jax.typing import Array, Image, typechecked
@@ -110,10 +109,8 @@ def epll(
         experts = make_experts(mixture, 1 / penalty, rank=rank)
         patches, density = denoise_patches(estimate, experts, side=side, chunk=chunk)
         objective = fidelity * framed.misfit_sum(framed.expose(estimate)) - density
-        estimate = _solve(
-            framed, counts * (penalty / fidelity), patches * (penalty / fidelity),
-            estimate, linear_steps,
-        )  # fmt: skip
+        ratio = penalty / fidelity
+        estimate = framed.fit(counts * ratio, patches * ratio, estimate, num_steps=linear_steps)
         row = {"misfit": framed.misfit(framed.expose(estimate)), "objective": objective}
         return estimate, row
 
@@ -122,16 +119,3 @@ def epll(
         step, problem, canvas, jnp.asarray(penalties, dtype), remat=remat, progress=progress
     )
     return framed.crop(canvas), trace
-
-
-def _solve(
-    framed: Framed, diagonal: jax.Array, pull: jax.Array, start: jax.Array, num_steps: int
-) -> jax.Array:
-    """Solves `(A* A + diagonal) x = A* y + pull`."""
-    transpose = framed.transpose()
-
-    def apply(image):
-        return transpose(framed.weigh(framed.expose(image))) + diagonal * image
-
-    target = transpose(framed.weigh(jnp.asarray(framed.observed))) + pull
-    return conjugate_gradient(apply, target, start, num_steps=num_steps)

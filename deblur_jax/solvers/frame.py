@@ -17,6 +17,7 @@ import numpy as np
 from jax.core import Tracer
 
 from deblur_jax.ops.linear import adjoint, inner
+from deblur_jax.solvers.conjugate_gradient import conjugate_gradient
 from deblur_jax.typing import Array, Image, ImageOperator
 
 
@@ -103,6 +104,23 @@ class Framed:
         """Returns `weights * values`."""
         return values if self.weights is None else jnp.asarray(self.weights) * values
 
+    def fit(
+        self, diagonal: jax.Array, pull: jax.Array, start: jax.Array, *, num_steps: int
+    ) -> jax.Array:
+        """Returns about `(A* W A + diagonal)^-1 (A* W observed + pull)`, W being the weights.
+
+        With `pull = diagonal * image` that is the canvas of the least
+        `sum(weights * (A x - observed)^2) + sum(diagonal * (x - image)^2)`; `respond` is not
+        looked at. It takes `num_steps` steps of conjugate gradients from `start`.
+        """
+        transpose = self.transpose()
+
+        def apply(canvas: jax.Array) -> jax.Array:
+            return transpose(self.weigh(self.expose(canvas))) + diagonal * canvas
+
+        target = transpose(self.weigh(jnp.asarray(self.observed))) + pull
+        return conjugate_gradient(apply, target, start, num_steps=num_steps)
+
 
 def put_in_frame(
     function: str,
@@ -157,14 +175,14 @@ def check_range(
         )
 
 
-def check_sigmas(function: str, sigmas: Array) -> None:
+def check_sigmas(function: str, sigmas: Array | float, *, name: str = "sigmas") -> None:
     """Raises a ValueError unless noise levels are above 0 and at most 1; not inside `jit`."""
     if isinstance(sigmas, Tracer):
         return
     low, high = float(np.asarray(sigmas).min()), float(np.asarray(sigmas).max())
     if not 0 < low <= high <= 1:
         raise ValueError(
-            f"{function}: sigmas must be above 0 and at most 1, on the image's scale, got values "
+            f"{function}: {name} must be above 0 and at most 1, on the image's scale, got values "
             f"from {low:g} to {high:g}; divide 8-bit levels by 255"
         )
 

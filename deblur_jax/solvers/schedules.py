@@ -2,11 +2,19 @@
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
+
+from deblur_jax.typing import Array
 
 
-def log_spaced(first: float, last: float, count: int, dtype=jnp.float32) -> jax.Array:
-    """Returns `count` positive numbers from `first` to `last`, in equal factors."""
-    if first <= 0 or last <= 0:
+def log_spaced(
+    first: float | Array, last: float | Array, count: int, dtype=jnp.float32
+) -> jax.Array:
+    """Returns `count` positive numbers from `first` to `last`, in equal factors.
+
+    Values are checked only outside of `jit` and `vmap`.
+    """
+    if not all(isinstance(end, Tracer) or end > 0 for end in (first, last)):
         raise ValueError(f"log_spaced: first and last must be positive, got {first} and {last}")
     return jnp.exp(jnp.linspace(jnp.log(first), jnp.log(last), count, dtype=dtype))
 
@@ -22,3 +30,11 @@ def carbajal_sigmas(count: int = 15, dtype=jnp.float32) -> jax.Array:
 def gong_penalties(dtype=jnp.float32) -> jax.Array:
     """Returns the penalties of Gong et al. 2017 for EPLL: 50 to 800, each twice the one before."""
     return 50 * 2 ** jnp.arange(5, dtype=dtype)
+
+
+def zhang_sigmas(noise: float | Array, count: int = 8, dtype=jnp.float32) -> jax.Array:
+    """Returns the denoiser's noise levels of Zhang et al. 2021, on images in [0, 1].
+
+    They fall from 49 on the 8-bit scale to the `noise` of the photo in equal factors.
+    """
+    return log_spaced(49 / 255, noise, count, dtype)

@@ -1,6 +1,7 @@
 """From a config to the parts of a run: its groups become the arguments of functions, here alone."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -74,7 +75,9 @@ def first_state(
     if hasattr(task, "first_memory"):
         key_of_loss = jax.random.fold_in(key, 1)
         memory = task.first_memory(parts.simulate, batch, key_of_loss, **config.loss)
+    begin = getattr(task, "first_params", None)
     state = create_state(
-        key, parts.model, parts.optimizer, *inputs, ema=config.ema_decay > 0, memory=memory
-    )
+        key, parts.model, parts.optimizer, *inputs, ema=config.ema_decay > 0, memory=memory,
+        begin=begin and functools.partial(begin, **config.loss),
+    )  # fmt: skip
     return state, inputs

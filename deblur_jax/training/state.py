@@ -1,5 +1,6 @@
 """What a training run carries from step to step, and nothing that can be computed from the step."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -50,6 +51,7 @@ def create_state(
     *inputs: jax.Array | jax.ShapeDtypeStruct,
     ema: bool,
     memory: Any = None,
+    begin: Callable[[Any], Any] | None = None,
 ) -> TrainState:
     """Returns the state before the first step.
 
@@ -60,10 +62,12 @@ def create_state(
         *inputs: arrays, or their shapes, of the kind that the network takes.
         ema: whether to keep a running mean of the parameters.
         memory: what the loss carries, before the first step; None if nothing.
+        begin: returns what to begin with instead of the initial parameters; None for those.
     """
     variables = jax.jit(model.init)(key, *(jnp.zeros(x.shape, x.dtype) for x in inputs))
     statistics = dict(variables)
     params = statistics.pop("params")
+    params = begin(params) if begin else params
     if memory is not None:
         statistics[LOSS] = jax.tree.map(jnp.copy, memory)  # steps consume it
     return TrainState(

@@ -12,6 +12,7 @@ from deblur_jax.ops.operators import BasisBlur, LineBlur
 from deblur_jax.ops.sensor import saturate
 from deblur_jax.solvers.epll import epll
 from deblur_jax.solvers.frame import put_in_frame, saturation_weights, squared_norm
+from deblur_jax.solvers.plug_and_play import plug_and_play
 from deblur_jax.solvers.proximal_gradient import proximal_gradient
 from deblur_jax.solvers.richardson_lucy import richardson_lucy
 from deblur_jax.solvers.steepest_descent import steepest_descent
@@ -26,6 +27,11 @@ def denoise(image, sigma):
 def hsd(blur, observed, **options):
     sigmas = jnp.asarray([0.05, 0.02])
     return steepest_descent(blur, observed, denoise, sigmas=sigmas, **options)
+
+
+def split(blur, observed, **options):
+    options = {"sigmas": jnp.asarray([0.05, 0.02]), "linear_steps": 3, **options}
+    return plug_and_play(blur, observed, denoise, noise=0.01, **options)
 
 
 def patches(blur, observed, **options):
@@ -43,7 +49,10 @@ def flattened(blur, observed, **options):
     return proximal_gradient(blur, observed, jnp.asarray(1e-3), **options)
 
 
-SOLVERS = {"hsd": hsd, "epll": patches, "richardson_lucy": counted, "tv": flattened}
+SOLVERS = {
+    "hsd": hsd, "plug_and_play": split, "epll": patches, "richardson_lucy": counted,
+    "tv": flattened,
+}  # fmt: skip
 EACH = pytest.mark.parametrize("solve", SOLVERS.values(), ids=SOLVERS)
 
 

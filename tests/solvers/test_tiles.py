@@ -46,13 +46,17 @@ def test_all_tiles_share_one_compilation():
     assert traced == [(20, 24, 1)]
 
 
-def test_when_memory_runs_out_tiles_are_halved():
+OUT_OF_MEMORY = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OUT_OF_MEMORY], ids=["host", "device"])
+def test_when_memory_runs_out_tiles_are_halved(error):
     tried = []
 
     def restore(image):
         tried.append(image.shape[:2])
         if image.size > 600:
-            raise MemoryError
+            raise error
         return 2 * image
 
     photo = np.random.default_rng(0).uniform(size=(40, 50, 1))
@@ -62,6 +66,29 @@ def test_when_memory_runs_out_tiles_are_halved():
     assert (40, 25) in tried
     assert halved((40, 50)) == (40, 25)
     assert halved((41, 30)) == (21, 30)
+
+
+def test_when_a_device_has_not_the_memory_for_a_tile_it_is_halved():
+    tried = []
+
+    def restore(image):
+        tried.append(image.shape[:2])
+        if image.size > 1000:  # more bytes than any computer's addresses tell apart
+            return jnp.broadcast_to(image, (*image.shape[:2], 2**40))
+        return 2 * image
+
+    photo = np.random.default_rng(0).uniform(size=(40, 50, 1))
+    result = restore_tiled(restore, photo, halo=1, blend=2, tile=(40, 50))
+    np.testing.assert_allclose(result, 2 * photo, rtol=1e-6)
+    assert tried == [(40, 50), (40, 25)]
+
+
+def test_other_errors_of_a_device_are_passed_on():
+    def restore(image):
+        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
+
+    with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
+        restore_tiled(restore, np.zeros((40, 50, 1)), halo=1, blend=2, tile=(40, 50))
 
 
 def test_little_memory_makes_small_tiles():

@@ -7,6 +7,10 @@ A task is a module with
     model_inputs(simulate, batch, key)               the arrays that the network is called with
     evaluate(model, variables, source, simulate, seed=..., workdir=..., **config.evaluate)
 
+and, where the network begins with weights of another one,
+
+    first_params(params, **config.loss)              the network's own, or those instead
+
 and, where the loss itself carries something from step to step, such as a critic with its optimizer,
 
     first_memory(simulate, batch, key, **config.loss)   a tree of arrays, before the first step
@@ -37,6 +41,7 @@ from deblur_jax.training.tasks import (
     kernel_basis,
     motion_flow,
     restoration,
+    unrolled,
 )
 
 
@@ -48,6 +53,7 @@ TASKS: dict[str, ModuleType] = {
     "kernel_basis": kernel_basis,
     "motion_flow": motion_flow,
     "restoration": restoration,
+    "unrolled": unrolled,
 }
 
 
