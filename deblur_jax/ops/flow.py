@@ -15,6 +15,9 @@ import jax.numpy as jnp
 from deblur_jax.typing import Flow, typechecked
 
 
+CLOSE = 0.5  # pixels from a plane, below which a motion counts by the square of its distance
+
+
 @typechecked
 def canonical(flow: Flow) -> jax.Array:
     """Turns every vector of `flow` into the half-plane u >= 0 (Gong et al. 2017, eq. 5).
@@ -54,3 +57,49 @@ def halve_angle(doubled: Flow) -> jax.Array:
     length = jnp.where(moves, jnp.sqrt(jnp.where(moves, squared, 1)), 0).astype(across.dtype)
     angle = jnp.arctan2(down, jnp.where(moves, across, jnp.ones_like(across))) / 2
     return jnp.stack([length * jnp.cos(angle), length * jnp.sin(angle)], axis=-1)
+
+
+@typechecked
+def nearest_plane(flow: Flow, *, points: int = 24, iterations: int = 20) -> jax.Array:
+    """Returns the flow that grows evenly over the frame and is closest to `flow` up to signs.
+
+    Either component of the result is a plane `a + b x + c y`, which the motion of a camera nearly
+    is, turned to u >= 0 place by place. The mean distance to `flow` or its opposite, on a lattice
+    of places, is made small by reweighted least squares, so that a part of the frame in which
+    `flow` is far off has little say; signs are chosen anew after each of them, from twelve starts.
+
+    Args:
+        flow: `[h, w, 2]` in pixels, of either sign at each place.
+        points: places of the lattice along each axis.
+        iterations: least squares.
+    """
+    height, width = flow.shape[:2]
+    rows, columns = (jnp.arange(points) * (size - 1) // (points - 1) for size in (height, width))
+    seen = flow[rows[:, None], columns].reshape(-1, 2)
+
+    def planes(rows: jax.Array, columns: jax.Array) -> jax.Array:
+        down = rows.astype(flow.dtype)[:, None] / height - 0.5
+        right = columns.astype(flow.dtype) / width - 0.5
+        return jnp.stack(jnp.broadcast_arrays(jnp.ones_like(right), down, right), axis=-1)
+
+    basis = planes(rows, columns).reshape(-1, 3)
+
+    def distance(fitted: jax.Array) -> tuple[jax.Array, jax.Array]:
+        sign = jnp.where(jnp.sum(fitted * seen, axis=-1, keepdims=True) < 0, -1, 1)
+        return sign.astype(flow.dtype), jnp.linalg.norm(fitted - sign * seen, axis=-1)
+
+    def improve(plane: jax.Array, _: None) -> tuple[jax.Array, None]:
+        sign, apart = distance(basis @ plane)
+        weights = 1 / jnp.maximum(apart, CLOSE)[:, None]
+        squares = basis.T @ (weights * basis)
+        return jnp.linalg.solve(squares, basis.T @ (weights * sign * seen)), None
+
+    def from_start(start: jax.Array) -> tuple[jax.Array, jax.Array]:
+        plane, _ = jax.lax.scan(improve, start, length=iterations)
+        return plane, jnp.mean(distance(basis @ plane)[1])
+
+    # One way everywhere, or opposite ways on two sides of the middle, along four directions.
+    directions = jnp.asarray([[1, 0], [1, 1], [0, 1], [-1, 1]], flow.dtype)
+    starts = jnp.einsum("kp,dc->kdpc", jnp.eye(3, dtype=flow.dtype), directions).reshape(-1, 3, 2)
+    found, apart = jax.vmap(from_start)(starts)
+    return canonical(planes(jnp.arange(height), jnp.arange(width)) @ found[jnp.argmin(apart)])

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.test_util import check_grads
 
-from deblur_jax.ops.flow import canonical, double_angle, halve_angle
+from deblur_jax.ops.flow import canonical, double_angle, halve_angle, nearest_plane
 
 
 def sample(key):
@@ -54,3 +54,25 @@ def test_no_motion_has_a_finite_gradient():
     for function in (double_angle, halve_angle):
         np.testing.assert_array_equal(function(still), still)
         assert jnp.all(jnp.isfinite(jax.jit(jax.jacobian(function))(still)))
+
+
+def plane(height, width):
+    y, x = (axis.astype(float) for axis in jnp.mgrid[:height, :width])
+    return jnp.stack([0.5 + 0.1 * x - 0.05 * y, -4 + 0.02 * x + 0.08 * y], axis=-1)
+
+
+def test_a_plane_whose_signs_were_lost_is_found_and_an_outlier_has_no_say(key):
+    truth = plane(40, 60)
+    signs = jnp.where(jax.random.bernoulli(key, shape=(40, 60, 1)), 1.0, -1.0)
+    seen = (signs * truth).at[5:15, 10:25].set(9.0)
+    found = jax.jit(nearest_plane)(seen)
+    # Where u is nearly 0 a hair's breadth turns the motion around.
+    apart = jnp.minimum(jnp.abs(found - truth).max(-1), jnp.abs(found + truth).max(-1))
+    assert float(apart.max()) < 0.3
+    exact = jax.jit(nearest_plane)(signs * truth)
+    apart = jnp.minimum(jnp.abs(exact - truth).max(-1), jnp.abs(exact + truth).max(-1))
+    assert float(apart.max()) < 1e-9
+
+
+def test_the_nearest_plane_of_no_motion_is_none():
+    np.testing.assert_array_equal(jax.jit(nearest_plane)(jnp.zeros((9, 11, 2))), 0)
