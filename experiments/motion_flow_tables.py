@@ -24,10 +24,11 @@ from deblur_jax.data.photos import PhotoSource, folder_photos
 from deblur_jax.io.files import write_json
 from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant, mean_metrics, psnr, ssim
 from deblur_jax.models.motion_flow import MotionFlowNet, most_likely_flow
+from deblur_jax.ops.flow import canonical
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.ops.sensor import quantize
 from deblur_jax.pretrained import DEFAULT, Pretrained, load, load_denoiser, load_mixture
-from deblur_jax.restore import restore_blur
+from deblur_jax.restore import estimate_flow, restore_blur
 from deblur_jax.simulate.camera_flow import LARGE, MILD
 from deblur_jax.solvers.epll import epll
 from deblur_jax.solvers.schedules import gong_penalties
@@ -148,9 +149,11 @@ def parse() -> argparse.Namespace:
 def make_estimate(network: Pretrained, labels: str) -> Callable[[jax.Array], jax.Array]:
     """Returns `estimate(blurry) -> flow` for one photo."""
     model: Any = network.model
-    chosen = labels == "most_likely" and isinstance(model, MotionFlowNet)
-    read: Any = most_likely_flow if chosen else model.flow
-    return jax.jit(lambda blurry: read(model.apply(network.variables, blurry[None]))[0])
+    if labels == "most_likely" and isinstance(model, MotionFlowNet):
+        return jax.jit(
+            lambda blurry: most_likely_flow(model.apply(network.variables, blurry[None]))[0]
+        )
+    return jax.jit(lambda blurry: canonical(estimate_flow(network, blurry)))
 
 
 def make_restore(solver: str) -> Restore:
