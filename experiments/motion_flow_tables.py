@@ -150,9 +150,8 @@ def make_estimate(network: Pretrained, labels: str) -> Callable[[jax.Array], jax
     """Returns `estimate(blurry) -> flow` for one photo."""
     model: Any = network.model
     if labels == "most_likely" and isinstance(model, MotionFlowNet):
-        return jax.jit(
-            lambda blurry: most_likely_flow(model.apply(network.variables, blurry[None]))[0]
-        )
+        scores: Any = lambda blurry: model.apply(network.variables, blurry[None])  # noqa: E731
+        return jax.jit(lambda blurry: most_likely_flow(scores(blurry))[0])
     return jax.jit(lambda blurry: canonical(estimate_flow(network, blurry)))
 
 

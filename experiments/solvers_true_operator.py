@@ -56,6 +56,7 @@ from deblur_jax.solvers.schedules import carbajal_sigmas, gong_penalties, log_sp
 from deblur_jax.solvers.steepest_descent import steepest_descent
 
 
+MARGIN = 18  # pixels, half the longest motion
 MOTIONS = {"mild": MILD, "large": LARGE}
 SETTINGS = (*MOTIONS, "basis", "levin")
 COUNT, SIDE = 25, 33  # of the basis
@@ -95,9 +96,9 @@ def main() -> None:
             if name not in scores:
                 restored, seconds = timed(name, solve, example)
                 scores[name] = score(restored, example.sharp, setting, seconds)
+                write(arguments, list(rows.values()))
         print(setting, example.name, {k: round(v["psnr"], 2) for k, v in scores.items()},
               flush=True)  # fmt: skip
-        write(arguments, list(rows.values()))
     print(table(list(rows.values())))
 
 
@@ -135,7 +136,7 @@ def make_solvers(arguments: argparse.Namespace) -> dict[str, Any]:
         return epll(blur, y, mixture, penalties=gong, **options)
 
     def flattened(blur, y, noise, mixture, **options):
-        return proximal_gradient(blur, y, 0.9 * noise, **options)
+        return proximal_gradient(blur, y, 1e-3 * noise / QUANTISATION, **options)
 
     def counted(blur, y, noise, mixture, **options):
         return richardson_lucy(blur, y, jnp.float32(1e-3), **options)
@@ -196,7 +197,7 @@ def moved(key: jax.Array, path: Path, setting: str) -> Example:
     flow = camera_flow(key, sharp.shape[0], sharp.shape[1], motion, rounded=True)
     border = int(motion.limit) // 2
     blurry = crop(quantize(line_blur(sharp, flow)), border)
-    return Example(path.name, crop(sharp, border), blurry, LineBlur(crop(flow, border)), border)
+    return Example(path.name, crop(sharp, border), blurry, LineBlur(crop(flow, border)), MARGIN)
 
 
 def shaken(key: jax.Array, path: Path) -> Example:
@@ -265,14 +266,15 @@ def shifted_onto(image: np.ndarray, sharp: np.ndarray) -> jax.Array:
 
 
 def summary(rows: list[dict]) -> dict[str, dict]:
-    """Returns the mean scores of each solver in each setting, over the photos that all have."""
+    """Returns the mean scores in each setting, over the photos that all its solvers restored."""
     result = {}
     for setting in SETTINGS:
-        chosen = [row["scores"] for row in rows if row["setting"] == setting]
-        if chosen:
-            names = [n for n in ("blurry", *SOLVERS) if all(n in scores for scores in chosen)]
-            means = {name: mean_metrics([scores[name] for scores in chosen]) for name in names}
-            result[setting] = {"photos": len(chosen), "means": means}
+        scores = [row["scores"] for row in rows if row["setting"] == setting]
+        names = [name for name in ("blurry", *SOLVERS) if any(name in each for each in scores)]
+        scores = [each for each in scores if all(name in each for name in names)]
+        if scores:
+            means = {name: mean_metrics([each[name] for each in scores]) for name in names}
+            result[setting] = {"photos": len(scores), "means": means}
     return result
 
 
