@@ -16,7 +16,7 @@ from deblur_jax.models.registry import make_model
 
 
 WEIGHTS = Path(__file__).parent / "weights"
-DEFAULT = "motion-flow-quickstart"
+DEFAULT = "motion-flow"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +73,7 @@ def load(name: str = DEFAULT) -> Pretrained:
     Example:
         >>> network = load()
         >>> network.name, network.card["model"]["name"]
-        ('motion-flow-quickstart', 'motion_context')
+        ('motion-flow', 'camera_motion')
     """
     path = _find(name)
     variables, card = read_weights(path)

@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    network = load()
+    network = load("motion-flow-quickstart")
     make = jax.jit(make_cases)
     judge = jax.jit(judged)
     rows = []

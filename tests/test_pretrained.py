@@ -37,7 +37,7 @@ def test_a_denoiser_file_is_loaded_as_a_function_of_a_photo_and_sigma(tmp_path, 
 
 
 def test_other_weights_are_no_denoiser_and_no_mixture():
-    with pytest.raises(ValueError, match="holds a MotionContextNet, expected a DenoiserNet"):
+    with pytest.raises(ValueError, match="holds a CameraMotionNet, expected a DenoiserNet"):
         load_denoiser(DEFAULT)
     with pytest.raises(ValueError, match="holds no patch mixture; expected the arrays"):
         load_mixture(DEFAULT)

@@ -9,6 +9,7 @@ from skimage import data
 from deblur_jax import BasisBlur, deblur, line_blur, load, psnr, restore
 from deblur_jax.models.deblurnet import DeblurNet
 from deblur_jax.models.kernel_basis import KernelBasisNet
+from deblur_jax.ops.flow import plane_flow
 from deblur_jax.ops.sensor import to_display, to_light
 from deblur_jax.pretrained import Pretrained
 from deblur_jax.restore import ESTIMATION_PIXELS, estimate_flow, restore_blur, restore_line_blur
@@ -21,7 +22,7 @@ def sharp():
 
 @pytest.fixture(scope="module")
 def network():
-    return load()
+    return load("motion-flow-quickstart")
 
 
 def moved(sharp, motion=(6.0, 3.0)):
@@ -171,3 +172,13 @@ def test_an_unknown_model_is_answered_with_the_shipped_ones():
         FileNotFoundError, match=r"model must be one of \[.*'motion-flow-quickstart'.*\]"
     ):
         load("best")
+
+
+@pytest.mark.slow  # to compile
+def test_the_default_network_sees_a_long_motion_exactly():
+    photo = data.astronaut()[:240, :320].astype(np.float32) / 255
+    truth = plane_flow(jnp.asarray([[-16.0, 9.0], [1.0, 2.0], [-3.0, 1.0]]), 240, 320)
+    blurry = jax.jit(line_blur)(jnp.asarray(photo), truth)
+    flow = estimate_flow(load(), jnp.round(255 * blurry) / 255)
+    apart = [jnp.linalg.norm(flow + sign * truth, axis=-1) for sign in (-1, 1)]
+    assert float(jnp.mean(jnp.minimum(*apart))) < 1
