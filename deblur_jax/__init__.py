@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from deblur_jax.solvers.diagnosis import diagnose as diagnose
     from deblur_jax.solvers.epll import epll as epll
     from deblur_jax.solvers.frame import saturation_weights as saturation_weights
+    from deblur_jax.solvers.motion_spectra import refine_motion as refine_motion
     from deblur_jax.solvers.plug_and_play import plug_and_play as plug_and_play
     from deblur_jax.solvers.proximal_gradient import proximal_gradient as proximal_gradient
     from deblur_jax.solvers.richardson_lucy import richardson_lucy as richardson_lucy
@@ -84,6 +85,7 @@ _HOMES = {
     "proximal_gradient": "deblur_jax.solvers.proximal_gradient",
     "psnr": "deblur_jax.metrics",
     "restore_tiled": "deblur_jax.solvers.tiles",
+    "refine_motion": "deblur_jax.solvers.motion_spectra",
     "richardson_lucy": "deblur_jax.solvers.richardson_lucy",
     "saturation_weights": "deblur_jax.solvers.frame",
     "shake_kernel": "deblur_jax.simulate.shake_kernels",

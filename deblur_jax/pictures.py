@@ -69,7 +69,8 @@ def with_flow_key(picture: np.ndarray, *, longest: float) -> np.ndarray:
     draw = ImageDraw.Draw(board)
     draw.ellipse([corner, (corner[0] + size - 1, corner[1] + size - 1)], outline=(0, 0, 0))
     text = f"{longest:g} px"
-    draw.text((corner[0], corner[1] - 13), text, fill=(0, 0, 0), font=ImageFont.load_default(10))
+    style = {"fill": (0, 0, 0), "stroke_width": 2, "stroke_fill": (255, 255, 255)}
+    draw.text((corner[0], corner[1] - 13), text, font=ImageFont.load_default(10), **style)
     return np.asarray(board)
 
 

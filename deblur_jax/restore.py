@@ -12,12 +12,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from deblur_jax.models.camera_motion import CameraMotionNet
 from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.ops.operators import BasisBlur, LineBlur
 from deblur_jax.ops.sensor import Transfer, saturate, to_display, to_light
 from deblur_jax.pretrained import DEFAULT, Pretrained, load
 from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, noise_level, verdict
 from deblur_jax.solvers.frame import MARGIN
+from deblur_jax.solvers.motion_spectra import VIEWS, refine_motion
 from deblur_jax.solvers.schedules import carbajal_sigmas
 from deblur_jax.solvers.steepest_descent import Denoiser, steepest_descent
 from deblur_jax.solvers.tiles import TileProgress, restore_tiled
@@ -196,6 +198,7 @@ def _explained(residual: np.ndarray, photo: np.ndarray) -> float:
 
 
 _noise = jax.jit(noise_level)
+_refine = jax.jit(refine_motion)
 _diagnose = jax.jit(diagnose_residual)
 
 
@@ -245,13 +248,17 @@ def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
     """Returns the motion `[h, w, 2]` in pixels that `network` sees in a photo `[h, w, 3]`.
 
     A large photo is looked at in a smaller size, where its motion is as many pixels as the network
-    knows; the motion is then enlarged with it.
+    knows; the motion is then enlarged with it. What a `CameraMotionNet` sees is the start of
+    `refine_motion`, whose result is taken where it explains the photo's spectra better.
     """
     height, width, _ = blurry.shape
     ratio = min(1.0, (ESTIMATION_PIXELS / (height * width)) ** 0.5)
     small = (max(round(height * ratio), SMALLEST_SIDE), max(round(width * ratio), SMALLEST_SIDE))
     looked_at = jax.image.resize(blurry, (*small, 3), "linear") if ratio < 1 else blurry
     flow = network.model.flow(_apply(network.model, network.variables, looked_at[None]))[0]
+    if isinstance(network.model, CameraMotionNet) and min(small) >= VIEWS[-1].window:
+        refined, misfits = _refine(looked_at, flow)
+        flow = jnp.where(misfits[1] < misfits[0], refined, flow)
     if ratio < 1:
         stretch = jnp.asarray([width / small[1], height / small[0]], flow.dtype)
         flow = jax.image.resize(flow, (height, width, 2), "linear") * stretch

@@ -24,10 +24,11 @@ from deblur_jax.data.photos import PhotoSource, folder_photos
 from deblur_jax.io.files import write_json
 from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant, mean_metrics, psnr, ssim
 from deblur_jax.models.motion_flow import MotionFlowNet, most_likely_flow
+from deblur_jax.ops.flow import canonical
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.ops.sensor import quantize
 from deblur_jax.pretrained import DEFAULT, Pretrained, load, load_denoiser, load_mixture
-from deblur_jax.restore import restore_blur
+from deblur_jax.restore import estimate_flow, restore_blur
 from deblur_jax.simulate.camera_flow import LARGE, MILD
 from deblur_jax.solvers.epll import epll
 from deblur_jax.solvers.schedules import gong_penalties
@@ -99,14 +100,21 @@ def main() -> None:
     photos = choose_photos(arguments)
     for setting in arguments.settings:
         started, rows = time.perf_counter(), []
+        pictures, flows = [], arguments.flows_per_photo
         for example in examples(photos, setting, arguments):
-            rows.append(score(example, estimate, restore))
-            print(f"{setting} {len(rows)}: flow MSE {rows[-1]['flow_mse']:.2f}, "
-                  f"{rows[-1]['psnr_restored']:.2f} dB", flush=True)  # fmt: skip
+            flow = estimate(example["blurry"])
+            rows.append(score_flow(flow, example["flow"]))
+            line = f"{setting} {len(rows)}: flow MSE {rows[-1]['flow_mse']:.2f}"
+            if (len(rows) - 1) % flows < (arguments.restored_per_photo or flows):
+                pictures.append(score_pictures(example, flow, restore))
+                line += f", {pictures[-1]['psnr_restored']:.2f} dB"
+            print(line, flush=True)
             record[setting] = {
                 **mean_metrics(rows),
-                "photos": -(-len(rows) // arguments.flows_per_photo),
-                "flows_per_photo": arguments.flows_per_photo,
+                **mean_metrics(pictures),
+                "photos": -(-len(rows) // flows),
+                "flows_per_photo": flows,
+                "restored": len(pictures),
                 "seconds": round(time.perf_counter() - started, 1),
             }
             write_json(arguments.out, record)
@@ -122,6 +130,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default=DEFAULT, help="shipped by name, or a .safetensors file")
     parser.add_argument("--flows-per-photo", type=int, default=3)
+    parser.add_argument(
+        "--restored-per-photo", type=int,
+        help="how many of them are also restored, which takes most of the time; all if not given",
+    )  # fmt: skip
     parser.add_argument("--settings", nargs="+", default=["mild", "large"], choices=LIMITS)
     parser.add_argument(
         "--solver", default="epll", choices=("epll", "hsd", "tv"),
@@ -137,9 +149,11 @@ def parse() -> argparse.Namespace:
 def make_estimate(network: Pretrained, labels: str) -> Callable[[jax.Array], jax.Array]:
     """Returns `estimate(blurry) -> flow` for one photo."""
     model: Any = network.model
-    chosen = labels == "most_likely" and isinstance(model, MotionFlowNet)
-    read: Any = most_likely_flow if chosen else model.flow
-    return jax.jit(lambda blurry: read(model.apply(network.variables, blurry[None]))[0])
+    if labels == "most_likely" and isinstance(model, MotionFlowNet):
+        return jax.jit(
+            lambda blurry: most_likely_flow(model.apply(network.variables, blurry[None]))[0]
+        )
+    return jax.jit(lambda blurry: canonical(estimate_flow(network, blurry)))
 
 
 def make_restore(solver: str) -> Restore:
@@ -184,27 +198,34 @@ def examples(
             yield {**example, "blurry": quantize(example["blurry"])}
 
 
-def score(
-    example: dict[str, jax.Array], estimate: Callable[[jax.Array], jax.Array], restore: Restore
-) -> dict[str, float]:
-    """Returns the figures of one example."""
-    sharp, blurry, truth = example["sharp"], example["blurry"], example["flow"]
-    flow = estimate(blurry)
+def score_flow(flow: jax.Array, truth: jax.Array) -> dict[str, float]:
+    """Returns how wrong an estimated motion is, and what none and the map's own mean would be."""
     mean = jnp.broadcast_to(jnp.mean(truth, axis=(0, 1)), truth.shape)
-    pictures = {
-        "blurred": blurry,
-        "restored": quantize(restore(blurry, flow)),
-        "true_flow": quantize(restore(blurry, truth)),
-    }
     row = {
         "flow_mse": flow_mse(flow, truth),
         "flow_mse_sign_invariant": flow_mse_sign_invariant(flow, truth),
         "flow_mse_zero": flow_mse(jnp.zeros_like(truth), truth),
         "flow_mse_mean": flow_mse(mean, truth),
-        **{f"psnr_{name}": psnr(picture, sharp) for name, picture in pictures.items()},
-        **{f"ssim_{name}": ssim(picture, sharp) for name, picture in pictures.items()},
     }
     return {name: float(value) for name, value in row.items()}
+
+
+def score_pictures(
+    example: dict[str, jax.Array], flow: jax.Array, restore: Restore
+) -> dict[str, float]:
+    """Returns how good the photo is, blurred, and restored with the estimated and true motion."""
+    sharp, blurry = example["sharp"], example["blurry"]
+    pictures = {
+        "blurred": blurry,
+        "restored": quantize(restore(blurry, flow)),
+        "true_flow": quantize(restore(blurry, example["flow"])),
+    }
+    measures = {"psnr": psnr, "ssim": ssim}
+    return {
+        f"{measure}_{name}": float(function(picture, sharp))
+        for measure, function in measures.items()
+        for name, picture in pictures.items()
+    }
 
 
 def seconds_of_flow(estimate: Callable[[jax.Array], jax.Array]) -> float:

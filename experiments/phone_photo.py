@@ -53,14 +53,15 @@ def main() -> None:
         started = time.time()
         shown = subprocess.run(command, capture_output=True, text=True, check=True)
         seconds = time.time() - started
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
         record = {
-            "command": "python experiments/phone_photo.py " + " ".join(sys.argv[1:]),
+            "command": "python experiments/phone_photo.py",
             **origin(),
             "photo": f"{arguments.width}x{arguments.height}",
             "iterations": arguments.iterations,
             "minutes": round(seconds / 60, 1),
-            "peak_gigabytes": round(peak, 2),
+            "processor_minutes": round((used.ru_utime + used.ru_stime) / 60, 1),
+            "peak_gigabytes": round(used.ru_maxrss / 2**20, 2),
             "said": shown.stdout.replace(folder, "").splitlines(),
             "kept": kept(photo, output),
         }

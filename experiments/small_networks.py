@@ -9,7 +9,8 @@ noroozi zhang` some of them. The photos are those that come with scikit-image; `
 
     ... --train BSDS500/images/train --test BSDS500/images/val --photos 8
 
-A run that was stopped goes on, and one that is done is only read.
+A run that was stopped goes on, and one that is done is only read. What `--out` already holds of
+other networks stays there.
 """
 
 import argparse
@@ -58,7 +59,8 @@ MEASURES = {
 def main() -> None:
     """Trains, collects, prints and writes."""
     arguments = parse()
-    runs = {}
+    out = arguments.out
+    runs = json.loads(out.read_text())["runs"] if out.exists() else {}
     for name in arguments.only:
         workdir = arguments.workdir / name
         flags = train(name, workdir, arguments)
@@ -76,9 +78,9 @@ def main() -> None:
             "rows": rows,
             "summary": summary,
             "trained_at": saved.run,
+            "machine": origin()["machine"],
         }
-        record = {"command": "python experiments/small_networks.py", **origin(), "runs": runs}
-        write_json(arguments.out, record)
+        write_json(out, {"command": "python experiments/small_networks.py", "runs": runs})
         print(f"{name}: {json.dumps(rows)}", flush=True)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 
 @pytest.fixture
@@ -185,3 +185,19 @@ def test_frames_of_a_fast_camera_and_pairs_are_found(experiment, tmp_path):
     gone = Namespace(pairs=tmp_path / "gone", frames=None, **chosen)
     with pytest.raises(FileNotFoundError, match="gone: no such folder; place them there"):
         module.find_source(gone, flow=False, missing="place them there")
+
+
+def test_a_phone_s_photo_lies_on_its_side_and_what_is_kept_is_told(experiment, tmp_path):
+    module = experiment("phone_photo")
+    path = tmp_path / "phone.jpg"
+    module.make_photo(path, Namespace(width=120, height=80, motion=3.0, profile=None))
+    with Image.open(path) as image:
+        assert image.size == (80, 120)
+        assert ImageOps.exif_transpose(image).size == (120, 80)
+        upright = np.asarray(ImageOps.exif_transpose(image), np.float32)
+    coffee = np.asarray(Image.fromarray(module.data.coffee()).resize((120, 80)), np.float32)
+    assert np.abs(upright - coffee).mean() < np.abs(upright[::-1, ::-1] - coffee).mean() / 2
+    found = module.kept(path, path)
+    assert found["size"] == found["size_of_stored_photo"] == "80x120"
+    assert found["place_unchanged"]
+    assert found.get("exiftool_changed", []) == []

@@ -11,8 +11,12 @@ which is the same for both signs and continuous everywhere, so it can be average
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
-from deblur_jax.typing import Flow, typechecked
+from deblur_jax.typing import Array, Flow, typechecked
+
+
+CLOSE = 0.5  # pixels from a plane, below which a motion counts by the square of its distance
 
 
 @typechecked
@@ -54,3 +58,62 @@ def halve_angle(doubled: Flow) -> jax.Array:
     length = jnp.where(moves, jnp.sqrt(jnp.where(moves, squared, 1)), 0).astype(across.dtype)
     angle = jnp.arctan2(down, jnp.where(moves, across, jnp.ones_like(across))) / 2
     return jnp.stack([length * jnp.cos(angle), length * jnp.sin(angle)], axis=-1)
+
+
+@typechecked
+def fit_plane(flow: Flow, *, points: int = 24, iterations: int = 20) -> Float[jax.Array, "3 2"]:
+    """Finds the flow that grows evenly over the frame and is closest to `flow` up to signs.
+
+    The mean distance to `flow` or its opposite, on a lattice of places, is made small by reweighted
+    least squares, so that a part of the frame in which `flow` is far off has little say; signs are
+    chosen anew after each of them, from twelve starts.
+
+    Args:
+        flow: `[h, w, 2]` in pixels, of either sign at each place.
+        points: places of the lattice along each axis.
+        iterations: least squares.
+
+    Returns:
+        The plane, for `plane_flow`: the motion in the middle of the frame, and by how much it grows
+        from the top to the bottom and from the left to the right, in pixels.
+    """
+    height, width = flow.shape[:2]
+    rows, columns = (jnp.arange(points) * (size - 1) // (points - 1) for size in (height, width))
+    seen = flow[rows[:, None], columns].reshape(-1, 2)
+    basis = plane_basis(rows, columns, height, width, flow.dtype).reshape(-1, 3)
+
+    def distance(fitted: jax.Array) -> tuple[jax.Array, jax.Array]:
+        sign = jnp.where(jnp.sum(fitted * seen, axis=-1, keepdims=True) < 0, -1, 1)
+        return sign.astype(flow.dtype), jnp.linalg.norm(fitted - sign * seen, axis=-1)
+
+    def improve(plane: jax.Array, _: None) -> tuple[jax.Array, None]:
+        sign, apart = distance(basis @ plane)
+        weights = 1 / jnp.maximum(apart, CLOSE)[:, None]
+        squares = basis.T @ (weights * basis)
+        return jnp.linalg.solve(squares, basis.T @ (weights * sign * seen)), None
+
+    def from_start(start: jax.Array) -> tuple[jax.Array, jax.Array]:
+        plane, _ = jax.lax.scan(improve, start, length=iterations)
+        return plane, jnp.mean(distance(basis @ plane)[1])
+
+    # One way everywhere, or opposite ways on two sides of the middle, along four directions.
+    directions = jnp.asarray([[1, 0], [1, 1], [0, 1], [-1, 1]], flow.dtype)
+    starts = jnp.einsum("kp,dc->kdpc", jnp.eye(3, dtype=flow.dtype), directions).reshape(-1, 3, 2)
+    found, apart = jax.vmap(from_start)(starts)
+    return found[jnp.argmin(apart)]
+
+
+@typechecked
+def plane_flow(plane: Float[Array, "3 2"], height: int, width: int) -> jax.Array:
+    """Returns the flow `[height, width, 2]` of a plane, with one sign for the whole frame."""
+    rows, columns = jnp.arange(height), jnp.arange(width)
+    return plane_basis(rows, columns, height, width, plane.dtype) @ plane
+
+
+def plane_basis(
+    rows: Array, columns: Array, height: int, width: int, dtype: jnp.dtype
+) -> jax.Array:
+    """Returns one, the height and the place across, from -1/2 to 1/2: `[rows, columns, 3]`."""
+    down = rows.astype(dtype)[:, None] / height - 0.5
+    right = columns.astype(dtype) / width - 0.5
+    return jnp.stack(jnp.broadcast_arrays(jnp.ones_like(right), down, right), axis=-1)

@@ -22,10 +22,10 @@ def start_thread():
 
 
 @contextlib.contextmanager
-def served_page(folder, *, start=start_thread, limits=LIMITS):
+def served_page(folder, *, start=start_thread, limits=LIMITS, hosts=()):
     """Yields the server of a page at a free port."""
     jobs = Jobs(folder, start, most_pixels=limits.most_pixels)
-    server = PageServer(("127.0.0.1", 0), jobs, limits, [])
+    server = PageServer(("127.0.0.1", 0), jobs, limits, hosts)
     serving = functools.partial(server.serve_forever, poll_interval=0.02)
     thread = threading.Thread(target=serving)
     thread.start()

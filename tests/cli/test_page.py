@@ -278,6 +278,12 @@ def test_another_site_cannot_use_the_page(page, folder, photo, headers):
     assert list(folder.iterdir()) == []
 
 
+def test_another_name_of_this_machine_can_be_allowed(folder):
+    with served_page(folder, hosts=["Camera.local"]) as server:
+        assert ask(server, "/", Host=f"camera.LOCAL:{server.server_port}")[0] == 200
+        assert ask(server, "/", Host="camera.local:1")[0] == 403
+
+
 @pytest.mark.usefixtures("darker")
 def test_no_name_of_a_client_becomes_a_path(page, folder, photo):
     before = sorted(folder.parent.iterdir())

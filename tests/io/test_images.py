@@ -257,3 +257,15 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, 
     path.write_bytes(path.read_bytes()[:100])  # what would not be decoded
     with pytest.raises(ValueError, match="has 20x12 pixels, 0.0 million; at most 0.000239 million"):
         read_photo(path, most_pixels=239)
+
+
+def test_a_panorama_is_read_and_what_looks_like_a_trap_is_refused(tmp_path, pixels, monkeypatch):
+    path = tmp_path / "a.png"
+    Image.fromarray(pixels).save(path)  # of 240 pixels
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)  # from 89 million on Pillow warns
+    np.testing.assert_array_equal(np.rint(read_photo(path).pixels * 255), pixels)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # from twice as many on it refuses
+    with pytest.raises(
+        ValueError, match=r"a\.png: Image size \(240 pixels\) .*; crop or shrink it"
+    ):
+        read_photo(path)

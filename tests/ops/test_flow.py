@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.test_util import check_grads
 
-from deblur_jax.ops.flow import canonical, double_angle, halve_angle
+from deblur_jax.ops.flow import canonical, double_angle, fit_plane, halve_angle, plane_flow
 
 
 def sample(key):
@@ -54,3 +54,29 @@ def test_no_motion_has_a_finite_gradient():
     for function in (double_angle, halve_angle):
         np.testing.assert_array_equal(function(still), still)
         assert jnp.all(jnp.isfinite(jax.jit(jax.jacobian(function))(still)))
+
+
+def apart_up_to_signs(one, other):
+    return jnp.minimum(jnp.abs(one - other).max(-1), jnp.abs(one + other).max(-1)).max()
+
+
+def test_a_plane_whose_signs_were_lost_is_found_and_an_outlier_has_little_say(key):
+    plane = jnp.asarray([[2.5, -1.8], [-2.0, 3.2], [6.0, 1.2]])  # that turns around in the frame
+    truth = plane_flow(plane, 40, 60)
+    signs = jnp.where(jax.random.bernoulli(key, shape=(40, 60, 1)), 1.0, -1.0)
+    fit = jax.jit(fit_plane)
+    found = plane_flow(fit(signs * truth), 40, 60)
+    assert apart_up_to_signs(found, truth) < 1e-9
+    found = plane_flow(fit((signs * truth).at[5:15, 10:25].set(9.0)), 40, 60)
+    assert apart_up_to_signs(found, truth) < 0.3
+
+
+def test_a_plane_is_the_motion_in_the_middle_and_its_growth_over_the_frame():
+    flow = plane_flow(jnp.asarray([[1.0, 2.0], [4.0, 0.0], [0.0, -8.0]]), 4, 8)
+    np.testing.assert_allclose(flow[2, 4], [1, 2])
+    np.testing.assert_allclose(flow[3, 4] - flow[2, 4], [1, 0])
+    np.testing.assert_allclose(flow[2, 5] - flow[2, 4], [0, -1])
+
+
+def test_the_plane_of_no_motion_is_none():
+    np.testing.assert_array_equal(jax.jit(fit_plane)(jnp.zeros((9, 11, 2))), 0)

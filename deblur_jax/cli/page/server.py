@@ -76,7 +76,7 @@ class PageServer(ThreadingHTTPServer):
         super().__init__(address, PageHandler)
         self.jobs, self.limits, self.downloads = jobs, limits, threading.Lock()
         self.hosts = {
-            f"{host}:{self.server_port}"
+            f"{host.lower()}:{self.server_port}"
             for host in ("localhost", "127.0.0.1", "[::1]", address[0], *hosts)
         }
 
@@ -122,7 +122,7 @@ class PageHandler(BaseHTTPRequestHandler):
             self._send_json({"message": str(error)}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _check_caller(self) -> None:
-        host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
+        host, origin = self.headers.get("Host", "").lower(), self.headers.get("Origin")
         if host not in self.server.hosts or origin not in (None, f"http://{host}"):
             raise _RefusedError(
                 HTTPStatus.FORBIDDEN,

@@ -10,7 +10,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,7 @@ class Order:
 class Worker:
     """Who restores: orders go in through the connection, and messages `(kind, value)` come out."""
 
-    connection: Connection
+    connection: Any  # of multiprocessing; which kind depends on the system
     stop: Callable[[], Any]
 
 
@@ -66,12 +65,12 @@ def start_process(settings: Settings) -> Worker:
     return Worker(ours, process.kill)
 
 
-def _run(connection: Connection, settings: Settings) -> None:
+def _run(connection: Any, settings: Settings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the page's, which then ends this
     serve(connection, settings)
 
 
-def serve(connection: Connection, settings: Settings) -> None:
+def serve(connection: Any, settings: Settings) -> None:
     """Restores one photo after the other, until the connection is closed."""
     while True:
         try:

@@ -1,0 +1,188 @@
+"""A camera's motion, made exact by the stripes that it draws in the spectra of a photo.
+
+Where a scene moves by f pixels while the shutter is open, its spectrum is multiplied by
+sinc(w . f). The power of natural scenes falls with a power of the frequency, so that around a place
+the logarithm of the power is expected to be
+
+    log(sinc(w . f)^2 + e) - g log|w| + a constant of the place
+
+with what leaks between frequencies in e. What a window holds departs from that, but a photo has
+hundreds of windows, and a camera that translates, turns and zooms moves all of them by nearly a
+plane over the frame: six numbers. They, g and e are moved to where the mean departure, which counts
+large ones by their size and not by their square, is least.
+
+The misfit has many valleys, one for each way to lay the stripes over each other. So the search
+begins near the motion, with several multiples of what a network saw, in large windows, which tell
+the stripes of long motions apart; the best of them is made exact in these and in smaller ones, of
+which there are more.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Float
+
+from deblur_jax.ops.flow import fit_plane, plane_basis, plane_flow
+from deblur_jax.typing import Flow, Image, typechecked
+
+
+class View(NamedTuple):
+    """Windows in which spectra are taken, and the frequencies that are looked at.
+
+    Attributes:
+        window: side in pixels.
+        step: pixels from window to window.
+        lowest: cycles a pixel; below it the scene's own shapes outweigh the stripes.
+        highest: above it there is mostly noise.
+    """
+
+    window: int
+    step: int
+    lowest: float
+    highest: float
+
+
+VIEWS = (View(128, 32, 0.01, 0.25), View(64, 24, 0.02, 0.35))
+LENGTHS = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5)  # times the motion at the start
+RATE = 0.3  # of Adam, which halves it four times
+FALL, LOG_LEAK = 2.5, -4.0  # g and log(e) at the start
+POWER_FLOOR = 1e-9
+
+
+class _Spectra(NamedTuple):
+    """What a photo shows: log powers `[n, m]` at frequencies `[m, 2]`, in windows at `[n, 2]`."""
+
+    power: jax.Array
+    frequencies: jax.Array
+    rows: np.ndarray
+    columns: np.ndarray
+
+
+class _Unknowns(NamedTuple):
+    """The plane `[3, 2]`, and g and log(e) of each view, `[2]` each."""
+
+    plane: jax.Array
+    scenes: list[jax.Array]
+
+
+@typechecked
+def refine_motion(
+    blurry: Image,
+    flow: Flow,
+    *,
+    views: tuple[View, ...] = VIEWS,
+    lengths: tuple[float, ...] = LENGTHS,
+    iterations: int = 120,
+) -> tuple[jax.Array, Float[jax.Array, "2"]]:
+    """Finds the plane of motion that explains the spectra of a photo best, near a given motion.
+
+    Args:
+        blurry: `[h, w, c]` in [0, 1], at least as large as the last view's window.
+        flow: `[h, w, 2]` in pixels, the start; of either sign at each place.
+        views: all of them count in the end, with equal weights; those whose window is larger than
+            the photo are left out.
+        lengths: multiples of the start's plane to begin from, in the first view alone.
+        iterations: of Adam, from each of these lengths and in the end.
+
+    Returns:
+        The motion `[h, w, 2]` in pixels, with one sign for the whole frame, and the misfits of
+        `flow` as it was given and of the motion found, in nepers: only where the second is lower
+        does the motion found explain the photo better.
+
+    Raises:
+        ValueError: if the photo is smaller than the last view's window.
+    """
+    height, width, _ = blurry.shape
+    if min(height, width) < views[-1].window:
+        raise ValueError(
+            f"refine_motion: blurry must have at least {views[-1].window} pixels a side, got "
+            f"{height}x{width}"
+        )
+    gray = jnp.mean(blurry, axis=-1)
+    start = fit_plane(flow)
+    starts = jnp.asarray(lengths, flow.dtype)[:, None, None] * start[None]
+    spectra = [_look(gray, view) for view in views if view.window <= min(height, width)]
+    found = _descend(spectra[:1], starts, (height, width), iterations)
+    if len(spectra) > 1:
+        found = _descend(spectra, found.plane[None], (height, width), iterations)
+
+    def misfit(motions: list[jax.Array]) -> jax.Array:
+        each = zip(spectra, motions, found.scenes, strict=True)
+        return jnp.mean(jnp.stack([_misfit(*one) for one in each]))
+
+    given = [flow[one.rows[:, None], one.columns].reshape(-1, 2) for one in spectra]
+    planes = [_basis(one, (height, width)) @ found.plane for one in spectra]
+    misfits = jnp.stack([misfit(given), misfit(planes)])
+    return plane_flow(found.plane, height, width), misfits
+
+
+def _descend(
+    spectra: list[_Spectra], starts: jax.Array, size: tuple[int, int], iterations: int
+) -> _Unknowns:
+    """Returns the unknowns of least misfit that are reached from planes `[k, 3, 2]`."""
+    bases = [_basis(one, size) for one in spectra]
+    adam = optax.adam(optax.exponential_decay(RATE, max(1, iterations // 4), 0.5))
+
+    def misfit(unknowns: _Unknowns) -> jax.Array:
+        each = zip(spectra, bases, unknowns.scenes, strict=True)
+        misfits = [_misfit(one, basis @ unknowns.plane, scene) for one, basis, scene in each]
+        return jnp.mean(jnp.stack(misfits))
+
+    def step(carried, _):
+        unknowns, state = carried
+        change, state = adam.update(jax.grad(misfit)(unknowns), state)
+        return (optax.apply_updates(unknowns, change), state), None
+
+    def from_start(plane: jax.Array) -> tuple[_Unknowns, jax.Array]:
+        unknowns = _Unknowns(plane, [jnp.asarray([FALL, LOG_LEAK], plane.dtype)] * len(spectra))
+        carried = (unknowns, adam.init(unknowns))  # pyright: ignore[reportArgumentType]
+        (unknowns, _), _ = jax.lax.scan(step, carried, length=iterations)
+        return unknowns, misfit(unknowns)
+
+    # One after the other: together they would not fit into the cache.
+    found, misfits = jax.lax.map(from_start, starts)
+    return jax.tree.map(lambda each: each[jnp.argmin(misfits)], found)
+
+
+def _look(gray: jax.Array, view: View) -> _Spectra:
+    """Takes the spectra of a photo `[h, w]`."""
+    window = view.window
+    down, right = np.meshgrid(np.fft.fftfreq(window), np.fft.rfftfreq(window), indexing="ij")
+    distance = np.hypot(right, down)
+    looked_at = (distance > view.lowest) & (distance < view.highest)
+    frequencies = np.stack([right[looked_at], down[looked_at]], axis=-1)
+
+    rows, columns = (np.arange(0, size - window + 1, view.step) for size in gray.shape)
+    inside = np.arange(window)
+    down, right = (starts[:, None] + inside for starts in (rows, columns))
+    cut = gray[down[:, None, :, None], right[None, :, None, :]].reshape(-1, window, window)
+    taper = np.sin(np.pi * (inside + 0.5) / window) ** 2
+    taper = np.outer(taper, taper)[None]
+    weights = jnp.asarray(taper / taper.sum(), gray.dtype)
+    cut = cut - jnp.sum(cut * weights, axis=(1, 2), keepdims=True)
+    spectrum = jnp.fft.rfft2(cut * jnp.asarray(taper, gray.dtype))[:, *np.nonzero(looked_at)]
+    power = jnp.square(jnp.abs(spectrum)) / jnp.asarray(np.square(taper).sum(), gray.dtype)
+    return _Spectra(
+        jnp.log(power + POWER_FLOOR),
+        jnp.asarray(frequencies, gray.dtype),
+        rows + window // 2,
+        columns + window // 2,
+    )
+
+
+def _basis(spectra: _Spectra, size: tuple[int, int]) -> jax.Array:
+    """Returns what planes are made of in the middles of the windows, `[n, 3]`."""
+    middles = map(jnp.asarray, (spectra.rows, spectra.columns))
+    return plane_basis(*middles, *size, spectra.power.dtype).reshape(-1, 3)
+
+
+def _misfit(spectra: _Spectra, flow: jax.Array, scene: jax.Array) -> jax.Array:
+    """Returns how far the log powers are from those that motions `[n, 2]` would leave."""
+    stripes = jnp.square(jnp.sinc(flow @ spectra.frequencies.T))
+    fall = scene[0] * jnp.log(jnp.linalg.norm(spectra.frequencies, axis=-1))[None]
+    apart = spectra.power - jnp.log(stripes + jnp.exp(scene[1])) + fall
+    apart = apart - jnp.mean(apart, axis=-1, keepdims=True)
+    return jnp.mean(jnp.sqrt(jnp.square(apart) + 1))
