@@ -1,7 +1,7 @@
 r"""How often is the verdict of `deblur` right about a restoration that should not be trusted?
 
-    python experiments/verdicts.py --images BSDS500/val --limit 20 --seed 0 \
-        --out experiments/results/verdicts.json
+    python experiments/verdicts.py --images BSDS500/val --limit 6 --height 160 --width 208 \
+        --seed 0 --out experiments/results/verdicts.json
 
 The middle of each photo is spoilt in one of these ways, with noise of 0.005 and
 8 bits, and restored by `restore_blur` with the motion that the case names; motions are a camera's,
