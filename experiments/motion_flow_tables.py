@@ -1,7 +1,7 @@
 r"""Tables 1 to 4 of Gong et al. 2017: estimated motion, and what deconvolution makes of it.
 
-    python experiments/motion_flow_tables.py --images BSDS500/images/test --limit 100 --seed 0 \
-        --out experiments/results/motion_flow_tables.json --model WEIGHTS.safetensors
+    python experiments/motion_flow_tables.py --images BSDS500/images/test --limit 50 --seed 0 \
+        --restored-per-photo 1 --out experiments/results/motion_flow_tables.json --model motion-flow
 
 For tables 1 and 2 (BSD-S, BSD-M) give the photos of BSDS500's test set, for table 3 (MC-S, MC-M)
 20 photos of COCO; any folder will do. Each photo is given `--flows-per-photo` random camera motions
@@ -31,11 +31,13 @@ from deblur_jax.pretrained import DEFAULT, Pretrained, load, load_denoiser, load
 from deblur_jax.restore import estimate_flow, restore_blur
 from deblur_jax.simulate.camera_flow import LARGE, MILD
 from deblur_jax.solvers.epll import epll
-from deblur_jax.solvers.schedules import gong_penalties
+from deblur_jax.solvers.plug_and_play import plug_and_play
+from deblur_jax.solvers.schedules import gong_penalties, zhang_sigmas
 from deblur_jax.training.tasks.motion_flow import make_simulate
 
 
 MARGIN = 18  # pixels, half the longest motion
+NOISE = 1 / 255  # rounding to 8 bits, and what an estimated motion leaves
 LIMITS = {"mild": MILD.limit, "large": LARGE.limit}
 # PSNR and SSIM with the true and with the estimated motion, and the flow's MSE.
 PUBLISHED = {
@@ -136,8 +138,9 @@ def parse() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--settings", nargs="+", default=["mild", "large"], choices=LIMITS)
     parser.add_argument(
-        "--solver", default="epll", choices=("epll", "hsd", "tv"),
-        help="EPLL, or steepest descent with the shipped denoiser or with total variation",
+        "--solver", default="pnp", choices=("epll", "hsd", "pnp", "tv"),
+        help="plug-and-play with the shipped denoiser, the paper's EPLL, or steepest descent with "
+        "the denoiser or with total variation",
     )  # fmt: skip
     parser.add_argument(
         "--labels", default="expected", choices=("expected", "most_likely"),
@@ -150,9 +153,8 @@ def make_estimate(network: Pretrained, labels: str) -> Callable[[jax.Array], jax
     """Returns `estimate(blurry) -> flow` for one photo."""
     model: Any = network.model
     if labels == "most_likely" and isinstance(model, MotionFlowNet):
-        return jax.jit(
-            lambda blurry: most_likely_flow(model.apply(network.variables, blurry[None]))[0]
-        )
+        scores: Any = lambda blurry: model.apply(network.variables, blurry[None])  # noqa: E731
+        return jax.jit(lambda blurry: most_likely_flow(scores(blurry))[0])
     return jax.jit(lambda blurry: canonical(estimate_flow(network, blurry)))
 
 
@@ -165,7 +167,14 @@ def make_restore(solver: str) -> Restore:
                 LineBlur(flow), blurry, mixture, penalties=penalties, margin=MARGIN
             )[0]
         )
-    denoise = load_denoiser() if solver == "hsd" else None
+    denoise = None if solver == "tv" else load_denoiser()
+    if solver == "pnp":
+        return jax.jit(
+            lambda blurry, flow: plug_and_play(
+                LineBlur(flow), blurry, denoise, sigmas=zhang_sigmas(NOISE), noise=NOISE,
+                margin=MARGIN,
+            )[0]
+        )  # fmt: skip
     return lambda blurry, flow: restore_blur(
         LineBlur(flow), blurry, denoise=denoise, margin=MARGIN
     )[0]

@@ -19,7 +19,7 @@ of up to 12 pixels.
 
 import argparse
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -101,7 +101,7 @@ def make_cases(key: jax.Array, sharp: jax.Array) -> dict[str, Case]:
     }
 
 
-def judged(case: Case) -> dict[str, jax.Array]:
+def judged(case: Case) -> dict[str, Any]:
     """Restores a case and diagnoses it."""
     blur = LineBlur(case.flow)
     restored, error = restore_blur(blur, case.blurry)

@@ -75,7 +75,7 @@ class UnrolledNet(nn.Module):
         Args:
             blurry: photos `[b, h, w, c]` in [0, 1].
         """
-        doubled = self.estimator(blurry)
+        doubled = jnp.asarray(self.estimator(blurry))
         return Restored(self.restore(blurry, jax.vmap(halve_angle)(doubled)), doubled)
 
     def restore(self, blurry: Images, flow: Flows, *, learned: bool = True) -> jax.Array:

@@ -17,7 +17,7 @@ the stripes of long motions apart; the best of them is made exact in these and i
 which there are more.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ import optax
 from jaxtyping import Float
 
 from deblur_jax.ops.flow import fit_plane, plane_basis, plane_flow
-from deblur_jax.typing import Flow, Image, typechecked
+from deblur_jax.typing import Array, Flow, Image, typechecked
 
 
 class View(NamedTuple):
@@ -109,14 +109,22 @@ def refine_motion(
     if len(spectra) > 1:
         found = _descend(spectra, found.plane[None], (height, width), iterations)
 
-    def misfit(motions: list[jax.Array]) -> jax.Array:
-        each = zip(spectra, motions, found.scenes, strict=True)
-        return jnp.mean(jnp.stack([_misfit(*one) for one in each]))
+    refined = plane_flow(found.plane, height, width)
+    misfits = [_mean_misfit(spectra, motion, found.scenes) for motion in (flow, refined)]
+    return refined, jnp.stack(misfits)
 
-    given = [flow[one.rows[:, None], one.columns].reshape(-1, 2) for one in spectra]
-    planes = [_basis(one, (height, width)) @ found.plane for one in spectra]
-    misfits = jnp.stack([misfit(given), misfit(planes)])
-    return plane_flow(found.plane, height, width), misfits
+
+def _mean_misfit(spectra: list[_Spectra], flow: Array, scenes: list[jax.Array]) -> jax.Array:
+    return jnp.mean(
+        jnp.stack(
+            [
+                _misfit(
+                    one, jnp.asarray(flow)[one.rows[:, None], one.columns].reshape(-1, 2), scene
+                )
+                for one, scene in zip(spectra, scenes, strict=True)
+            ]
+        )
+    )
 
 
 def _descend(
@@ -131,15 +139,16 @@ def _descend(
         misfits = [_misfit(one, basis @ unknowns.plane, scene) for one, basis, scene in each]
         return jnp.mean(jnp.stack(misfits))
 
-    def step(carried, _):
+    def step(carried: Any, _: None) -> tuple[Any, None]:
         unknowns, state = carried
         change, state = adam.update(jax.grad(misfit)(unknowns), state)
         return (optax.apply_updates(unknowns, change), state), None
 
     def from_start(plane: jax.Array) -> tuple[_Unknowns, jax.Array]:
-        unknowns = _Unknowns(plane, [jnp.asarray([FALL, LOG_LEAK], plane.dtype)] * len(spectra))
-        carried = (unknowns, adam.init(unknowns))  # pyright: ignore[reportArgumentType]
-        (unknowns, _), _ = jax.lax.scan(step, carried, length=iterations)
+        unknowns: Any = _Unknowns(
+            plane, [jnp.asarray([FALL, LOG_LEAK], plane.dtype)] * len(spectra)
+        )
+        (unknowns, _), _ = jax.lax.scan(step, (unknowns, adam.init(unknowns)), length=iterations)
         return unknowns, misfit(unknowns)
 
     # One after the other: together they would not fit into the cache.
@@ -163,7 +172,8 @@ def _look(gray: jax.Array, view: View) -> _Spectra:
     taper = np.outer(taper, taper)[None]
     weights = jnp.asarray(taper / taper.sum(), gray.dtype)
     cut = cut - jnp.sum(cut * weights, axis=(1, 2), keepdims=True)
-    spectrum = jnp.fft.rfft2(cut * jnp.asarray(taper, gray.dtype))[:, *np.nonzero(looked_at)]
+    spectrum = jnp.fft.rfft2(cut * jnp.asarray(taper, gray.dtype))
+    spectrum = spectrum.reshape(len(cut), -1)[:, np.flatnonzero(looked_at)]
     power = jnp.square(jnp.abs(spectrum)) / jnp.asarray(np.square(taper).sum(), gray.dtype)
     return _Spectra(
         jnp.log(power + POWER_FLOOR),
@@ -175,8 +185,8 @@ def _look(gray: jax.Array, view: View) -> _Spectra:
 
 def _basis(spectra: _Spectra, size: tuple[int, int]) -> jax.Array:
     """Returns what planes are made of in the middles of the windows, `[n, 3]`."""
-    middles = map(jnp.asarray, (spectra.rows, spectra.columns))
-    return plane_basis(*middles, *size, spectra.power.dtype).reshape(-1, 3)
+    rows, columns = jnp.asarray(spectra.rows), jnp.asarray(spectra.columns)
+    return plane_basis(rows, columns, *size, spectra.power.dtype).reshape(-1, 3)
 
 
 def _misfit(spectra: _Spectra, flow: jax.Array, scene: jax.Array) -> jax.Array:
