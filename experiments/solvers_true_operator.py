@@ -183,7 +183,7 @@ def examples(arguments: argparse.Namespace) -> Iterator[tuple[str, Example]]:
             if setting == "basis":
                 yield setting, shaken(key, path)
     if "levin" in arguments.settings:
-        for path in sorted(arguments.levin.glob("*.mat")):
+        for path in sorted(arguments.levin.glob("*.mat"))[: arguments.limit]:
             yield "levin", photographed(path)
 
 

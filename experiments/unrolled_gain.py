@@ -1,7 +1,7 @@
 r"""What learned steps gain over the fixed schedule of plug-and-play steepest descent.
 
-    python experiments/unrolled_gain.py --images BSDS500/train --held-out BSDS500/val --limit 20 \
-        --out experiments/results/unrolled_gain.json
+    python experiments/unrolled_gain.py --images BSDS500/train --held-out BSDS500/val --limit 8 \
+        --seeds 0 1 --steps 60 --out experiments/results/unrolled_gain.json
 
 Trains the steps of `solvers.unrolled` (8 denoisings by total variation, 16 gradient steps) on crops
 of 96 pixels, each blurred by a random camera motion of up to `--longest` pixels that the solver is
