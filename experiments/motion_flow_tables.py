@@ -167,14 +167,15 @@ def make_restore(solver: str) -> Restore:
                 LineBlur(flow), blurry, mixture, penalties=penalties, margin=MARGIN
             )[0]
         )
-    denoise = None if solver == "tv" else load_denoiser()
     if solver == "pnp":
+        prior = load_denoiser()
         return jax.jit(
             lambda blurry, flow: plug_and_play(
-                LineBlur(flow), blurry, denoise, sigmas=zhang_sigmas(NOISE), noise=NOISE,
+                LineBlur(flow), blurry, prior, sigmas=zhang_sigmas(NOISE), noise=NOISE,
                 margin=MARGIN,
             )[0]
         )  # fmt: skip
+    denoise = load_denoiser() if solver == "hsd" else None
     return lambda blurry, flow: restore_blur(
         LineBlur(flow), blurry, denoise=denoise, margin=MARGIN
     )[0]
