@@ -41,15 +41,23 @@ def error(flow):
 
 
 def test_a_motion_is_found_from_one_that_is_poor_and_has_lost_its_signs(scene, key):
-    views = (View(96, 8, 0.01, 0.25), *ONE_VIEW)
     poor = 1.25 * plane_flow(jnp.asarray(PLANE), *SIZE) + np.full((1, 1, 2), [1.0, 1.5])
     signs = jnp.where(jax.random.bernoulli(key, shape=(*SIZE, 1)), 1.0, -1.0)
-    found, misfits = refine(scene, signs * poor, views=views, lengths=(0.85, 1.0), iterations=80)
+    found, misfits = refine(scene, signs * poor, views=ONE_VIEW, lengths=(0.85,), iterations=80)
     assert error(poor) > 2
     assert error(found) < 0.35
     assert misfits[1] < misfits[0]
     # It is a plane, with one sign.
     np.testing.assert_allclose(plane_flow(fit_plane(found), *SIZE), found, atol=1e-6)
+
+
+@pytest.mark.slow  # to compile
+def test_large_windows_find_what_several_lengths_begin_from(scene):
+    views = (View(96, 8, 0.01, 0.25), *ONE_VIEW)
+    start = 1.7 * plane_flow(jnp.asarray(PLANE), *SIZE)
+    found, misfits = refine(scene, start, views=views, lengths=(0.5, 1.0), iterations=80)
+    assert error(found) < 0.35
+    assert misfits[1] < misfits[0]
 
 
 def test_the_true_motion_has_less_misfit_than_a_longer_or_a_turned_one(scene):
