@@ -74,7 +74,8 @@ PROTOCOL = (
 )
 COLUMNS = (
     "flow_mse", "flow_mse_sign_invariant", "flow_mse_zero", "flow_mse_mean",
-    "flow_mse_guessed_signs", "psnr_blurred", "psnr_restored", "psnr_true_flow", "ssim_blurred", "ssim_restored", "ssim_true_flow",
+    "flow_mse_guessed_signs", "psnr_blurred", "psnr_restored", "psnr_true_flow",
+    "ssim_blurred", "ssim_restored", "ssim_true_flow",
 )  # fmt: skip
 
 Restore = Callable[[jax.Array, jax.Array], jax.Array]
