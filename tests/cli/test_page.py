@@ -333,10 +333,17 @@ def test_only_this_machine_is_served_unless_told(page, capsys):
     assert "deblur-page: model must be one of" in capsys.readouterr().err
 
 
+# A shell has what it starts in the background ignore Ctrl-C, and so would what that starts.
+START = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from deblur_jax.cli.deblur_page import main; sys.exit(main())"
+)
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_the_command_serves_until_it_is_stopped_and_leaves_nothing(tmp_path, name):
     process = subprocess.Popen(
-        [sys.executable, "-m", "deblur_jax.cli.deblur_page", "--port", "0", "--no-browser"],
+        [sys.executable, "-c", START, "--port", "0", "--no-browser"],
         stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)},
     )  # fmt: skip
     try:
