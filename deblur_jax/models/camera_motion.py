@@ -16,12 +16,12 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from deblur_jax.models.motion_context import even_contrast
 from deblur_jax.ops.flow import halve_angle
 from deblur_jax.typing import Flows, Images, typechecked
 
 
 STRIDE = 16  # pixels from place to place
-CONTRAST_FLOOR = 0.01  # deviation of the brightness below which a photo counts as flat
 POWER_FLOOR = 1e-5  # of the normalised brightness: about the noise of 8 bits
 SMALL = nn.initializers.variance_scaling(0.1, "fan_in", "normal")  # a block changes little at first
 
@@ -52,10 +52,7 @@ class CameraMotionNet(nn.Module):
             blurry: photos `[b, h, w, c]` in [0, 1], display light, of any size and any channels.
         """
         count, height, width = blurry.shape[:3]
-        gray = jnp.mean(blurry, axis=-1)
-        gray = gray - jnp.mean(gray, axis=(1, 2), keepdims=True)
-        contrast = jnp.mean(jnp.square(gray), axis=(1, 2), keepdims=True)
-        gray = gray / jnp.sqrt(contrast + CONTRAST_FLOOR**2)
+        gray = even_contrast(jnp.mean(blurry, axis=-1))
 
         half = jax.image.resize(gray, (count, -(-height // 2), -(-width // 2)), "linear")
         places = (-(-height // STRIDE), -(-width // STRIDE))

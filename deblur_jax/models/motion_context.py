@@ -49,9 +49,7 @@ class MotionContextNet(nn.Module):
         x = jnp.mean(blurry, axis=-1, keepdims=True)
         fill = ((0, 0), (0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
         x = jnp.pad(x, fill, mode="edge")
-        x = x - jnp.mean(x, axis=(1, 2), keepdims=True)
-        contrast = jnp.mean(jnp.square(x), axis=(1, 2), keepdims=True)
-        x = x / jnp.sqrt(contrast + CONTRAST_FLOOR**2)
+        x = even_contrast(x)
 
         for features, size in zip(self.widths, (9, 3, 3), strict=True):
             x = nn.LayerNorm()(nn.gelu(_conv(features, size, stride=2)(x)))
@@ -68,6 +66,13 @@ class MotionContextNet(nn.Module):
     def flow(self, doubled: Flows) -> Flows:
         """Returns the canonical flow of the net's output, in pixels `[b, h, w, 2]`."""
         return jax.vmap(halve_angle)(doubled)
+
+
+def even_contrast(photos: jax.Array) -> jax.Array:
+    """Returns photos `[b, h, w, ...]` with mean 0 and deviation 1, less where they are flat."""
+    photos = photos - jnp.mean(photos, axis=(1, 2), keepdims=True)
+    contrast = jnp.mean(jnp.square(photos), axis=(1, 2), keepdims=True)
+    return photos / jnp.sqrt(contrast + CONTRAST_FLOOR**2)
 
 
 def _weighted_mean(values: jax.Array, logits: jax.Array, reach: float) -> jax.Array:
