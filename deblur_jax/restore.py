@@ -14,6 +14,7 @@ import numpy as np
 
 from deblur_jax.models.camera_motion import CameraMotionNet
 from deblur_jax.models.kernel_basis import KernelBasisNet
+from deblur_jax.models.unrolled import UnrolledNet
 from deblur_jax.ops.operators import BasisBlur, LineBlur
 from deblur_jax.ops.sensor import Transfer, saturate, to_display, to_light
 from deblur_jax.pretrained import DEFAULT, Pretrained, load
@@ -263,6 +264,13 @@ def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
         stretch = jnp.asarray([width / small[1], height / small[0]], flow.dtype)
         flow = jax.image.resize(flow, (height, width, 2), "linear") * stretch
     return flow
+
+
+def estimator_of(network: Pretrained) -> Pretrained:
+    """Returns the part of an `UnrolledNet` that sees motion, as a network of its own."""
+    assert isinstance(network.model, UnrolledNet)
+    variables = {"params": network.params["estimator"]}
+    return dataclasses.replace(network, model=network.model.eyes(), variables=variables)
 
 
 def _reblur(blur: Blur, restored: jax.Array, transfer: Transfer) -> jax.Array:

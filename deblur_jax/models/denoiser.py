@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax.nn.initializers import variance_scaling
+from jaxtyping import Float
 
 from deblur_jax.typing import Array, Image, Images, typechecked
 
@@ -41,6 +42,8 @@ class DenoiserNet(nn.Module):
         fold: side of the squares of pixels that become channels first; 1 for none.
         residual: whether the net estimates the noise, which is then taken off, or the photo.
         channels: of the photos: 3, or 1 for a net of grey photos.
+        hints: channels that the net is shown beside the photo.
+        gain: of the last layer before training; with 0 a residual net begins by changing nothing.
     """
 
     widths: Sequence[int] = (64, 128, 256, 512)
@@ -48,10 +51,17 @@ class DenoiserNet(nn.Module):
     fold: int = 1
     residual: bool = False
     channels: int = 3
+    hints: int = 0
+    gain: float = 0.1
 
     @nn.compact
     @typechecked
-    def __call__(self, noisy: Images, sigma: float | Array = 0.0) -> jax.Array:
+    def __call__(
+        self,
+        noisy: Images,
+        sigma: float | Array = 0.0,
+        hints: Float[Array, "b h w hints"] | None = None,
+    ) -> jax.Array:
         """Returns the photos without their noise, `[b, h, w, c]`, not clipped.
 
         Args:
@@ -59,6 +69,7 @@ class DenoiserNet(nn.Module):
                 a grey photo and a net of three, repeat the channel and average the result.
             sigma: standard deviation of the noise in image values: one for all, `[]`; one a photo,
                 `[b]`; or one a pixel, `[b, h, w]`.
+            hints: what else there is to know of every pixel, `[b, h, w, hints]`; zero if None.
 
         Raises:
             ValueError: if the channels are not those of the net, or `sigma` has another shape.
@@ -72,7 +83,11 @@ class DenoiserNet(nn.Module):
         height, width = photos.shape[1:3]
         multiple = self.fold * 2 ** (len(self.widths) - 1)
         around = ((0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0))
-        x = jnp.concatenate([photos, _sigma_map(sigma, photos)], axis=-1)
+        seen = [photos, _sigma_map(sigma, photos)]
+        if self.hints:
+            empty = jnp.zeros((*photos.shape[:3], self.hints), photos.dtype)
+            seen.append(empty if hints is None else jnp.asarray(hints))
+        x = jnp.concatenate(seen, axis=-1)
         x = fold(jnp.pad(x, around, mode="edge"), self.fold)
 
         seen = [_conv(self.widths[0], "head")(x)]
@@ -83,7 +98,7 @@ class DenoiserNet(nn.Module):
         for level, features in reversed(list(enumerate(self.widths[:-1]))):
             x = unfold(_dense(4 * features, f"enlarge{level}")(x + seen.pop()), 2)
             x = self._residual_blocks(x, f"up{level}")
-        x = _conv(self.fold**2 * self.channels, "tail", gain=0.1)(x + seen.pop())
+        x = _conv(self.fold**2 * self.channels, "tail", gain=self.gain)(x + seen.pop())
 
         x = unfold(x, self.fold)[:, :height, :width]
         return photos - x if self.residual else x
@@ -115,6 +130,20 @@ def make_denoiser(model: DenoiserNet, variables: Any) -> Denoiser:
         return jnp.mean(restored, axis=-1, keepdims=True) if grey else restored
 
     return denoise
+
+
+def widen_head(params: Any, *, hints: int) -> dict[str, Any]:
+    """Returns the parameters of a net of as many hints, which it does not yet look at.
+
+    Args:
+        params: of a `DenoiserNet` of 3 channels without hints.
+        hints: channels.
+    """
+    kernel = jnp.asarray(params["head"]["kernel"])
+    rows, columns, _, features = kernel.shape
+    squares = kernel.reshape(rows, columns, -1, 4, features)  # the photo and its sigma
+    squares = jnp.pad(squares, ((0, 0), (0, 0), (0, 0), (0, hints), (0, 0)))
+    return {**params, "head": {"kernel": squares.reshape(rows, columns, -1, features)}}
 
 
 def fold(images: jax.Array, factor: int) -> jax.Array:

@@ -22,8 +22,8 @@ def conjugate_gradient(
 ) -> jax.Array:
     """Returns an approximate solution `x` of `apply(x) = target`.
 
-    Each step lowers `<x, apply(x)> / 2 - <x, target>`; once the residual is zero, the steps that
-    are left change nothing.
+    Each step lowers `<x, apply(x)> / 2 - <x, target>`; once the residual is zero but for rounding,
+    the steps that are left change nothing, and the derivative is finite.
 
     Args:
         apply: a symmetric positive definite linear map from arrays to arrays; not checked.
@@ -45,21 +45,23 @@ def conjugate_gradient(
     def step(carry, _):
         solution, residual, direction, energy = carry
         mapped = apply(direction)
-        length = _ratio(energy, inner(direction, mapped))
+        unsolved = energy > rounding
+        length = _ratio(energy, inner(direction, mapped), unsolved)
         solution = solution + length * direction
         residual = residual - length * mapped
         remaining = inner(residual, residual)
-        direction = residual + _ratio(remaining, energy) * direction
+        direction = residual + _ratio(remaining, energy, unsolved) * direction
         return (solution, residual, direction, remaining), None
 
     solution = jnp.asarray(start)
     residual = target - apply(solution)
     begin = (solution, residual, residual, inner(residual, residual))
+    rounding = lax.stop_gradient(begin[-1]) * (8 * jnp.finfo(solution.dtype).eps) ** 2
     (solution, *_), _ = lax.scan(step, begin, None, length=num_steps)
     return solution
 
 
-def _ratio(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
-    """Returns the quotient, zero with zero gradient where the denominator is not positive."""
-    positive = denominator > 0
+def _ratio(numerator: jax.Array, denominator: jax.Array, wanted: jax.Array) -> jax.Array:
+    """Returns the quotient where it is wanted and the denominator positive, else zero."""
+    positive = wanted & (denominator > 0)
     return jnp.where(positive, numerator / jnp.where(positive, denominator, 1), 0)

@@ -20,6 +20,7 @@ def iterate(
     schedule: Any,
     *,
     remat: bool = False,
+    unroll: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Any, dict[str, jax.Array]]:
     """Applies `step` once for each entry of `schedule`.
@@ -31,6 +32,8 @@ def iterate(
         schedule: a pytree of arrays that share their first axis, the iterations.
         remat: whether the derivative of the loop recomputes each step instead of keeping what
             happened in it: the memory of a gradient is then that of one step and all states.
+        unroll: whether the steps are compiled one after the other instead of as a loop, in which
+            XLA's gradients of convolutions are slow on a CPU: 30 times were measured.
         progress: called after every step with the number of steps done, the number of all, and
             the step's row as numbers. Only outside of `jit`, `vmap` and `grad`.
 
@@ -45,7 +48,7 @@ def iterate(
         return step(problem, carry, entry)
 
     if progress is None:
-        return lax.scan(jax.checkpoint(run) if remat else run, state, schedule)
+        return lax.scan(jax.checkpoint(run) if remat else run, state, schedule, unroll=unroll)
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((state, schedule))):
         raise ValueError(
             "iterate: progress is for people and cannot be called inside jit, vmap or grad; "

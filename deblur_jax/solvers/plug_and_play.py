@@ -43,6 +43,7 @@ def plug_and_play(
     margin: int = MARGIN,
     weights: Array | None = None,
     remat: bool = False,
+    unroll: bool = False,
     progress: Progress | None = None,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restores the sharp image behind `observed = blur(sharp) + noise`.
@@ -59,12 +60,14 @@ def plug_and_play(
         noise: standard deviation of the photo's noise, above 0 and at most 1; that of a photo
             whose only noise is its rounding to 8 bits if not given. A blur that is only estimated
             counts as noise, too.
-        coupling: how much the denoised image counts, at least 0.
+        coupling: how much the denoised image counts, at least 0; one for all, or `[steps]`.
         linear_steps: conjugate gradient steps in each linear system.
         margin: width in pixels of the unknown frame around the photo. Zero trusts the blur's own
             padding.
         weights: of each pixel in the misfit, `[h, w, 1]` or `[h, w, c]`; all count alike if None.
         remat: whether a gradient recomputes the steps instead of keeping them.
+        unroll: whether the steps are compiled one after the other, which makes a gradient through
+            a network `denoise` far faster on a CPU.
         progress: called after each denoising as `progress(done, all, {"misfit": ...})`.
 
     Returns:
@@ -79,15 +82,16 @@ def plug_and_play(
     check_sigmas("plug_and_play", noise, name="noise")
     check_range("plug_and_play", "coupling", coupling, 0, float("inf"))
     canvas = framed.canvas()
+    sigmas = jnp.asarray(sigmas, canvas.dtype)
     pull = jnp.asarray(coupling, canvas.dtype) * jnp.square(jnp.asarray(noise, canvas.dtype))
 
-    def step(problem, estimate, sigma):
-        framed, pull = problem
-        penalty = pull / jnp.square(sigma)
+    def step(framed, estimate, entry):
+        sigma, penalty = entry
         fitted = framed.fit(penalty, penalty * estimate, estimate, num_steps=linear_steps)
         estimate = denoise(fitted, sigma)
         return estimate, {"misfit": framed.misfit(framed.expose(estimate))}
 
-    sigmas = jnp.asarray(sigmas, canvas.dtype)
-    canvas, trace = iterate(step, (framed, pull), canvas, sigmas, remat=remat, progress=progress)
+    entries = (sigmas, pull / jnp.square(sigmas))
+    options = {"remat": remat, "unroll": unroll, "progress": progress}
+    canvas, trace = iterate(step, framed, canvas, entries, **options)
     return framed.crop(canvas), trace

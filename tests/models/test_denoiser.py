@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax.models.denoiser import SIZES, DenoiserNet, fold, make_denoiser, unfold
+from deblur_jax.models.denoiser import (
+    SIZES,
+    DenoiserNet,
+    fold,
+    make_denoiser,
+    unfold,
+    widen_head,
+)
 
 
 NETS = {
@@ -95,3 +102,20 @@ def test_wrong_channels_and_noise_levels_are_refused():
         model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 4)))
     with pytest.raises(ValueError, match=r"sigma must have the shape \[\], \[2\] or \[2, 8, 8\]"):
         model.init(jax.random.key(0), jnp.zeros((2, 8, 8, 3)), jnp.zeros(3))
+
+
+def test_a_widened_head_does_not_look_at_hints_and_a_net_without_gain_changes_nothing(key):
+    shape = {"widths": (4, 8), "blocks": 1, "fold": 2, "residual": True}
+    photo, hints = jax.random.uniform(key, (1, 8, 8, 3)), jnp.ones((1, 8, 8, 2))
+    narrow, wide = DenoiserNet(**shape), DenoiserNet(**shape, hints=2, gain=0.0)
+
+    @jax.jit
+    def restored(key):
+        variables = narrow.init(key, photo)
+        widened = {"params": widen_head(variables["params"], hints=2)}
+        silent = wide.apply(wide.init(key, photo), photo, 0.1, hints)
+        return narrow.apply(variables, photo, 0.1), wide.apply(widened, photo, 0.1, hints), silent
+
+    expected, found, silent = restored(key)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_array_equal(silent, photo)

@@ -1,75 +1,71 @@
-"""The unrolled net: it begins as its parts, and its gradient reaches both."""
+"""The unrolled net: it begins as its parts, and its gradient reaches all of them."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax.models.unrolled import UnrolledNet
+from deblur_jax.models.camera_motion import CameraMotionNet
+from deblur_jax.models.denoiser import DenoiserNet, make_denoiser
+from deblur_jax.models.unrolled import NOISE, SIGMAS, UnrolledNet
 from deblur_jax.ops.operators import LineBlur
-from deblur_jax.solvers.schedules import carbajal_sigmas
-from deblur_jax.solvers.steepest_descent import steepest_descent
-from deblur_jax.solvers.total_variation import denoise_total_variation
+from deblur_jax.solvers.plug_and_play import plug_and_play
+from deblur_jax.solvers.schedules import log_spaced
 
 
-NET = UnrolledNet(widths=(4, 4, 8), blocks=1, denoisings=2, descents=2, margin=4, denoising_steps=2)
+NET = UnrolledNet(
+    width=8, blocks=1, window=16, prior_widths=(4, 8), denoisings=2, linear_steps=2, margin=4
+)
 
 
-def moving(key):
-    """Returns two photos, and parameters that see motion in them."""
-    keys = jax.random.split(key, 2)
-    photos = jax.random.uniform(keys[0], (2, 24, 24, 1))
-    params = dict(NET.init(keys[1], photos)["params"])
-    noise = jax.tree.map(
-        lambda w: w + 0.3 * jax.random.normal(keys[1], w.shape, w.dtype), params["estimator"]
-    )
-    return photos, {**params, "estimator": noise}
+@pytest.fixture(scope="module")
+def params():
+    return jax.jit(NET.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))["params"]
 
 
-def test_before_training_it_restores_by_the_fixed_schedule(key):
-    photos, params = moving(key)
-    restored = jax.jit(NET.apply)({"params": params}, photos)
-    assert float(jnp.max(jnp.linalg.norm(NET.flow(restored), axis=-1))) > 1
-    expected, _ = jax.jit(
-        lambda flow, photo: steepest_descent(
-            LineBlur(flow), photo,
-            lambda x, sigma: denoise_total_variation(x, 0.25 * sigma, num_steps=2),
-            sigmas=carbajal_sigmas(2), margin=4,
-        )
-    )(NET.flow(restored)[1], photos[1])  # fmt: skip
-    np.testing.assert_allclose(restored.photos[1], expected, atol=1e-5)
+def test_before_training_it_restores_by_a_fixed_schedule_and_the_last_net_changes_nothing(
+    params, key
+):
+    photos = jax.random.uniform(key, (2, 24, 28, 3))
+    flow = jnp.broadcast_to(jnp.asarray([3.0, -2.0]), (2, 24, 28, 2))
+    prior = DenoiserNet(widths=(4, 8), blocks=1, fold=2, residual=True)
+
+    @jax.jit
+    def both(params):
+        denoise = make_denoiser(prior, {"params": params["prior"]})
+        expected, _ = plug_and_play(
+            LineBlur(flow[1]), photos[1], denoise, sigmas=log_spaced(*SIGMAS, 2), noise=NOISE,
+            linear_steps=2, margin=4,
+        )  # fmt: skip
+        return NET.apply({"params": params}, photos, flow, method="restore"), expected
+
+    restored, expected = both(params)
+    np.testing.assert_allclose(restored[1], expected, atol=1e-5)
+    assert jnp.max(jnp.abs(restored - photos)) > 0.01
+
+
+def test_its_eyes_are_a_net_of_their_own(params, key):
+    photos = jax.random.uniform(key, (1, 32, 32, 3))
+    eyes = NET.eyes()
+    assert isinstance(eyes, CameraMotionNet)
+    seen = eyes.apply({"params": params["estimator"]}, photos)
+    np.testing.assert_array_equal(seen, NET.apply({"params": params}, photos, method="see"))
 
 
 @pytest.mark.slow  # to compile
-def test_the_gradient_of_the_restored_photo_reaches_the_schedule_and_the_estimator(key):
-    photos, params = moving(key)
+def test_the_gradient_of_the_restored_photo_reaches_every_part(params, key):
+    photos = jax.random.uniform(key, (2, 32, 32, 3))
+    noise = jax.tree.map(
+        lambda w: w + 0.3 * jax.random.normal(key, w.shape, w.dtype), params["estimator"]
+    )
 
     @jax.jit
     @jax.grad
     def slopes(params):
         return jnp.mean(jnp.square(NET.apply({"params": params}, photos).photos - 0.5))
 
-    found = slopes(params)
-    assert set(found) == {"estimator", "log_step_sizes", "relaxation_logits", "log_sigmas"}
+    found = slopes({**params, "estimator": noise})
+    assert set(found) == {"estimator", "finish", "plan", "prior"}
     for name, tree in found.items():
         assert any(jnp.any(leaf != 0) for leaf in jax.tree.leaves(tree)), name
         assert all(jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)), name
-
-
-@pytest.mark.slow  # to compile
-def test_without_what_was_learned_it_takes_the_fixed_schedule(key):
-    photos, params = moving(key)
-    changed = {**params, "log_sigmas": params["log_sigmas"] - 0.3}
-    flow = jnp.full((2, 24, 24, 2), 2.0)
-
-    @jax.jit
-    def restored(params):
-        options = {"method": "restore"}
-        return [
-            NET.apply({"params": params}, photos, flow, learned=x, **options) for x in (True, False)
-        ]
-
-    (before, fixed), (after, still) = restored(params), restored(changed)
-    np.testing.assert_array_equal(before, fixed)
-    np.testing.assert_array_equal(fixed, still)
-    assert jnp.any(after != before)

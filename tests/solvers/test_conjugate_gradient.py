@@ -45,6 +45,20 @@ def test_steps_after_the_solution_change_nothing_and_have_gradients(key):
     np.testing.assert_allclose(gradient, np.eye(3), atol=1e-12)
 
 
+def test_a_solution_but_for_rounding_has_finite_gradients_in_single_precision(key):
+    target = jax.random.normal(key, (40,), jnp.float32)
+
+    @jax.jit
+    @jax.grad
+    def slope(diagonal):
+        solved = conjugate_gradient(lambda x: diagonal * x, target, 0 * target, num_steps=6)
+        return jnp.sum(jnp.square(solved))
+
+    diagonal = jnp.asarray(1.0012345, jnp.float32)
+    expected = -2 * jnp.sum(jnp.square(target)) / diagonal**3
+    np.testing.assert_allclose(slope(diagonal), expected, rtol=1e-4)
+
+
 def test_the_derivative_is_that_of_the_steps_taken(key):
     matrix, target = system(key)
     check_grads(lambda m, y: solve(m, y, num_steps=2), (matrix, target), order=1, modes=("rev",))

@@ -81,6 +81,26 @@ def test_at_a_constant_level_the_objective_falls_at_every_step(key):
     assert np.all(np.diff(values) < 0)
 
 
+def test_each_denoising_may_have_a_coupling_of_its_own_and_steps_may_be_unrolled(key):
+    blur, observed, _ = problem(key)
+    sigmas, options = jnp.asarray([0.1, 0.05]), {"noise": 0.05, "linear_steps": 2, "margin": 1}
+
+    @jax.jit
+    def both():
+        couplings = jnp.asarray([0.1, 0.4])
+        found, _ = plug_and_play(
+            blur, observed, keep, sigmas=sigmas, coupling=couplings, unroll=True, **options
+        )
+        framed = put_in_frame("", blur, observed, margin=1)
+        restored = framed.canvas()
+        for sigma, coupling in zip((0.1, 0.05), (0.1, 0.4), strict=True):
+            penalty = jnp.asarray(coupling * (0.05 / sigma) ** 2)
+            restored = framed.fit(penalty, penalty * restored, restored, num_steps=2)
+        return found, framed.crop(restored)
+
+    np.testing.assert_allclose(*both(), atol=1e-10)
+
+
 def test_noise_levels_out_of_range_are_refused(key):
     blur, observed, _ = problem(key)
     for noise in (0.0, 1.5, float("nan")):
