@@ -27,7 +27,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         raise ValueError(f"variant must be one of ['full', 'smoke'], got {variant!r}")
     config = run_settings()
     config.task = "unrolled"
-    config.steps, config.log_every, config.checkpoint_every = 700, 10, 25
+    config.steps, config.log_every, config.checkpoint_every = 600, 10, 25
     config.ema_decay = 0.98
     config.best_metric, config.best_is = "psnr/restored", "max"
     config.optimizer.peak_rate = 3e-4

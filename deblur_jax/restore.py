@@ -95,11 +95,12 @@ def deblur(
 
     Args:
         image: `[h, w, 3]` floats in [0, 1], display values.
-        model: a network that estimates motion or kernels: a name or path for `pretrained.load`, or
-            one already loaded.
+        model: a network that estimates motion or kernels, or one that restores with steps of its
+            own, such as "deblur": a name or path for `pretrained.load`, or one already loaded.
         strength: how much of the restoration to mix into the photo, from 0 (the photo) to 1.
         longest: motions beyond this many pixels are taken for this long; None for no limit.
-        denoisings: iterations of the solver, see `restore_blur`.
+        denoisings: iterations of the solver, see `restore_blur`; not for a network with steps of
+            its own, nor is `denoise`.
         denoise: the prior, such as `load_denoiser()`; total variation if None.
         transfer: from the photo's display values to light, see `ops.sensor`, for a network that
             sees blur in light; what the network was trained for if None.
@@ -129,6 +130,12 @@ def deblur(
     if denoisings < 1:
         raise ValueError(f"deblur: denoisings must be at least 1, got {denoisings}")
     network = load(model) if isinstance(model, str) else model
+    own_steps = isinstance(network.model, UnrolledNet)
+    if own_steps and (denoise is not None or denoisings != DENOISINGS):
+        raise ValueError(
+            f"deblur: {network.name} restores with steps and a denoiser of its own; leave "
+            "denoisings and denoise out, or choose a network that only estimates motion"
+        )
     photo = np.asarray(image, np.float32)
     blur, options = estimate_blur(network, jnp.asarray(photo))
     if transfer is not None and options.get("transfer", "linear") != "linear":
@@ -137,9 +144,12 @@ def deblur(
         blur = _no_longer_than(longest, blur)
     line = isinstance(blur, LineBlur)
     shared, field = ((), blur.flow) if line else ((blur.kernels,), blur.mixing)
+    piece = _piece(line, tuple(options.items()), denoisings, denoise)
+    if own_steps:
+        shared, piece = (network.variables,), _piece_of_net(network.model)
     small = photo.shape[0] * photo.shape[1] <= WHOLE_PIXELS
     both = restore_tiled(
-        _piece(line, tuple(options.items()), denoisings, denoise),
+        piece,
         photo,
         np.asarray(field),
         shared=shared,
@@ -175,6 +185,18 @@ def _piece(
             blur, photo, denoisings=denoisings, denoise=denoise, **dict(options)
         )
         return jnp.concatenate([restored, _reblur(blur, restored, transfer) - photo], axis=-1)
+
+    return restore
+
+
+@functools.lru_cache(maxsize=8)
+def _piece_of_net(model: UnrolledNet) -> Callable[..., jax.Array]:
+    """Returns what a network with steps of its own does to a tile."""
+
+    def restore(variables: Any, photo: Array, flow: Array) -> jax.Array:
+        inputs = (jnp.asarray(photo)[None], jnp.asarray(flow)[None])
+        restored = jnp.asarray(model.apply(variables, *inputs, method="restore"))[0].clip(0, 1)
+        return jnp.concatenate([restored, LineBlur(flow)(restored) - photo], axis=-1)
 
     return restore
 
@@ -216,6 +238,8 @@ def estimate_blur(network: Pretrained, blurry: jax.Array) -> tuple[Blur, dict[st
             "saturates": True,
         }
         return BasisBlur(field.kernels[0], field.mixing[0]), options
+    if isinstance(network.model, UnrolledNet):
+        network = estimator_of(network)
     if not hasattr(network.model, "flow"):
         raise ValueError(
             f"deblur: {network.name} holds a {type(network.model).__name__}, expected a network "

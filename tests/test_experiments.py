@@ -201,3 +201,14 @@ def test_a_phone_s_photo_lies_on_its_side_and_what_is_kept_is_told(experiment, t
     assert found["size"] == found["size_of_stored_photo"] == "80x120"
     assert found["place_unchanged"]
     assert found.get("exiftool_changed", []) == []
+
+
+def test_the_summary_of_restorations_says_on_how_many_photos_the_net_is_better(experiment):
+    rows = [
+        {"psnr/learned": 30.0, "psnr/fixed": 29.0, "psnr/long": long, "seconds/long": seconds}
+        for long, seconds in ((29.5, 4.0), (31.0, 1.0), (28.0, 2.0))
+    ]
+    found = experiment("direct_restoration").summary(rows)
+    assert (found["better_than/fixed"], found["better_than/long"]) == (3, 2)
+    assert found["psnr/long"] == 29.5
+    assert found["seconds/long"] == 2.0  # the median

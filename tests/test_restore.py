@@ -1,5 +1,7 @@
 """From a photo to its restoration: what is gained, what is said, what is refused."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ from skimage import data
 from deblur_jax import BasisBlur, deblur, line_blur, load, psnr, restore
 from deblur_jax.models.deblurnet import DeblurNet
 from deblur_jax.models.kernel_basis import KernelBasisNet
+from deblur_jax.models.unrolled import UnrolledNet
 from deblur_jax.ops.flow import plane_flow
 from deblur_jax.ops.sensor import to_display, to_light
 from deblur_jax.pretrained import Pretrained
@@ -79,6 +82,28 @@ def test_a_net_that_sees_kernels_is_asked_for_kernels(sharp, transfer, key):
     used = "linear" if transfer == "linear" else "srgb"  # it was trained on display values
     light = by_profile.blur(to_light(by_profile.image, used))
     np.testing.assert_allclose(by_profile.residual, to_display(light, used) - blurry, atol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{"denoisings": 4}, {"denoise": lambda x, sigma: x}])
+def test_a_net_with_steps_of_its_own_takes_no_others(sharp, options):
+    network = Pretrained("mine", UnrolledNet(), {}, {})
+    with pytest.raises(ValueError, match="mine restores with steps and a denoiser of its own"):
+        deblur(np.asarray(sharp), network, **options)
+
+
+@pytest.mark.slow  # to compile
+def test_a_net_with_steps_of_its_own_restores_with_the_motion_that_it_sees(sharp, key):
+    shape = {"width": 8, "blocks": 1, "window": 16, "prior_widths": (4, 8)}
+    model = UnrolledNet(**shape, denoisings=1, linear_steps=2, margin=4)
+    photo = np.asarray(sharp[:48, :56])
+    variables = jax.jit(model.init)(key, photo[None])
+    variables["params"]["estimator"]["Dense_1"]["bias"] += jnp.asarray([0.5, 0.0])
+    network = Pretrained("mine", model, variables, {})
+    result = deblur(photo, network)
+    np.testing.assert_allclose(result.flow[24, 28], [4, 0], atol=1e-3)
+    inputs = (photo[None], jnp.asarray(result.flow)[None])
+    expected = jax.jit(functools.partial(model.apply, method="restore"))(variables, *inputs)
+    np.testing.assert_allclose(result.image, np.clip(expected[0], 0, 1), atol=1e-4)
 
 
 def test_true_kernels_restore_several_decibels(sharp):

@@ -56,7 +56,8 @@ def conjugate_gradient(
     solution = jnp.asarray(start)
     residual = target - apply(solution)
     begin = (solution, residual, residual, inner(residual, residual))
-    rounding = lax.stop_gradient(begin[-1]) * (8 * jnp.finfo(solution.dtype).eps) ** 2
+    # Relative to the target, as a start that solves the system already has no residual.
+    rounding = lax.stop_gradient(inner(target, target)) * (8 * jnp.finfo(solution.dtype).eps) ** 2
     (solution, *_), _ = lax.scan(step, begin, None, length=num_steps)
     return solution
 

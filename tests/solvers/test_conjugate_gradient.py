@@ -50,13 +50,15 @@ def test_a_solution_but_for_rounding_has_finite_gradients_in_single_precision(ke
 
     @jax.jit
     @jax.grad
-    def slope(diagonal):
-        solved = conjugate_gradient(lambda x: diagonal * x, target, 0 * target, num_steps=6)
+    def slope(diagonal, start):
+        solved = conjugate_gradient(lambda x: diagonal * x, target, start, num_steps=6)
         return jnp.sum(jnp.square(solved))
 
     diagonal = jnp.asarray(1.0012345, jnp.float32)
     expected = -2 * jnp.sum(jnp.square(target)) / diagonal**3
-    np.testing.assert_allclose(slope(diagonal), expected, rtol=1e-4)
+    np.testing.assert_allclose(slope(diagonal, 0 * target), expected, rtol=1e-4)
+    for almost in (target / diagonal, (1 + 3e-7) * target / diagonal):
+        assert jnp.isfinite(slope(diagonal, almost))
 
 
 def test_the_derivative_is_that_of_the_steps_taken(key):
