@@ -34,7 +34,7 @@ from deblur_jax.metrics import mean_metrics
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.ops.sensor import quantize
 from deblur_jax.pretrained import DEFAULT, Pretrained, load, load_denoiser
-from deblur_jax.restore import estimate_flow, estimator_of
+from deblur_jax.restore import estimate_flow
 from deblur_jax.simulate.camera_flow import LARGE, MILD
 from deblur_jax.solvers.plug_and_play import plug_and_play
 from deblur_jax.solvers.schedules import zhang_sigmas
@@ -150,8 +150,7 @@ def make_solvers(network: Pretrained) -> tuple[Callable[[Array], Array], dict[st
         options = {"sigmas": sigmas, "noise": NOISE, "margin": MARGIN}
         return plug_and_play(LineBlur(flow), blurry, denoise, **options)[0]
 
-    estimator = estimator_of(network)
-    return jax.jit(lambda blurry: estimate_flow(estimator, blurry)), {
+    return jax.jit(lambda blurry: estimate_flow(network, blurry)), {
         "learned": lambda blurry, flow: by_steps(network.variables, blurry, flow),
         "fixed": lambda blurry, flow: by_steps(fixed, blurry, flow),
         "long": by_long_schedule,
