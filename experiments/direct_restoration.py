@@ -137,8 +137,9 @@ def make_solvers(network: Pretrained) -> tuple[Callable[[Array], Array], dict[st
     """Returns what sees the motion in a photo, and what restores it with a motion."""
     model: Any = network.model
     chosen = network.card["config"]["loss"]
-    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))["params"]
-    fixed = {"params": first_params(params, start=chosen["start"], prior=chosen["prior"])}
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))["params"]
+    silent = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)  # a plan of zeros is fixed
+    fixed = {"params": first_params(silent, start=chosen["start"], prior=chosen["prior"])}
     denoise, sigmas = load_denoiser(), zhang_sigmas(NOISE)
 
     @jax.jit
