@@ -34,7 +34,7 @@ from deblur_jax.metrics import mean_metrics
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.ops.sensor import quantize
 from deblur_jax.pretrained import DEFAULT, Pretrained, load, load_denoiser
-from deblur_jax.restore import estimate_flow, estimator_of
+from deblur_jax.restore import estimate_flow
 from deblur_jax.simulate.camera_flow import LARGE, MILD
 from deblur_jax.solvers.plug_and_play import plug_and_play
 from deblur_jax.solvers.schedules import zhang_sigmas
@@ -137,8 +137,9 @@ def make_solvers(network: Pretrained) -> tuple[Callable[[Array], Array], dict[st
     """Returns what sees the motion in a photo, and what restores it with a motion."""
     model: Any = network.model
     chosen = network.card["config"]["loss"]
-    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))["params"]
-    fixed = {"params": first_params(params, start=chosen["start"], prior=chosen["prior"])}
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))["params"]
+    silent = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)  # a plan of zeros is fixed
+    fixed = {"params": first_params(silent, start=chosen["start"], prior=chosen["prior"])}
     denoise, sigmas = load_denoiser(), zhang_sigmas(NOISE)
 
     @jax.jit
@@ -150,8 +151,7 @@ def make_solvers(network: Pretrained) -> tuple[Callable[[Array], Array], dict[st
         options = {"sigmas": sigmas, "noise": NOISE, "margin": MARGIN}
         return plug_and_play(LineBlur(flow), blurry, denoise, **options)[0]
 
-    estimator = estimator_of(network)
-    return jax.jit(lambda blurry: estimate_flow(estimator, blurry)), {
+    return jax.jit(lambda blurry: estimate_flow(network, blurry)), {
         "learned": lambda blurry, flow: by_steps(network.variables, blurry, flow),
         "fixed": lambda blurry, flow: by_steps(fixed, blurry, flow),
         "long": by_long_schedule,
