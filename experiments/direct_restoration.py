@@ -10,9 +10,8 @@ of at most 17 and 36 pixels, rounded to 8 bits and without other noise, and `fil
 training: both, with noise, half of them through a JPEG file. The middle of each is restored with
 the motion that the net sees and `refine_motion` makes exact, and with the true one: by the net; by
 its fixed schedule, as it was before training; by plug-and-play with its long schedule; and by what
-`deblur` does by default, steepest descent with total variation. Real
-pairs, and frames of a fast camera that are averaged, are restored by the net and by `deblur` with
-its default network.
+`deblur` does by default, steepest descent with total variation. Real pairs, and frames of a fast
+camera that are averaged, are restored by the net and by `deblur` with its default network.
 """
 
 import argparse
