@@ -9,9 +9,9 @@ Photos are blurred by a simulated camera in three settings: `mild` and `large` a
 of at most 17 and 36 pixels, rounded to 8 bits and without other noise, and `files` as in the
 training: both, with noise, half of them through a JPEG file. The middle of each is restored with
 the motion that the net sees and `refine_motion` makes exact, and with the true one: by the net; by
-its fixed schedule, as it was before training; and by plug-and-play with its long schedule. Real
-pairs, and frames of a fast camera that are averaged, are restored by the net and by `deblur` with
-its default network.
+its fixed schedule, as it was before training; by plug-and-play with its long schedule; and by what
+`deblur` does by default, steepest descent with total variation. Real pairs, and frames of a fast
+camera that are averaged, are restored by the net and by `deblur` with its default network.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from deblur_jax.metrics import mean_metrics
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.ops.sensor import quantize
 from deblur_jax.pretrained import DEFAULT, Pretrained, load, load_denoiser
-from deblur_jax.restore import estimate_flow
+from deblur_jax.restore import estimate_flow, restore_blur
 from deblur_jax.simulate.camera_flow import LARGE, MILD
 from deblur_jax.solvers.plug_and_play import plug_and_play
 from deblur_jax.solvers.schedules import zhang_sigmas
@@ -155,6 +155,7 @@ def make_solvers(network: Pretrained) -> tuple[Callable[[Array], Array], dict[st
         "learned": lambda blurry, flow: by_steps(network.variables, blurry, flow),
         "fixed": lambda blurry, flow: by_steps(fixed, blurry, flow),
         "long": by_long_schedule,
+        "default": lambda blurry, flow: restore_blur(LineBlur(flow), blurry)[0],
     }
 
 
@@ -210,7 +211,7 @@ def summary(rows: list[Row]) -> dict[str, Any]:
         means[name] = round(statistics.median(row[name] for row in rows), 2)
     found: dict[str, Any] = {"photos": len(rows), **means}
     if "psnr/learned" in rows[0]:
-        for other in ("fixed", "long"):
+        for other in (name for name in ("fixed", "long", "default") if f"psnr/{name}" in rows[0]):
             gains = [row["psnr/learned"] - row[f"psnr/{other}"] for row in rows]
             found[f"better_than/{other}"] = sum(gain > 0 for gain in gains)
     return {**found, "rows": [{k: round(v, 3) for k, v in row.items()} for row in rows]}
