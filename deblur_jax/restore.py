@@ -238,8 +238,6 @@ def estimate_blur(network: Pretrained, blurry: jax.Array) -> tuple[Blur, dict[st
             "saturates": True,
         }
         return BasisBlur(field.kernels[0], field.mixing[0]), options
-    if isinstance(network.model, UnrolledNet):
-        network = estimator_of(network)
     if not hasattr(network.model, "flow"):
         raise ValueError(
             f"deblur: {network.name} holds a {type(network.model).__name__}, expected a network "
@@ -274,8 +272,12 @@ def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
 
     A large photo is looked at in a smaller size, where its motion is as many pixels as the network
     knows; the motion is then enlarged with it. What a `CameraMotionNet` sees is the start of
-    `refine_motion`, whose result is taken where it explains the photo's spectra better.
+    `refine_motion`, whose result is taken where it explains the photo's spectra better. An
+    `UnrolledNet` sees with the one that it holds.
     """
+    if isinstance(network.model, UnrolledNet):
+        variables = {"params": network.params["estimator"]}
+        network = dataclasses.replace(network, model=network.model.eyes(), variables=variables)
     height, width, _ = blurry.shape
     ratio = min(1.0, (ESTIMATION_PIXELS / (height * width)) ** 0.5)
     small = (max(round(height * ratio), SMALLEST_SIDE), max(round(width * ratio), SMALLEST_SIDE))
@@ -288,13 +290,6 @@ def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
         stretch = jnp.asarray([width / small[1], height / small[0]], flow.dtype)
         flow = jax.image.resize(flow, (height, width, 2), "linear") * stretch
     return flow
-
-
-def estimator_of(network: Pretrained) -> Pretrained:
-    """Returns the part of an `UnrolledNet` that sees motion, as a network of its own."""
-    assert isinstance(network.model, UnrolledNet)
-    variables = {"params": network.params["estimator"]}
-    return dataclasses.replace(network, model=network.model.eyes(), variables=variables)
 
 
 def _reblur(blur: Blur, restored: jax.Array, transfer: Transfer) -> jax.Array:

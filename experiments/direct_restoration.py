@@ -9,9 +9,9 @@ Photos are blurred by a simulated camera in three settings: `mild` and `large` a
 of at most 17 and 36 pixels, rounded to 8 bits and without other noise, and `files` as in the
 training: both, with noise, half of them through a JPEG file. The middle of each is restored with
 the motion that the net sees and `refine_motion` makes exact, and with the true one: by the net; by
-its fixed schedule, as it was before training; and by plug-and-play with its long schedule. Real
-pairs, and frames of a fast camera that are averaged, are restored by the net and by `deblur` with
-its default network.
+its fixed schedule, as it was before training; by plug-and-play with its long schedule; and by what
+`deblur` does by default, steepest descent with total variation. Real pairs, and frames of a fast
+camera that are averaged, are restored by the net and by `deblur` with its default network.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from deblur_jax.metrics import mean_metrics
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.ops.sensor import quantize
 from deblur_jax.pretrained import DEFAULT, Pretrained, load, load_denoiser
-from deblur_jax.restore import estimate_flow, estimator_of
+from deblur_jax.restore import estimate_flow, restore_blur
 from deblur_jax.simulate.camera_flow import LARGE, MILD
 from deblur_jax.solvers.plug_and_play import plug_and_play
 from deblur_jax.solvers.schedules import zhang_sigmas
@@ -137,8 +137,9 @@ def make_solvers(network: Pretrained) -> tuple[Callable[[Array], Array], dict[st
     """Returns what sees the motion in a photo, and what restores it with a motion."""
     model: Any = network.model
     chosen = network.card["config"]["loss"]
-    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))["params"]
-    fixed = {"params": first_params(params, start=chosen["start"], prior=chosen["prior"])}
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))["params"]
+    silent = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)  # a plan of zeros is fixed
+    fixed = {"params": first_params(silent, start=chosen["start"], prior=chosen["prior"])}
     denoise, sigmas = load_denoiser(), zhang_sigmas(NOISE)
 
     @jax.jit
@@ -150,11 +151,11 @@ def make_solvers(network: Pretrained) -> tuple[Callable[[Array], Array], dict[st
         options = {"sigmas": sigmas, "noise": NOISE, "margin": MARGIN}
         return plug_and_play(LineBlur(flow), blurry, denoise, **options)[0]
 
-    estimator = estimator_of(network)
-    return jax.jit(lambda blurry: estimate_flow(estimator, blurry)), {
+    return jax.jit(lambda blurry: estimate_flow(network, blurry)), {
         "learned": lambda blurry, flow: by_steps(network.variables, blurry, flow),
         "fixed": lambda blurry, flow: by_steps(fixed, blurry, flow),
         "long": by_long_schedule,
+        "default": lambda blurry, flow: restore_blur(LineBlur(flow), blurry)[0],
     }
 
 
@@ -210,7 +211,7 @@ def summary(rows: list[Row]) -> dict[str, Any]:
         means[name] = round(statistics.median(row[name] for row in rows), 2)
     found: dict[str, Any] = {"photos": len(rows), **means}
     if "psnr/learned" in rows[0]:
-        for other in ("fixed", "long"):
+        for other in (name for name in ("fixed", "long", "default") if f"psnr/{name}" in rows[0]):
             gains = [row["psnr/learned"] - row[f"psnr/{other}"] for row in rows]
             found[f"better_than/{other}"] = sum(gain > 0 for gain in gains)
     return {**found, "rows": [{k: round(v, 3) for k, v in row.items()} for row in rows]}

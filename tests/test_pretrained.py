@@ -11,6 +11,7 @@ from deblur_jax.data.photos import PhotoSource, embedded_photos
 from deblur_jax.io.weights import write_weights
 from deblur_jax.metrics import psnr
 from deblur_jax.models.denoiser import DenoiserNet
+from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.pretrained import (
     DEFAULT,
     WEIGHTS,
@@ -20,6 +21,7 @@ from deblur_jax.pretrained import (
     read_card,
     shipped,
 )
+from deblur_jax.restore import deblur
 
 
 def test_a_denoiser_file_is_loaded_as_a_function_of_a_photo_and_sigma(tmp_path, key):
@@ -80,3 +82,16 @@ def test_the_shipped_denoiser_takes_most_of_the_noise_off_a_photo(key):
     noisy = sharp + 0.1 * jax.random.normal(key, sharp.shape)
     restored = jax.jit(load_denoiser())(noisy, jnp.asarray(0.1))
     assert psnr(restored, sharp) > psnr(noisy, sharp) + 7
+
+
+@pytest.mark.skipif("deblur" not in shipped(), reason="no net that restores ships")
+@pytest.mark.slow  # to compile
+def test_the_shipped_net_that_restores_takes_a_motion_out_of_a_photo():
+    photo = PhotoSource(embedded_photos("test")[:1], smallest=64, in_memory=True)[0]["sharp"]
+    sharp = jnp.asarray(photo[100:260, 100:292], jnp.float32) / 255
+    flow = jnp.broadcast_to(jnp.asarray([9.0, 4.0]), (160, 192, 2))
+    blurry = jnp.round(255 * jax.jit(line_blur)(sharp, flow)) / 255
+    inside = (slice(12, -12), slice(12, -12))
+    result = deblur(np.asarray(blurry), "deblur")
+    gain = psnr(result.image[inside], sharp[inside]) - psnr(blurry[inside], sharp[inside])
+    assert gain > 2

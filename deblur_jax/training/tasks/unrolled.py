@@ -22,7 +22,7 @@ from deblur_jax.models.denoiser import DenoiserNet, widen_head
 from deblur_jax.models.unrolled import HINTS
 from deblur_jax.ops.flow import double_angle
 from deblur_jax.pretrained import Pretrained, load
-from deblur_jax.restore import estimate_flow, estimator_of
+from deblur_jax.restore import estimate_flow
 from deblur_jax.training.examples import Example, Simulate, blurry_inputs, held_out, simulated
 from deblur_jax.training.restored import evaluate_restored
 from deblur_jax.training.tasks.motion_flow import make_simulate as make_simulate
@@ -165,13 +165,13 @@ def evaluate(
     fresh = jax.jit(model.init)(jax.random.key(0), photo)["params"]
     before = {"params": {**first_params(fresh, start=start, prior=prior)}}
     before["params"]["estimator"] = variables["params"]["estimator"]
-    estimator = estimator_of(Pretrained("unrolled", model, variables, {}))
+    network = Pretrained("unrolled", model, variables, {})
 
     def with_flow(net: Any, example: Example, flow: jax.Array) -> jax.Array:
         return model.apply(net, example["blurry"][None], flow[None], method="restore")[0]
 
     def refined(example: Example) -> jax.Array:
-        return estimate_flow(estimator, example["blurry"])
+        return estimate_flow(network, example["blurry"])
 
     restorations = {
         "restored": lambda x: with_flow(variables, x, refined(x)),
