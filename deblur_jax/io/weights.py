@@ -59,4 +59,5 @@ def _flatten(tree: dict[str, Any], prefix: str):
         if isinstance(value, dict):
             yield from _flatten(value, f"{prefix}{name}/")
         else:
-            yield prefix + name, np.ascontiguousarray(value)
+            # np.ascontiguousarray would make a vector of a scalar.
+            yield prefix + name, np.asarray(value, order="C")

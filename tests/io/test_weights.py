@@ -8,7 +8,10 @@ from safetensors.numpy import save_file
 from deblur_jax.io.weights import read_weights, write_weights
 
 
-PARAMS = {"a": {"kernel": np.arange(6.0).reshape(2, 3), "b": {"c": np.ones(2, np.float16)}}}
+PARAMS = {
+    "a": {"kernel": np.arange(6.0).reshape(2, 3).T, "b": {"c": np.ones(2, np.float16)}},
+    "steps": np.float32(4),
+}
 CARD = {"model": {"name": "net", "widths": [1, 2]}, "step": 3}
 
 
@@ -18,7 +21,7 @@ def test_arrays_and_card_come_back_exactly(tmp_path):
     assert card == CARD
     assert jax.tree.structure(params) == jax.tree.structure(PARAMS)
     for actual, expected in zip(jax.tree.leaves(params), jax.tree.leaves(PARAMS), strict=True):
-        assert actual.dtype == expected.dtype
+        assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape)
         np.testing.assert_array_equal(actual, expected)
 
 
