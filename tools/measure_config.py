@@ -2,12 +2,15 @@ r"""Runs steps of a config at its true size and batch: time, throughput, part of
 
     python tools/measure_config.py configs/carbajal.py:paper --steps 20 --set accumulate=32
 
-The photos are noise, so that no data is needed. `--set FIELD=VALUE` changes a field.
+The photos are noise, so that no data is needed. `--set FIELD=VALUE` changes a field. No step begins
+after `--minutes`; the line says how many were made, and how long the processors worked on each,
+which sharing the machine hardly changes.
 """
 
 import argparse
 import json
 import resource
+import sys
 import time
 from typing import Any
 
@@ -29,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("config", help="FILE.py[:VARIANT]")
     parser.add_argument("--steps", type=int, default=20, help="timed, after one that compiles")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="for the steps")
     parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE")
     arguments = parser.parse_args()
     config = load_config(arguments.config)
@@ -42,25 +46,30 @@ def main() -> None:
     flops = step_flops(train_step, state, shares)
     peak = peak_flops(devices[0].device_kind, config.precision)
 
-    started, seconds, loss = time.perf_counter(), [], float("nan")
-    for _ in range(arguments.steps + 1):
+    clocks, loss = [(time.perf_counter(), time.process_time())], float("nan")
+    limit = clocks[0][0] + 60 * arguments.minutes
+    while len(clocks) < arguments.steps + 2 and clocks[-1][0] < limit:
         state, metrics = train_step(state, shares)
         loss = float(metrics["loss/total"])
-        seconds.append(time.perf_counter() - started)
-        started = time.perf_counter()
-    times = np.asarray(seconds[1:] or seconds)
+        clocks.append((time.perf_counter(), time.process_time()))
+        print(f"step {len(clocks) - 2}: {clocks[-1][0] - clocks[-2][0]:.1f} s", file=sys.stderr)
+    times = np.diff(clocks, axis=0)
+    first, steps = times[0], times[1:]
+    step, processors = steps.mean(axis=0) if len(steps) else first
     report = {
         "config": arguments.config,
         "set": arguments.set,
         "parameters": parameters,
         "batch": {name: list(array.shape) for name, array in batch.items()},
         "accumulate": config.accumulate,
-        "steps": arguments.steps,
-        "first_step_seconds": round(seconds[0], 1),
-        "step_seconds": round(float(times.mean()), 3),
-        "images_per_second": round(config.batches.batch_size / float(times.mean()), 3),
-        "teraflops_a_device": round(flops / float(times.mean()) / 1e12, 3),
-        "part_of_peak": round(flops / float(times.mean()) / peak, 4) if peak else None,
+        "steps": len(steps),
+        "first_step_seconds": round(float(first[0]), 1),
+        "step_seconds": round(float(step), 3),
+        "step_processor_seconds": round(float(processors), 3),
+        "images_per_second": round(config.batches.batch_size / float(step), 4),
+        "teraflop_a_step": round(flops / 1e12, 3),
+        "teraflops_a_device": round(flops / float(step) / 1e12, 3),
+        "part_of_peak": round(flops / float(step) / peak, 4) if peak else None,
         "loss": loss,
         "peak_host_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIBI, 2),
         **device_memory(devices[0]),

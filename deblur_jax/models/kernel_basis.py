@@ -68,6 +68,23 @@ def blur_map(kernels: Kernels, mixing: Mixing, *, sharpest: float = SHARPEST) ->
     return jnp.sum(jnp.where(blurs, mixing, 0), axis=-1)
 
 
+@typechecked
+def norm_map(kernels: Kernels, mixing: Mixing) -> jax.Array:
+    """Returns the norm of each pixel's own kernel, `[h, w]`: one where all is sharp, else less.
+
+    `blur_map` judges the kernels that are mixed, this one what is mixed of them: the two differ
+    where a motion is put together from kernels of a tap or two each.
+
+    Args:
+        kernels: `[k, s, s]`.
+        mixing: `[h, w, k]`.
+    """
+    taps = kernels.reshape(kernels.shape[0], -1)
+    products = jnp.matmul(taps, taps.T, precision="highest")
+    squares = jnp.einsum("hwi,ij,hwj->hw", mixing, products, mixing, precision="highest")
+    return jnp.sqrt(jnp.maximum(squares, 0))
+
+
 class KernelBasisNet(nn.Module):
     """Estimates the kernels of a photo and their share in every pixel.
 

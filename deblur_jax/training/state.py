@@ -10,6 +10,8 @@ from flax import linen as nn
 from flax import struct
 
 
+# Hundreds of little random draws are run once, and cost minutes to compile when they are optimised.
+QUICK_COMPILE = {"xla_backend_optimization_level": 0}
 LOSS = "loss"  # the name in `statistics` of what the loss carries; the network has no use for it
 
 
@@ -64,7 +66,9 @@ def create_state(
         memory: what the loss carries, before the first step; None if nothing.
         begin: returns what to begin with instead of the initial parameters; None for those.
     """
-    variables = jax.jit(model.init)(key, *(jnp.zeros(x.shape, x.dtype) for x in inputs))
+    options = QUICK_COMPILE if jax.default_backend() == "cpu" else None
+    init = jax.jit(model.init, compiler_options=options)
+    variables = init(key, *(jnp.zeros(x.shape, x.dtype) for x in inputs))
     statistics = dict(variables)
     params = statistics.pop("params")
     params = begin(params) if begin else params

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deblur_jax import BasisBlur
-from deblur_jax.models.kernel_basis import KernelBasisNet, blur_map
+from deblur_jax.models.kernel_basis import KernelBasisNet, blur_map, norm_map
 from deblur_jax.training.state import count_parameters
 
 
@@ -87,3 +87,11 @@ def test_the_blur_map_is_zero_for_single_taps_and_one_for_long_motions(key):
         np.testing.assert_allclose(blur_map(jnp.stack(kernels), mixing), expected, rtol=1e-6)
     longer = blur_map(jnp.stack([line, line]), mixing, sharpest=0.24)
     assert not longer.any()
+
+
+def test_the_norm_map_is_the_norm_of_each_pixels_own_kernel(key):
+    kernels = jax.random.uniform(key, (3, 5, 5))
+    mixing = jax.nn.softmax(jax.random.normal(key, (4, 6, 3)))
+    own = np.einsum("hwk,kij->hwij", mixing, kernels)
+    expected = np.sqrt(np.sum(own**2, axis=(2, 3)))
+    np.testing.assert_allclose(jax.jit(norm_map)(kernels, mixing), expected, rtol=1e-5)

@@ -52,6 +52,35 @@ def test_a_photo_without_noise_is_explained_and_restored(key):
     assert jnp.mean((restored - image) ** 2) < 0.2 * jnp.mean((observed - image) ** 2)
 
 
+def test_at_a_constant_level_the_objective_falls_at_every_step(key):
+    """With a denoiser that is a proximal step, both halves lower one objective."""
+    blur, observed, _ = problem(key)
+    noise, sigma, prior = 0.05, 0.1, 0.3
+    pull = COUPLING * (noise / sigma) ** 2
+    matrix = np.asarray(jax.jit(jax.jacobian(blur))(observed)).reshape(42, 42)
+    normal = matrix.T @ matrix + pull * np.eye(42)
+
+    def objective(cleaned):
+        """The least over x of |A x - y|^2 + pull |x - z|^2, and what the prior asks for z."""
+        z, y = np.ravel(cleaned), np.ravel(observed)
+        x = np.linalg.solve(normal, matrix.T @ y + pull * z)
+        split = pull * (np.sum((x - z) ** 2) + prior * np.sum(z**2))
+        return np.sum((matrix @ x - y) ** 2) + split
+
+    def shrink(image, sigma):
+        del sigma
+        return image / (1 + prior)
+
+    values = [objective(observed)]
+    for count in (1, 2, 3):
+        restored, _ = solve(
+            blur, observed, shrink, sigmas=jnp.full(count, sigma), noise=noise, linear_steps=60,
+            margin=0,
+        )  # fmt: skip
+        values.append(objective(restored))
+    assert np.all(np.diff(values) < 0)
+
+
 def test_each_denoising_may_have_a_coupling_of_its_own_and_steps_may_be_unrolled(key):
     blur, observed, _ = problem(key)
     sigmas, options = jnp.asarray([0.1, 0.05]), {"noise": 0.05, "linear_steps": 2, "margin": 1}

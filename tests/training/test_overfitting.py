@@ -61,8 +61,8 @@ def blurred_as_scored(examples):
     ("name", "crop", "steps", "metric", "baseline"),
     [
         ("gong", 60, 100, "flow/mse", without_motion),
-        ("carbajal", 64, 100, "loss/kernels", without_blur),
-        ("blurring_to_deblur", 40, 60, "loss/content", blurred),
+        ("carbajal", 64, 300, "loss/kernels", without_blur),
+        ("blurring_to_deblur", 40, 200, "loss/content", blurred),
         ("noroozi", 56, 100, error_of_restored, blurred_as_scored),
         ("argaw", 56, 100, "flow/epe", without_direction),
         ("zhang", 88, 80, error_of_restored, blurred_as_scored),

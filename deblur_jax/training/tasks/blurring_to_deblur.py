@@ -27,7 +27,7 @@ from deblur_jax.ops.sensor import Transfer, to_light
 from deblur_jax.pretrained import load
 from deblur_jax.training.examples import Example, Simulate, blurry_inputs, simulated
 from deblur_jax.training.state import LOSS
-from deblur_jax.training.step import DEVICES
+from deblur_jax.training.step import DEVICES, unrolled
 from deblur_jax.training.tasks.restoration import evaluate as evaluate
 from deblur_jax.training.tasks.restoration import make_simulate as make_simulate
 
@@ -120,7 +120,8 @@ def make_loss(
                 "steps": memory.count,
             }, value
 
-        critic, values = lax.scan(step, critic, jax.random.split(key, critic_steps))
+        keys = jax.random.split(key, critic_steps)
+        critic, values = lax.scan(step, critic, keys, unroll=unrolled(critic_steps))
         return critic, values[-1]
 
     def loss_fn(params: Any, statistics: Any, batch: Example, key: jax.Array):
