@@ -27,7 +27,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         raise ValueError(f"variant must be one of ['full', 'smoke'], got {variant!r}")
     config = run_settings()
     config.task = "unrolled"
-    config.steps, config.log_every, config.checkpoint_every = 600, 10, 25
+    config.steps, config.log_every, config.checkpoint_every = 560, 10, 25
     config.ema_decay = 0.98
     config.best_metric, config.best_is = "psnr/restored", "max"
     config.optimizer.peak_rate = 3e-4
@@ -63,7 +63,7 @@ def get_config(variant: str = "full") -> ConfigDict:
 
     config.loss = ConfigDict()  # training.tasks.unrolled.make_loss
     config.loss.part = 112  # pixels
-    config.loss.corrected = 2.0  # the motion's error is multiplied by u to this power
+    config.loss.corrected = 1.0  # the motion's error is multiplied by u to this power
     config.loss.frozen = True  # the estimator
     config.loss.flow_weight = 0.0
     config.loss.start = "motion-flow"  # weights of the estimator; "" for none

@@ -65,7 +65,7 @@ def main() -> None:
         "command": "python experiments/direct_restoration.py",
         "protocol": PROTOCOL if arguments.images else "whole pictures, not aligned; 8-bit results",
         "seed": arguments.seed,
-        "model": network.name,
+        "model": Path(arguments.model).stem,
         "trained_steps": network.card.get("step"),
         **origin(),
     }

@@ -7,7 +7,7 @@ Trains the steps of `solvers.unrolled` (8 denoisings by total variation, 16 grad
 of 96 pixels, each blurred by a random camera motion of up to `--longest` pixels that the solver is
 told, with noise of 0.005; once for each of `--seeds`. They begin as the fixed schedule, and those
 are kept that are best on 16 crops of training photos. Then both restore the middle of held-out
-photos. How much of it is left with an estimated motion is what `configs/unrolled.py` measures.
+photos. How much a net that estimates the motion gains is what `direct_restoration.py` measures.
 """
 
 import argparse
