@@ -126,6 +126,7 @@ def test_a_scene_without_objects_has_none(experiment):
     assert not experiment("moving_objects").moving_objects(flow).any()
 
 
+@pytest.mark.slow
 def test_levin_restorations_are_shifted_onto_the_sharp_photo(experiment):
     module = experiment("solvers_true_operator")
     rows, columns = np.mgrid[:90, :100].astype(np.float32)

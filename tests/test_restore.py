@@ -165,6 +165,7 @@ def test_a_network_that_sees_no_blur_is_refused(sharp):
         deblur(np.asarray(sharp), network)
 
 
+@pytest.mark.slow
 def test_a_photo_twice_as_large_has_motions_twice_as_long(sharp, network):
     height, width = 600, 800
     blurry, _ = moved(sharp)

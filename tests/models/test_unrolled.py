@@ -44,6 +44,7 @@ def test_before_training_it_restores_by_a_fixed_schedule_and_the_last_net_change
     assert jnp.max(jnp.abs(restored - photos)) > 0.01
 
 
+@pytest.mark.slow
 def test_its_eyes_are_a_net_of_their_own(params, key):
     photos = jax.random.uniform(key, (1, 32, 32, 3))
     eyes = NET.eyes()

@@ -179,6 +179,7 @@ def test_vmap_equals_a_loop(key, axes):
         np.testing.assert_allclose(actual, jnp.stack(expected), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_shards_of_a_batch_equal_the_batch(key):
     """The gradient to an image that all shards share is the sum over the shards."""
     image, _ = draw(key)

@@ -47,6 +47,7 @@ def test_no_component_exceeds_the_limit(key, motion, law):
     assert np.abs(flows).max() > 0.9 * motion.limit  # the limit is used, too
 
 
+@pytest.mark.slow
 def test_mean_length_is_that_of_the_published_presets(key):
     for motion, expected in [(LARGE, 19.1), (MILD, 9.7)]:
         flows = many(key, 100, motion, 321, 481)[:, ::20, ::20]
@@ -139,6 +140,7 @@ def test_the_released_variant_exchanges_the_laws_of_zoom_and_rotation():
     np.testing.assert_allclose(turned, -np.tan(0.1) * offset, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_vmap_equals_a_loop_and_jit_changes_nothing(key):
     flows = many(key, 3, LARGE)
     for index, k in enumerate(jax.random.split(key, 3)[:2]):

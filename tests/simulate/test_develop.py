@@ -4,6 +4,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from deblur_jax.ops.sensor import to_display
 from deblur_jax.simulate.develop import Camera, develop
@@ -49,6 +50,7 @@ def test_levels_round_to_file_values(key):
     np.testing.assert_allclose(shown, np.round(np.asarray(light) * 255) / 255, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_compression_comes_last_and_leaves_the_noise_as_it_is(key):
     light = jax.random.uniform(key, (16, 24, 3))
     camera = Camera(sigma=(0.1, 0.1), levels=256)

@@ -36,6 +36,7 @@ def test_the_picture_is_that_of_a_real_codec_at_more_than_42_decibels(subsamplin
         np.testing.assert_allclose(found, np.round(found), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_flat_picture_stays_flat():
     flat = jnp.full((9, 17, 3), 100 / 255)
     np.testing.assert_allclose(jpeg(flat, quality=100), flat, atol=1.5 / 255)

@@ -124,6 +124,7 @@ def test_what_an_object_covers_or_leaves_the_frame_is_not_visible():
     np.testing.assert_array_equal(visible, expected)
 
 
+@pytest.mark.slow
 def test_a_still_scene_is_not_blurred(key):
     scene = draw(key, smooth_photos(key))
     for name in ("blurry", "next_sharp", "next_blurry", "previous_blurry"):

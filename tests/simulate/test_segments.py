@@ -148,6 +148,7 @@ def test_noise_is_in_the_blurry_picture_alone(key):
     np.testing.assert_allclose(np.std(result.blurry), 0.05, rtol=0.2)
 
 
+@pytest.mark.slow
 def test_brightened_pictures_saturate_and_random_shapes_stand_in_for_segments(key):
     results = [
         draw_bright(each, np.full((*SIZE, 3), 0.9, np.float32), 0.0)

@@ -47,6 +47,7 @@ def test_segments_are_blurred_by_the_kernels_and_the_mixing_that_are_given(key):
     assert (shares[:, 1] > 0).all()
 
 
+@pytest.mark.slow
 def test_a_uniform_blur_has_one_kernel(key):
     simulate = make_uniform_blur(side=5, wander_share=1.0, transfer=2.2, noise=0.0)
     found = jax.jit(simulate)(key, {"sharp": photos(key, 12, 14)})
@@ -72,6 +73,7 @@ def test_a_group_of_photos_becomes_two_frames_of_a_scene(key, given):
     assert jnp.max(jnp.linalg.norm(found["flow"], axis=-1)) <= 4.01
 
 
+@pytest.mark.slow
 def test_real_pairs_pass_unchanged_unless_told_otherwise(key):
     pair = {"blurry": photos(key, 8, 8), "sharp": photos(key, 8, 8), "flow": jnp.ones((8, 8, 2))}
     same = make_developed()(key, pair)

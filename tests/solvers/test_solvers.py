@@ -115,7 +115,13 @@ def test_pixels_of_weight_zero_do_not_matter(key):
     np.testing.assert_array_equal(*(f.misfit(light) for f in framed))
 
 
-@EACH
+@pytest.mark.parametrize(
+    "solve",
+    [
+        pytest.param(solve, id=name, marks=[] if name == "hsd" else pytest.mark.slow)
+        for name, solve in SOLVERS.items()
+    ],
+)
 def test_people_are_told_of_every_step_and_get_the_same_result(key, solve):
     blur, observed, _ = problem(key)
     told = []
@@ -174,6 +180,7 @@ def test_the_frame_is_estimated_and_not_mirrored(key):
     assert jnp.any(framed.transpose()(observed)[:3] != 0)
 
 
+@pytest.mark.slow
 def test_squared_norm_is_the_largest_singular_value_squared(key):
     blur, observed, _ = problem(key, 6, 5, 1)
     framed = put_in_frame("", blur, observed, margin=1)

@@ -88,6 +88,7 @@ def test_one_iteration_is_two_gradient_steps_and_a_step_to_the_denoised(key):
     np.testing.assert_allclose(restored, 0.1 * x + 0.9 * 0.5 * x, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_the_solve_can_be_differentiated_with_respect_to_the_motion(key):
     _, observed, image = line_problem(key, side=8)
     observed, image = observed[..., :1], image[..., :1]

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.solvers.schedules import carbajal_sigmas
@@ -21,6 +22,7 @@ def problem(key):
     return blur, blur(image), image
 
 
+@pytest.mark.slow
 def test_at_the_beginning_it_is_the_fixed_schedule(key):
     blur, observed, _ = problem(key)
     params = initial_parameters(denoisings=3, dtype=jnp.float64)
