@@ -83,7 +83,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.model.skip_scales = (1.0, 1.0)
     if variant == "adam":
         return config
-    config.steps, config.log_every, config.checkpoint_every = 600, 20, 200
+    config.steps, config.log_every, config.checkpoint_every = 1800, 20, 200
     config.evaluate_every = 0
     config.optimizer.peak_rate = 1e-3
     config.batches.update(crop=128, largest_scale=3.0)

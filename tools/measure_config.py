@@ -3,8 +3,8 @@ r"""Runs steps of a config at its true size and batch: time, throughput, part of
     python tools/measure_config.py configs/carbajal.py:paper --steps 20 --set accumulate=32
 
 The photos are noise, so that no data is needed. `--set FIELD=VALUE` changes a field. No step begins
-after `--minutes`; the line says how many were made, and how long the processors worked on each,
-which sharing the machine hardly changes.
+after `--minutes`. The line gives how many were made and their medians: of the time, and of how long
+the processors worked, which sharing the machine hardly changes.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def main() -> None:
         print(f"step {len(clocks) - 2}: {clocks[-1][0] - clocks[-2][0]:.1f} s", file=sys.stderr)
     times = np.diff(clocks, axis=0)
     first, steps = times[0], times[1:]
-    step, processors = steps.mean(axis=0) if len(steps) else first
+    step, processors = np.median(steps, axis=0) if len(steps) else first
     report = {
         "config": arguments.config,
         "set": arguments.set,
