@@ -21,7 +21,6 @@ there already is added to, so an interrupted run goes on and a solver can be add
 """
 
 import argparse
-import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -31,8 +30,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from levin import INNER, crop, shifted_onto
 from recorded import origin
-from scipy.ndimage import shift
 
 from deblur_jax import psnr, ssim
 from deblur_jax.data.levin import read_levin
@@ -61,8 +60,6 @@ MOTIONS = {"mild": MILD, "large": LARGE}
 SETTINGS = (*MOTIONS, "basis", "levin")
 COUNT, SIDE = 25, 33  # of the basis
 LARGEST = 27  # side of Levin's kernels
-FARTHEST = 5  # pixels that Levin's photos are shifted
-INNER = 25  # pixels
 PUBLISHED = {"mild": {"psnr": 24.655, "ssim": 0.7481}, "large": {"psnr": 23.022, "ssim": 0.6609}}
 
 Blur = LineBlur | BasisBlur
@@ -228,11 +225,6 @@ def lying(path: Path) -> jax.Array:
     return jnp.swapaxes(sharp, 0, 1) if sharp.shape[0] > sharp.shape[1] else sharp
 
 
-def crop(image: Any, border: int) -> Any:
-    """Returns an image without its border."""
-    return image[border : image.shape[0] - border, border : image.shape[1] - border]
-
-
 def score(image: Any, sharp: jax.Array, setting: str, seconds: float) -> dict[str, float]:
     """Returns PSNR and SSIM of an image rounded to 8 bits, with 25 pixels less at each edge too."""
     image = quantize(jnp.asarray(image))
@@ -246,23 +238,6 @@ def score(image: Any, sharp: jax.Array, setting: str, seconds: float) -> dict[st
         "psnr_inner": float(psnr(*inner)),
         "seconds": seconds,
     }
-
-
-def shifted_onto(image: np.ndarray, sharp: np.ndarray) -> jax.Array:
-    """Returns a grey image, shifted to where its error is least, by eighths of a pixel."""
-    truth = crop(sharp, INNER)[..., 0]
-
-    def moved(offset: np.ndarray) -> np.ndarray:
-        order = 3 if np.any(offset % 1) else 0
-        return shift(image[..., 0], offset, order=order, mode="nearest")
-
-    best = np.zeros(2)
-    for reach, step in ((FARTHEST, 1.0), (1, 0.5), (1, 0.25), (1, 0.125)):
-        steps = step * np.arange(-reach, reach + 1)
-        tried = [best + np.asarray(offset) for offset in itertools.product(steps, steps)]
-        errors = [np.mean((crop(moved(offset), INNER) - truth) ** 2) for offset in tried]
-        best = tried[int(np.argmin(errors))]
-    return quantize(jnp.asarray(moved(best), jnp.float32))[..., None]
 
 
 def summary(rows: list[dict]) -> dict[str, dict]:

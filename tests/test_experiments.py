@@ -213,3 +213,14 @@ def test_the_summary_of_restorations_says_on_how_many_photos_the_net_is_better(e
     assert (found["better_than/fixed"], found["better_than/long"]) == (3, 2)
     assert found["psnr/long"] == 29.5
     assert found["seconds/long"] == 2.0  # the median
+
+
+def test_kernels_are_compared_wherever_they_lie(experiment):
+    similarity = experiment("kernel_tables").similarity
+    kernel = np.zeros((9, 9))
+    kernel[3:5, 2:7] = np.arange(1, 11).reshape(2, 5)
+    assert similarity(np.roll(kernel, (2, 1), (0, 1)), np.pad(kernel, 4)) == pytest.approx(1)
+    delta = np.zeros((5, 5))
+    delta[2, 2] = 0.5
+    assert similarity(delta, kernel) == pytest.approx(10 / np.sqrt(np.sum(np.arange(11) ** 2)))
+    assert similarity(kernel[::-1, ::-1], kernel) < 0.9
