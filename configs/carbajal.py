@@ -97,7 +97,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.loss.squared_until = config.steps * 350 // 900  # the paper's share
     config.evaluate.update(height=200, width=264, per_example=4, denoiser="")
     if variant == "medium":
-        config.steps, config.log_every, config.checkpoint_every = 5000, 100, 500
+        config.steps, config.log_every, config.checkpoint_every = 4000, 100, 500
         config.ema_decay = 0.999
         config.optimizer.update(peak_rate=1e-3, clip_norm=10.0)
         config.loss.squared_until = config.steps * 350 // 900

@@ -2,27 +2,40 @@ r"""Tables 1 and 3 of Argaw et al. 2021: end-point errors of flow read from one 
 
     python experiments/blur_to_flow_tables.py --frames GOPRO_TEST --limit 100 \
         --out experiments/results/blur_to_flow.json --model full=full.safetensors plain=...
+    python experiments/blur_to_flow_tables.py --monkaa RECORDS --model ... --out ...
     python experiments/blur_to_flow_tables.py --scenes PHOTOS --limit 32 --model ... --out ...
 
-`--frames` averages seven frames of a 240 Hz camera as the paper does for GoPro and NfS; `--pairs`
-takes rendered photos with their flow (Monkaa, prepared as `blur/`, `sharp/`, `flow/`); `--scenes`
-moves the photos of a folder in front of each other as the small config does. Of several `--model`
-each is a row of table 3. Table 2, deblurring with this flow, is `motion_flow_tables.py` with the
-same `--model`.
+`--frames` averages seven frames of a 240 Hz camera as the paper does for GoPro and NfS; `--monkaa`
+takes the last tenth of the rendered frames that `tools/prepare.py monkaa` prepared, as
+`configs/argaw.py:paper` does; `--pairs` any photos with their flow, in `blur/`, `sharp/` and
+`flow/`; `--scenes` moves the photos of a folder in front of each other as the small config does. Of
+several `--model` each is a row of table 3. Table 2, deblurring with this flow, is
+`motion_flow_tables.py` with the same `--model`.
 """
 
 import argparse
 import functools
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from frames import add_arguments, find_source, load_named, moved_photos
+from frames import (
+    CONFIGS,
+    FAST_VIDEOS,
+    add_arguments,
+    find_source,
+    load_named,
+    moved_photos,
+    simulated,
+)
 from recorded import origin
 
+from deblur_jax.config_file import load_config
+from deblur_jax.data.sources import make_source
 from deblur_jax.io.files import write_json
 from deblur_jax.metrics import end_point_error_either_way, mean_metrics
 from deblur_jax.pretrained import Pretrained
@@ -37,10 +50,11 @@ PUBLISHED = {  # pixels
         "full": 2.077, "no transformer": 2.263, "no refining": 2.383, "plain": 2.748,
     },
 }  # fmt: skip
+PLACES = ("frames", "pairs", "monkaa", "scenes")
 SIDE = 256  # pixels of the middle that is used, as in the paper
 MISSING = (
-    "give folders of 240 Hz frames, one a video (GOPRO_Large_all's test videos, NfS), or --pairs "
-    "with blur/, sharp/ and flow/ (Monkaa)"
+    f"give --frames: folders of 240 Hz frames, one a video, such as {FAST_VIDEOS}; or --pairs: a "
+    "folder with blur/, sharp/ and flow/"
 )
 PROTOCOL = (
     f"middle {SIDE}x{SIDE} pixels (a scene: as simulated); of each picture the end-point error to "
@@ -54,12 +68,13 @@ PROTOCOL = (
 def main() -> None:
     """Measures, prints and writes."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    add_arguments(parser, counts=(7,), shrink=1, scenes=True)
+    place = add_arguments(parser, counts=(7,), shrink=1, scenes=True)
+    place.add_argument("--monkaa", type=Path, help="where tools/prepare.py prepared it")
     arguments = parser.parse_args()
     record = {
         "command": "python experiments/blur_to_flow_tables.py",
         "protocol": PROTOCOL,
-        "images": (arguments.frames or arguments.pairs or arguments.scenes).name,
+        "images": next(filter(None, (getattr(arguments, place) for place in PLACES))).name,
         "seed": arguments.seed,
         "published": PUBLISHED,
         **origin(),
@@ -84,6 +99,9 @@ def examples(arguments: argparse.Namespace) -> Iterator[Example]:
     if arguments.scenes:
         yield from moved_photos(arguments.scenes, CONFIG, arguments.seed, arguments.limit)
         return
+    if arguments.monkaa:
+        yield from monkaa(arguments.monkaa, arguments.seed, arguments.limit)
+        return
     source = find_source(arguments, flow=True, missing=MISSING)
     order = np.random.default_rng(arguments.seed).permutation(len(source))
     for index in order[: arguments.limit or None]:
@@ -95,6 +113,13 @@ def examples(arguments: argparse.Namespace) -> Iterator[Example]:
         middle = {name: x[top : top + SIDE, left : left + SIDE] for name, x in example.items()}
         middle["blurry"] = middle["blurry"].astype(np.float32) / 255
         yield jax.tree.map(jnp.asarray, middle)
+
+
+def monkaa(records: Path, seed: int, limit: int) -> Iterator[Example]:
+    """Yields the pictures that the paper's config evaluates on."""
+    fields = load_config(f"{CONFIGS / 'argaw.py:paper'}")
+    fields.evaluation_source.data_dir = str(records)
+    return simulated(fields, make_source(**fields.evaluation_source), seed, limit)
 
 
 def score(network: Pretrained, example: Example) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import argparse
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from deblur_jax.config_file import load_config
 from deblur_jax.data.examples import Source
@@ -15,14 +16,21 @@ from deblur_jax.training.examples import Example, held_out
 from deblur_jax.training.simulations import make_simulate
 
 
+# Whose test videos are frames of 240 Hz, and where they are to be had.
+FAST_VIDEOS = (
+    "GOPRO_Large_all's (https://seungjunnah.github.io/Datasets/gopro.html) or NfS's "
+    "(http://ci2cv.net/nfs/index.html)"
+)
 CONFIGS = Path(__file__).parents[1] / "configs"
 SCENES_PER_PHOTO = 2
 
 
 def add_arguments(
     parser: argparse.ArgumentParser, *, counts: tuple[int, ...], shrink: int, scenes: bool = False
-) -> None:
+) -> Any:
     """Adds where pictures are taken from, how frames are averaged, and what all experiments have.
+
+    Returns the group of arguments of which one says where, for others.
 
     Args:
         parser: gets the arguments.
@@ -46,6 +54,7 @@ def add_arguments(
     parser.add_argument("--limit", type=int, default=0, help="pictures at most, 0 for all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
+    return place
 
 
 def find_source(arguments: argparse.Namespace, *, flow: bool, missing: str) -> Source:
@@ -59,6 +68,13 @@ def find_source(arguments: argparse.Namespace, *, flow: bool, missing: str) -> S
     folder = arguments.pairs or arguments.frames
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; {missing}")
+    try:
+        return _read(arguments, folder, flow)
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(f"{error}; {missing}") from None
+
+
+def _read(arguments: argparse.Namespace, folder: Path, flow: bool) -> Source:
     if arguments.frames:
         averaging = Averaging(
             tuple(arguments.counts), arguments.fastest, arguments.shrink, "linear", flow
@@ -93,13 +109,26 @@ def moved_photos(folder: Path, config: str, seed: int, limit: int) -> Iterator[E
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; give one of sharp photos")
     fields = load_config(f"{CONFIGS / config}")
+    smallest = min(fields.evaluate.height, fields.evaluate.width)
+    source = folder_source(folder=str(folder), smallest=smallest, in_memory=False, limit=0)
+    return simulated(fields, source, seed, limit, per_example=SCENES_PER_PHOTO)
+
+
+def simulated(
+    fields: Any, source: Source, seed: int, limit: int, *, per_example: int = 1
+) -> Iterator[Example]:
+    """Yields what a config's simulation makes of a source.
+
+    Args:
+        fields: the config.
+        source: what it is made of.
+        seed: of the motions.
+        limit: how many examples at most; 0 for all.
+        per_example: how often each of the source is simulated.
+    """
     size = fields.evaluate
-    source = folder_source(
-        folder=str(folder), smallest=min(size.height, size.width), in_memory=False, limit=0
-    )
     examples = held_out(
         source, make_simulate(**fields.simulate), seed=seed, height=size.height, width=size.width,
-        group=size.group, per_example=SCENES_PER_PHOTO,
+        group=size.group, per_example=per_example,
     )  # fmt: skip
-    for _, example in itertools.islice(examples, limit or None):
-        yield example
+    return (example for _, example in itertools.islice(examples, limit or None))

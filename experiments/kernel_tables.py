@@ -89,12 +89,13 @@ def simulated(network: Pretrained, arguments: argparse.Namespace) -> dict[str, f
     source = folder_source(
         folder=str(arguments.images), smallest=SIZE, in_memory=False, limit=arguments.limit
     )
+    simulate: Any = kernel_basis.make_simulate(**network.card["config"]["simulate"])
     with tempfile.TemporaryDirectory() as pictures:
         figures = kernel_basis.evaluate(
             network.model,
             network.variables,
             source,
-            kernel_basis.make_simulate(**network.card["config"]["simulate"]),
+            simulate,
             workdir=Path(pictures),
             pictures=0,
             denoiser=arguments.denoiser,

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
-from frames import add_arguments, find_source, load_named, moved_photos
+from frames import FAST_VIDEOS, add_arguments, find_source, load_named, moved_photos
 from recorded import origin
 
 from deblur_jax.io.files import write_json
@@ -71,7 +71,7 @@ def pictures(arguments: argparse.Namespace) -> Iterator[Example]:
     if arguments.scenes:
         yield from moved_photos(arguments.scenes, "noroozi.py:small", arguments.seed, 0)
         return
-    missing = "give --frames: folders of 240 Hz frames, such as GOPRO_Large_all's, one a video"
+    missing = f"give --frames: folders of 240 Hz frames, one a video, such as {FAST_VIDEOS}"
     source = find_source(arguments, flow=True, missing=missing)
     for index in np.random.default_rng(arguments.seed).permutation(len(source)):
         example = source[int(index)]

@@ -22,7 +22,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from frames import add_arguments, find_source, load_named
+from frames import FAST_VIDEOS, add_arguments, find_source, load_named
 from recorded import origin
 
 from deblur_jax import deblur_video, psnr, ssim
@@ -58,7 +58,7 @@ PUBLISHED = {  # PSNR, or PSNR / SSIM
     },
 }  # fmt: skip
 MISSING = {
-    "noroozi": "give --frames: folders of 240 Hz frames, such as GOPRO_Large_all's, one a video",
+    "noroozi": f"give --frames: folders of 240 Hz frames, one a video, such as {FAST_VIDEOS}",
     "zhang": (
         "download DVD's quantitative_datasets from https://www.cs.ubc.ca/labs/imager/tr/2017/"
         "DeepVideoDeblurring/ and place VIDEO/input of the test videos at PAIRS/blur/VIDEO, "

@@ -188,6 +188,17 @@ def test_frames_of_a_fast_camera_and_pairs_are_found(experiment, tmp_path):
         module.find_source(gone, flow=False, missing="place them there")
 
 
+def test_an_empty_folder_is_told_what_belongs_there_and_where_it_is_to_be_had(experiment, tmp_path):
+    module = experiment("frames")
+    for place in ("pairs", "frames"):
+        folders = {"pairs": None, "frames": None, place: tmp_path}
+        chosen = Namespace(counts=[3], shrink=1, fastest=1e9, limit=0, seed=0, **folders)
+        with pytest.raises((FileNotFoundError, ValueError), match="download it from https://x.y"):
+            module.find_source(chosen, flow=False, missing="download it from https://x.y")
+    with pytest.raises(FileNotFoundError, match="tools/prepare.py"):
+        next(experiment("blur_to_flow_tables").monkaa(tmp_path, 0, 0))
+
+
 def test_a_phone_s_photo_lies_on_its_side_and_what_is_kept_is_told(experiment, tmp_path):
     module = experiment("phone_photo")
     path = tmp_path / "phone.jpg"
