@@ -39,7 +39,7 @@ from deblur_jax.simulate.camera_flow import LARGE, MILD
 from deblur_jax.solvers.plug_and_play import plug_and_play
 from deblur_jax.solvers.schedules import zhang_sigmas
 from deblur_jax.training.tasks.motion_flow import make_simulate
-from deblur_jax.training.tasks.unrolled import first_params
+from deblur_jax.training.tasks.unrolled import untrained
 from deblur_jax.typing import Array
 
 
@@ -137,9 +137,7 @@ def make_solvers(network: Pretrained) -> tuple[Callable[[Array], Array], dict[st
     """Returns what sees the motion in a photo, and what restores it with a motion."""
     model: Any = network.model
     chosen = network.card["config"]["loss"]
-    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))["params"]
-    silent = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)  # a plan of zeros is fixed
-    fixed = {"params": first_params(silent, start=chosen["start"], prior=chosen["prior"])}
+    fixed = untrained(model, start=chosen["start"], prior=chosen["prior"])
     denoise, sigmas = load_denoiser(), zhang_sigmas(NOISE)
 
     @jax.jit

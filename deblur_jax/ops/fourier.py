@@ -12,12 +12,14 @@ inside. Four decisions make them fast and small:
   once, because the threads of a CPU are slow to wake for each small transform.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from deblur_jax.ops.tiling import Cut, fold, join, plan, split, unfold
+from deblur_jax.ops.tiling import Cut, fast_size, join, over_sums, over_windows, plan, split
 
 
 # The largest tile. On a CPU three complex channels of a tile stay near the core; elsewhere
@@ -43,15 +45,12 @@ def filter_then_mix(
         `[h, w, c]`.
     """
     height, width, _ = mixing.shape
-    rows, columns = plan(
-        (height, width), kernels.shape[-1] - 1, tile_pixels or default_tile_pixels()
-    )
+    reach = kernels.shape[-1] - 1
+    rows, columns = plan((height, width), reach, tile_pixels or default_tile_pixels())
     pairs, spectra_of = _pairs(kernels, rows, columns)
-    tiles = unfold(unfold(jnp.moveaxis(padded, 2, 0), 1, rows), 3, columns)  # [x, y, c, t, t]
 
-    @jax.checkpoint
-    def filter_tile(tile, mixing_tile):
-        spectrum = jnp.fft.fft2(tile)
+    def filter_tile(tile, mixing):  # [c, ...], [h, w, k]
+        spectrum = jnp.fft.fft2(tile, (rows.tile, columns.tile))
 
         def add_pairs(total, pairs, maps):
             transfers = jnp.conj(spectra_of(pairs))
@@ -62,10 +61,15 @@ def filter_then_mix(
             return total
 
         blank = jnp.zeros((tile.shape[0], rows.block, columns.block), tile.dtype)
-        return _over_pairs(add_pairs, blank, pairs, mixing_tile, spectrum.size)
+        return _over_pairs(add_pairs, blank, pairs, mixing, spectrum.size)
 
-    blocks = _map_tiles(filter_tile, tiles, mixing, rows, columns)
-    return jnp.moveaxis(join(join(blocks, 3, width), 1, height), 0, 2)
+    def filter_row(window, mixing):  # [h, w, c], [h, w, k]
+        window, mixing = jnp.moveaxis(window, 2, 0), split(mixing, 1, columns)
+        blocks = over_windows(filter_tile, window, 2, columns, reach, mixing)
+        return jnp.moveaxis(join(blocks, 2, width), 0, 2)
+
+    blocks = over_windows(filter_row, padded, 0, rows, reach, split(mixing, 0, rows))
+    return join(blocks, 0, height)
 
 
 def mix_then_filter(
@@ -84,12 +88,16 @@ def mix_then_filter(
     """
     reach = kernels.shape[-1] - 1
     height, width, channels = padded.shape
-    rows, columns = plan((height, width), reach, tile_pixels or default_tile_pixels())
+    cuts = plan((height, width), reach, tile_pixels or default_tile_pixels())
+    # What reaches beyond a single tile may come around: it falls on the frame that is cut off.
+    rows, columns = (
+        dataclasses.replace(cut, tile=fast_size(cut.block)) if cut.count == 1 else cut
+        for cut in cuts
+    )
+    seen = [cut.block + (reach if cut.count > 1 else 0) for cut in (rows, columns)]
     pairs, spectra_of = _pairs(kernels[:, ::-1, ::-1], rows, columns)
-    blocks = split(split(jnp.moveaxis(padded, 2, 0), 1, rows), 3, columns)
 
-    @jax.checkpoint
-    def filter_tile(block, mixing_tile):
+    def filter_tile(block, mixing):  # [c, h, w], [h, w, k]
         def add_pairs(spectrum, pairs, maps):
             mixed_pairs = lax.complex(*(maps[:, i, None] * block[None] for i in range(2)))
             spectra = jnp.fft.fft2(mixed_pairs, (rows.tile, columns.tile))
@@ -99,12 +107,16 @@ def mix_then_filter(
 
         complex_dtype = np.result_type(block.dtype, np.complex64)  # of the same precision
         blank = jnp.zeros((channels, rows.tile, columns.tile), complex_dtype)
-        spectrum = _over_pairs(add_pairs, blank, pairs, mixing_tile, blank.size)
-        return jnp.fft.ifft2(spectrum).real
+        spectrum = _over_pairs(add_pairs, blank, pairs, mixing, blank.size)
+        return jnp.fft.ifft2(spectrum).real[:, : seen[0], : seen[1]]
 
-    tiles = _map_tiles(filter_tile, blocks, mixing, rows, columns)
-    blurred = fold(fold(tiles, 3, columns), 1, rows)[:, reach:height, reach:width]
-    return jnp.moveaxis(blurred, 0, 2)
+    def filter_row(block, mixing):  # [h, w, c], [h, w, k]
+        inputs = split(jnp.moveaxis(block, 2, 0), 2, columns), split(mixing, 1, columns)
+        blocks = over_sums(filter_tile, 2, columns, reach, *inputs)
+        return jnp.moveaxis(join(blocks, 2, width), 0, 2)
+
+    blocks = over_sums(filter_row, 0, rows, reach, split(padded, 0, rows), split(mixing, 0, rows))
+    return join(blocks, 0, height)[reach:, reach:]
 
 
 def default_tile_pixels() -> int:
@@ -158,31 +170,3 @@ def _over_pairs(add, total: jax.Array, pairs: jax.Array, mixing: jax.Array, numb
 def _even(array: jax.Array) -> jax.Array:
     """Returns `array` with a zero entry appended if its first axis has an odd number of them."""
     return jnp.pad(array, ((0, array.shape[0] % 2),) + ((0, 0),) * (array.ndim - 1))
-
-
-def _map_tiles(function, tiles: jax.Array, mixing: jax.Array, rows: Cut, columns: Cut):
-    """Applies `function(tile, mixing of its block)` to each tile, one at a time.
-
-    The mixing is the largest array of all. It is cut into rows of blocks without a copy, and only
-    one such row is rearranged at a time.
-
-    Args:
-        function: takes `[c, ...]` and `[rows.block, columns.block, k]`.
-        tiles: `[columns.count, rows.count, c, ...]`.
-        mixing: `[h, w, k]`.
-        rows: how rows are cut.
-        columns: how columns are cut.
-
-    Returns:
-        The results, `[columns.count, rows.count, ...]`.
-    """
-    if rows.count == columns.count == 1:
-        return function(tiles[0, 0], mixing)[None, None]
-
-    @jax.checkpoint  # else the rearranged mixing of every row is kept for the backward pass
-    def map_row(inputs):
-        row_tiles, row_mixing = inputs
-        return lax.map(lambda pair: function(*pair), (row_tiles, split(row_mixing, 1, columns)))
-
-    rows_first = lax.map(map_row, (jnp.moveaxis(tiles, 1, 0), split(mixing, 0, rows)))
-    return jnp.moveaxis(rows_first, 0, 1)

@@ -11,6 +11,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 
 # In units of one pass of a transform over one pixel.
@@ -79,43 +80,64 @@ def _height(pair: tuple[Cut, Cut]) -> int:
     return pair[0].block
 
 
-def unfold(array: jax.Array, axis: int, cut: Cut) -> jax.Array:
-    """Returns the overlapping tiles of an axis, zero beyond its end, as a new leading axis.
+def over_windows(function, array: jax.Array, axis: int, cut: Cut, reach: int, *others: jax.Array):
+    """Applies a function to the overlapping windows of an axis, one after the other.
+
+    What a window shares with the one before is handed on, so that nothing is copied beforehand,
+    and the derivative adds up overlaps in the same way.
 
     Args:
-        array: any shape; `axis` holds at most what the tiles cover.
-        axis: the axis to cut, which then holds one tile.
+        function: takes a window, of which `axis` has `cut.block + reach` pixels, and a part of
+            each of the others.
+        array: `axis` holds `reach` pixels more than the blocks; zero where it is too short.
+        axis: the axis that is cut.
         cut: how.
+        reach: pixels that a window has more than a block, in front.
+        *others: `[cut.count, ...]`.
 
     Returns:
-        `[cut.count, ...]`, tile `i` starting at pixel `i * cut.block`.
+        The results, `[cut.count, ...]`.
     """
-    array = jnp.moveaxis(array, axis, 0)
-    pieces = -(-cut.tile // cut.block)
-    blocks = cut.count + pieces - 1
-    array = _fit(array, blocks * cut.block).reshape(blocks, cut.block, *array.shape[1:])
-    shifted = [array[piece : piece + cut.count] for piece in range(pieces)]
-    tiles = jnp.concatenate(shifted, axis=1)[:, : cut.tile]
-    return jnp.moveaxis(tiles, 1, axis + 1)
+    before, rest = jnp.split(array, [reach], axis)
+
+    @jax.checkpoint
+    def step(before, inputs):
+        block, *parts = inputs
+        window = jnp.concatenate([before, block], axis)
+        return jnp.split(window, [cut.block], axis)[1], function(window, *parts)
+
+    return lax.scan(step, before, (split(rest, axis, cut), *others))[1]
 
 
-def fold(tiles: jax.Array, axis: int, cut: Cut) -> jax.Array:
-    """Returns the sum of overlapping tiles along an axis, the adjoint of `unfold`.
+def over_sums(function, axis: int, cut: Cut, reach: int, *inputs: jax.Array):
+    """Adds up the overlapping results of a function along an axis, in the manner of the above.
 
     Args:
-        tiles: `[cut.count, ...]`, of which `axis + 1` holds one tile.
-        axis: the axis that the tiles cover in the result.
-        cut: how they overlap.
+        function: takes a part of each input. `axis` of its result has `cut.block + reach` pixels;
+            or, if there is one block alone, as many as that.
+        axis: the axis that is cut.
+        cut: how.
+        reach: pixels that a result reaches into the next block.
+        *inputs: `[cut.count, ...]`.
+
+    Returns:
+        The sums as blocks, `[cut.count, ...]`, without what reaches beyond the last one.
     """
-    pieces = -(-cut.tile // cut.block)
-    tiles = jnp.moveaxis(tiles, axis + 1, 1)
-    tiles = jnp.moveaxis(_fit(jnp.moveaxis(tiles, 1, 0), pieces * cut.block), 0, 1)
-    total = jnp.zeros((cut.count + pieces - 1, cut.block, *tiles.shape[2:]), tiles.dtype)
-    for piece in range(pieces):
-        part = tiles[:, piece * cut.block : (piece + 1) * cut.block]
-        widths = ((piece, pieces - 1 - piece),) + ((0, 0),) * (part.ndim - 1)
-        total = total + jnp.pad(part, widths)
-    return jnp.moveaxis(total.reshape(-1, *tiles.shape[2:]), 0, axis)
+    if cut.count == 1:
+        return function(*(array[0] for array in inputs))[None]
+
+    @jax.checkpoint
+    def step(before, parts):
+        result = function(*parts)
+        widths = [(0, 0)] * result.ndim
+        widths[axis] = (0, cut.block)
+        block, beyond = jnp.split(result + jnp.pad(before, widths), [cut.block], axis)
+        return beyond, block
+
+    first = jax.eval_shape(function, *(array[0] for array in inputs))
+    shape = list(first.shape)
+    shape[axis] = reach
+    return lax.scan(step, jnp.zeros(shape, first.dtype), inputs)[1]
 
 
 def split(array: jax.Array, axis: int, cut: Cut) -> jax.Array:

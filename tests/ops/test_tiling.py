@@ -5,9 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax import inner
 from deblur_jax.ops import fourier
-from deblur_jax.ops.tiling import Cut, fast_size, fold, join, plan, split, unfold
+from deblur_jax.ops.tiling import Cut, fast_size, join, over_sums, over_windows, plan, split
 from tests.ops.test_basis_blur import sample
 from tests.reference import basis_blur as reference
 
@@ -33,14 +32,30 @@ def test_a_plan_keeps_tiles_within_the_limit():
 
 
 @pytest.mark.parametrize("cut", CUTS)
-def test_fold_is_the_adjoint_of_unfold(key, cut):
-    length = (cut.count - 1) * cut.block + cut.tile
+def test_windows_overlap_and_are_summed(key, cut):
+    reach = cut.tile - cut.block
+    length = cut.count * cut.block + reach
     x = jax.random.normal(key, (2, length, 3))
-    tiles = unfold(x, 1, cut)
-    assert tiles.shape == (cut.count, 2, cut.tile, 3)
-    np.testing.assert_array_equal(tiles[-1], x[:, -cut.tile :])
-    y = jax.random.normal(jax.random.fold_in(key, 1), tiles.shape)
-    np.testing.assert_allclose(inner(tiles, y), inner(x, fold(y, 1, cut)[:, :length]), rtol=1e-12)
+    scales = jnp.arange(1.0, cut.count + 1)
+    windows = over_windows(lambda window, scale: scale * window, x, 1, cut, reach, scales)
+    assert windows.shape == (cut.count, 2, cut.tile, 3)
+    for index, window in enumerate(windows):
+        start = index * cut.block
+        np.testing.assert_array_equal(window, (index + 1) * x[:, start : start + cut.tile])
+    y = jax.random.normal(jax.random.fold_in(key, 1), windows.shape)
+    if cut.count == 1:  # a single block has nothing that reaches beyond it
+        y = y.at[:, :, cut.block :].set(0)
+    length = cut.count * cut.block
+    kept = cut.block if cut.count == 1 else cut.tile
+    blocks = over_sums(lambda part: part[:, :kept], 1, cut, reach, y)
+    summed = join(blocks, 1, length)
+    for start in range(length):
+        expected = sum(
+            y[index, :, start - index * cut.block]
+            for index in range(cut.count)
+            if 0 <= start - index * cut.block < cut.tile
+        )
+        np.testing.assert_allclose(summed[:, start], expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("cut", CUTS)

@@ -131,6 +131,19 @@ def first_params(params: Any, *, start: str, prior: str, **_: Any) -> Any:
     return begun
 
 
+def untrained(model: Any, *, start: str, prior: str) -> dict[str, Any]:
+    """Returns the variables of a net whose steps are the fixed schedule.
+
+    Args:
+        model: an `UnrolledNet`.
+        start: see `first_params`.
+        prior: likewise.
+    """
+    shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))["params"]
+    silent = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)  # a plan of zeros is fixed
+    return {"params": first_params(silent, start=start, prior=prior)}
+
+
 def evaluate(
     model: Any,
     variables: Any,
@@ -161,9 +174,7 @@ def evaluate(
         and `refine_motion` makes exact, `as_seen` with that of the net alone, `true_flow` with the
         true one; `before` and `true_flow_before` are the parameters before training.
     """
-    photo = jnp.zeros((1, 64, 64, 3))
-    fresh = jax.jit(model.init)(jax.random.key(0), photo)["params"]
-    before = {"params": {**first_params(fresh, start=start, prior=prior)}}
+    before = untrained(model, start=start, prior=prior)
     before["params"]["estimator"] = variables["params"]["estimator"]
     network = Pretrained("unrolled", model, variables, {})
 
