@@ -4,14 +4,16 @@ r"""What a net that restores directly gains, and at what cost: the weights `debl
         --out experiments/results/direct_restoration.json
     python experiments/direct_restoration.py --pairs GOPRO --out OUT
     python experiments/direct_restoration.py --frames FRAMES --limit 2 --out OUT
+    python experiments/direct_restoration.py --scenes BSDS500/images/val --limit 16 --out OUT
 
 Photos are blurred by a simulated camera in three settings: `mild` and `large` as Gong et al. 2017,
 of at most 17 and 36 pixels, rounded to 8 bits and without other noise, and `files` as in the
 training: both, with noise, half of them through a JPEG file. The middle of each is restored with
 the motion that the net sees and `refine_motion` makes exact, and with the true one: by the net; by
 its fixed schedule, as it was before training; by plug-and-play with its long schedule; and by what
-`deblur` does by default, steepest descent with total variation. Real pairs, and frames of a fast
-camera that are averaged, are restored by the net and by `deblur` with its default network.
+`deblur` does by default, steepest descent with total variation. Real pairs, frames of a fast camera
+that are averaged, and scenes, photos that move in front of each other as `configs/noroozi.py:small`
+simulates them, are restored by the net and by `deblur` with its default network.
 """
 
 import argparse
@@ -24,7 +26,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from frames import find_source
+from frames import find_source, moved_photos
 from recorded import origin
 
 from deblur_jax import deblur, psnr, ssim
@@ -80,11 +82,11 @@ def main() -> None:
                 write_json(arguments.out, record)
         return
     networks, rows = {"deblur": network, DEFAULT: load(DEFAULT)}, []
-    source = find_source(arguments, flow=False, missing="give a folder of pairs or of frames")
-    for index in range(min(len(source), arguments.limit)):
-        rows.append(score_real(source[index], networks))
-        tell(source.name(index), index + 1, rows[-1])
-        record["real"] = summary(rows)
+    kind = "scenes" if arguments.scenes else "real"
+    for example in pictures(arguments):
+        rows.append(score_real(example, networks))
+        tell(kind, len(rows), rows[-1])
+        record[kind] = summary(rows)
         write_json(arguments.out, record)
 
 
@@ -95,6 +97,7 @@ def parse() -> argparse.Namespace:
     place.add_argument("--images", type=Path, help="folder of sharp photos")
     place.add_argument("--pairs", type=Path, help="holds blur/ and sharp/, or NAME and NAME_gt")
     place.add_argument("--frames", type=Path, help="holds frames of a fast camera")
+    place.add_argument("--scenes", type=Path, help="folder of sharp photos, which are moved")
     parser.add_argument("--limit", type=int, default=8, help="photos of each setting")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--settings", nargs="+", default=SETTINGS, choices=SETTINGS)
@@ -125,6 +128,21 @@ def examples(
         )
         cut = {name: middle(image) for name, image in example.items()}
         yield {**cut, "blurry": quantize(cut["blurry"])}
+
+
+def pictures(arguments: argparse.Namespace) -> Iterator[dict[str, np.ndarray]]:
+    """Yields `sharp` and `blurry`, 8-bit values."""
+    if arguments.scenes:
+        scenes = moved_photos(arguments.scenes, "noroozi.py:small", arguments.seed, arguments.limit)
+        for scene in scenes:
+            yield {
+                name: np.rint(255 * np.clip(scene[name], 0, 1)).astype(np.uint8)
+                for name in ("sharp", "blurry")
+            }
+        return
+    source = find_source(arguments, flow=False, missing="give a folder of pairs or of frames")
+    for index in range(min(len(source), arguments.limit)):
+        yield source[index]
 
 
 def middle(image: jax.Array) -> jax.Array:
