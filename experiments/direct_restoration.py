@@ -82,6 +82,7 @@ def main() -> None:
                 write_json(arguments.out, record)
         return
     networks, rows = {"deblur": network, DEFAULT: load(DEFAULT)}, []
+    networks |= {name: load(name) for name in arguments.also}
     kind = "scenes" if arguments.scenes else "real"
     for example in pictures(arguments):
         rows.append(score_real(example, networks))
@@ -102,6 +103,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--settings", nargs="+", default=SETTINGS, choices=SETTINGS)
     parser.add_argument("--model", default="deblur", help="shipped by name, or a file")
+    parser.add_argument("--also", nargs="*", default=[], help="other networks, for real pictures")
     parser.add_argument("--counts", type=int, nargs="+", default=list(range(7, 24, 2)))
     parser.add_argument("--shrink", type=int, default=3, help="of frames, before")
     parser.add_argument("--fastest", type=float, default=float("inf"))

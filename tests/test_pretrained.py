@@ -22,6 +22,7 @@ from deblur_jax.pretrained import (
     shipped,
 )
 from deblur_jax.restore import deblur
+from deblur_jax.simulate.training_sets import make_segment_blur
 
 
 def test_a_denoiser_file_is_loaded_as_a_function_of_a_photo_and_sigma(tmp_path, key):
@@ -95,3 +96,23 @@ def test_the_shipped_net_that_restores_takes_a_motion_out_of_a_photo():
     result = deblur(np.asarray(blurry), "deblur")
     gain = psnr(result.image[inside], sharp[inside]) - psnr(blurry[inside], sharp[inside])
     assert gain > 2
+
+
+@pytest.mark.skipif("blur-kernels" not in shipped(), reason="no net that sees kernels ships")
+@pytest.mark.slow  # to compile
+def test_the_shipped_net_that_sees_kernels_explains_a_shake_and_takes_some_of_it_out():
+    photo = PhotoSource(embedded_photos("test")[:1], smallest=64, in_memory=True)[0]["sharp"]
+    network = load("blur-kernels")
+    simulate = jax.jit(make_segment_blur(**network.card["config"]["simulate"]))
+    whole = {"sharp": jnp.asarray(photo[:240, :240], jnp.float32) / 255}
+    inside = (slice(8, -8), slice(8, -8))
+    gains, explained = [], []
+    for number in range(4):
+        shaken = simulate(jax.random.fold_in(jax.random.key(0), number), whole)
+        sharp, blurry = shaken["sharp"], jnp.clip(shaken["blurry"], 0, 1)
+        result = deblur(np.asarray(blurry), network)
+        gains.append(psnr(result.image, sharp) - psnr(blurry, sharp))
+        again = jnp.asarray(result.blur(sharp))
+        explained.append(psnr(again[inside], blurry[inside]) - psnr(sharp[inside], blurry[inside]))
+    assert np.mean(gains) > 0.3
+    assert np.mean(explained) > 3
