@@ -6,7 +6,7 @@ r"""Kernels seen in one photo, and what a restoration makes of them: simulated b
 `simulated`: the middle of each photo, where an object of random shape and the background are each
 blurred by a camera-shake kernel of their own, as the network was trained. `levin`: real photos of
 Levin et al. 2009, grey and shaken as a whole; blind, and with the measured kernel. Both are
-restored as the command `deblur --denoiser denoiser` does it; `--denoiser ""` is total variation.
+restored as `deblur` does it, with total variation; `--denoiser denoiser` is the learned prior.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=0, help="photos of each at most, 0 for all")
     parser.add_argument("--seed", type=int, default=0, help="of the simulation")
     parser.add_argument("--model", default="blur-kernels", help="a name, or a .safetensors file")
-    parser.add_argument("--denoiser", default="denoiser", help='"" for total variation')
+    parser.add_argument("--denoiser", default="", help="in place of total variation")
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
 

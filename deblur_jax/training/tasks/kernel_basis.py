@@ -120,7 +120,8 @@ def evaluate(
         absolute error of their kernels, `kernel/squared` that of the squares, `..._baseline` the
         same if no pixel had a blur. `psnr/reblurred` compares the sharp photo, blurred by the
         estimate, with the blurry one, away from the edges; `psnr/true_kernels` is what the same
-        solver restores when it is given the true kernels.
+        solver restores when it is given the true kernels; `share/better` how many photos gain by
+        the restoration.
     """
     options = {"transfer": model.transfer, "margin": model.side // 2, "saturates": True}
     options["denoise"] = load_denoiser(denoiser) if denoiser else None
@@ -158,7 +159,9 @@ def _score(
     weights = jnp.full(sharp.shape[:2], 1 / sharp[..., 0].size)
     truth = (example["kernels"], example["mixing"], weights)
     pictures = {"blurred": blurry, **restored}
+    better = psnr(restored["restored"], sharp) > psnr(blurry, sharp)
     return {
+        "share/better": better.astype(sharp.dtype),
         "kernel/absolute": absolute_kernel_error(*field, *truth),
         "kernel/absolute_baseline": absolute_kernel_error(still, everywhere, *truth),
         "kernel/squared": squared_kernel_error(*field, *truth),
