@@ -55,7 +55,8 @@ PROTOCOL = (
     "8-bit results. `homography`: scaled to the reference's brightness, warped by OpenCV's ECC "
     "homography (100 steps), PSNR and SSIM where it covers the frame. `translation`: scaled, "
     "shifted by whole pixels, PSNR over the frame. Of several references the one with the highest "
-    "PSNR counts. `blurred` is not aligned, and compared with the reference in the middle"
+    "PSNR counts. `blurred` is not aligned, and compared with the reference in the middle; "
+    "`blurred_homography` and `blurred_translation` are aligned likewise"
 )
 
 Restore = Callable[[np.ndarray], np.ndarray]
@@ -194,8 +195,9 @@ def score(pair: Pair, restore: Restore, border: int) -> dict[str, float]:
     cut = [reference[inside] for reference in references]
     for name, align in (("homography", align_homography), ("translation", align_translation)):
         covered = name == "homography"
-        best = best_aligned_scores(restored[inside], cut, align, covered=covered)
-        row |= {f"{name}/{metric}": value for metric, value in best.items()}
+        for kind, photo in ((name, restored), (f"blurred_{name}", blurry)):
+            best = best_aligned_scores(photo[inside], cut, align, covered=covered)
+            row |= {f"{kind}/{metric}": value for metric, value in best.items()}
     return row
 
 
