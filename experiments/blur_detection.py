@@ -30,14 +30,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from frames import load_kernel_net
 from recorded import origin
 
-from deblur_jax import load
 from deblur_jax.data.photos import folder_photos
 from deblur_jax.io.files import write_json
 from deblur_jax.io.images import read_grey, read_photo, read_rgb
 from deblur_jax.metrics import average_precision, mean_metrics
-from deblur_jax.models.kernel_basis import SHARPEST, KernelBasisNet, blur_map, norm_map
+from deblur_jax.models.kernel_basis import SHARPEST, blur_map, norm_map
 from deblur_jax.simulate.segments import segment_blur
 from deblur_jax.simulate.shake_kernels import Tremor, Wander, shake_kernel
 from deblur_jax.simulate.shapes import draw_shapes
@@ -56,9 +56,7 @@ Sample = tuple[str, jax.Array, jax.Array]  # name, blurry photo, where it is blu
 def main() -> None:
     """Measures, prints and writes."""
     arguments = parse()
-    network = load(arguments.model)
-    if not isinstance(network.model, KernelBasisNet):
-        raise ValueError(f"{arguments.model}: holds no kernel_basis net; give the weights of one")
+    network = load_kernel_net(arguments.model)
 
     @jax.jit
     def score(blurry: jax.Array, truth: jax.Array) -> dict[str, jax.Array]:

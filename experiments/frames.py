@@ -11,6 +11,7 @@ from deblur_jax.data.examples import Source
 from deblur_jax.data.frames import Averaging, FrameSource
 from deblur_jax.data.pairs import PairFiles, PairSource, folder_pairs
 from deblur_jax.data.sources import folder_source
+from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.pretrained import Pretrained, load
 from deblur_jax.training.examples import Example, held_out
 from deblur_jax.training.simulations import make_simulate
@@ -95,6 +96,14 @@ def load_named(models: list[str]) -> dict[str, Pretrained]:
         name, _, weights = text.rpartition("=")
         named[name or Path(weights).stem] = load(weights)
     return named
+
+
+def load_kernel_net(name: str) -> Pretrained:
+    """Returns a network that sees kernels; refuses any other."""
+    network = load(name)
+    if not isinstance(network.model, KernelBasisNet):
+        raise ValueError(f"{name}: holds no kernel_basis net; give the weights of one")
+    return network
 
 
 def moved_photos(folder: Path, config: str, seed: int, limit: int) -> Iterator[Example]:

@@ -18,15 +18,15 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from frames import load_kernel_net
 from levin import INNER, crop, shifted_onto
 from recorded import origin
 
-from deblur_jax import load, load_denoiser, psnr, ssim
+from deblur_jax import load_denoiser, psnr, ssim
 from deblur_jax.data.levin import read_levin
 from deblur_jax.data.sources import folder_source
 from deblur_jax.io.files import write_json
 from deblur_jax.metrics import mean_metrics
-from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.ops.operators import BasisBlur
 from deblur_jax.pretrained import Pretrained
 from deblur_jax.restore import estimate_blur, restore_blur
@@ -46,9 +46,7 @@ PROTOCOL = (
 def main() -> None:
     """Measures, prints and writes."""
     arguments = parse()
-    network = load(arguments.model)
-    if not isinstance(network.model, KernelBasisNet):
-        raise ValueError(f"{arguments.model}: holds no kernel_basis net; give the weights of one")
+    network = load_kernel_net(arguments.model)
     record: dict[str, Any] = {
         "command": "python experiments/kernel_tables.py",
         "protocol": PROTOCOL,
