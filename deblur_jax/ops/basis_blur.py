@@ -99,12 +99,12 @@ def choose_method(side: int, basis: int, backend: str) -> str:
     """Returns the method that `method="auto"` stands for.
 
     On a CPU, making the kernel of a pixel costs in proportion to its taps, and transforms in
-    proportion to half the number of kernels, plus that of the image itself: measured on two
-    cores at 256x256 and 720x1280 for sides 5 to 21, they meet where `side ** 2` is 28 times
-    `basis / 2 + 1.5`. On other devices nothing was measured, and transforms are used.
+    proportion to the number of kernels, plus that of the image itself: measured on two cores at
+    256x256 and 720x1280 for sides 5 to 21, forward, adjoint and gradient together, they meet
+    where `side ** 2` is `12 * basis + 40`. On other devices nothing was measured, and transforms
+    are used.
     """
-    pairs = -(-basis // 2)
-    return "pixelwise" if backend == "cpu" and side**2 <= 28 * (pairs + 1.5) else "fft"
+    return "pixelwise" if backend == "cpu" and side**2 <= 12 * basis + 40 else "fft"
 
 
 def check_options(function, kernels, order, padding, method, precision) -> None:

@@ -3,13 +3,12 @@
 Both functions take arrays that are padded already and return the pixels whose window lies
 inside. Four decisions make them fast and small:
 
-* Two real kernels ride on one complex transform, one in its real and one in its imaginary part.
-  A complex transform costs hardly more than a real one here, so this halves the work.
+* Transforms of real planes: half of the spectrum stands for the whole, also in the derivatives.
 * Tiles small enough for the cache (`TILE_PIXELS`), of sizes without large prime factors.
 * The spectra of the kernels are those of one tile, made once for all tiles.
-* Nothing of the size of `image x kernels` is ever held: a few pairs of kernels are applied to one
-  tile at a time, and the backward pass makes a tile again instead of keeping it. Several pairs at
-  once, because the threads of a CPU are slow to wake for each small transform.
+* Nothing of the size of `image x kernels` is ever held: one kernel is applied to one tile at a
+  time, and the backward pass makes a tile again instead of keeping it. Only where tiles are small
+  are several kernels applied at once (`GROUP_NUMBERS`).
 """
 
 import dataclasses
@@ -22,12 +21,12 @@ from jax import lax
 from deblur_jax.ops.tiling import Cut, fast_size, join, over_sums, over_windows, plan, split
 
 
-# The largest tile. On a CPU three complex channels of a tile stay near the core; elsewhere
+# The largest tile. On a CPU the spectra of three channels of a tile stay near the core; elsewhere
 # launching many small transforms costs more than memory does.
 TILE_PIXELS = {"cpu": 110_000}
 TILE_PIXELS_ELSEWHERE = 4_000_000
-# The complex numbers that are transformed at once: the pairs of kernels of a loop's step.
-GROUP_NUMBERS = 600_000
+# The complex numbers that are transformed at once, which decide the kernels of a loop's step.
+GROUP_NUMBERS = 170_000
 
 
 def filter_then_mix(
@@ -47,21 +46,21 @@ def filter_then_mix(
     height, width, _ = mixing.shape
     reach = kernels.shape[-1] - 1
     rows, columns = plan((height, width), reach, tile_pixels or default_tile_pixels())
-    pairs, spectra_of = _pairs(kernels, rows, columns)
+    sizes = (rows.tile, columns.tile)
+    sources, spectra_of = _spectra(kernels, rows, columns)
 
     def filter_tile(tile, mixing):  # [c, ...], [h, w, k]
-        spectrum = jnp.fft.fft2(tile, (rows.tile, columns.tile))
+        spectrum = jnp.fft.rfft2(tile, sizes)
 
-        def add_pairs(total, pairs, maps):
-            transfers = jnp.conj(spectra_of(pairs))
-            filtered = jnp.fft.ifft2(spectrum[None] * transfers[:, None])
-            for pair, (first, second) in enumerate(maps):
-                seen = filtered[pair, :, : rows.block, : columns.block]
-                total = total + first[None] * seen.real + second[None] * seen.imag
+        def add_filtered(total, sources, maps):
+            transfers = jnp.conj(spectra_of(sources))
+            filtered = jnp.fft.irfft2(spectrum[None] * transfers[:, None], sizes)
+            for weights, planes in zip(maps, filtered, strict=True):
+                total = total + weights[None] * planes[:, : rows.block, : columns.block]
             return total
 
         blank = jnp.zeros((tile.shape[0], rows.block, columns.block), tile.dtype)
-        return _over_pairs(add_pairs, blank, pairs, mixing, spectrum.size)
+        return _over_kernels(add_filtered, blank, sources, mixing, spectrum.size)
 
     def filter_row(window, mixing):  # [h, w, c], [h, w, k]
         window, mixing = jnp.moveaxis(window, 2, 0), split(mixing, 1, columns)
@@ -95,20 +94,20 @@ def mix_then_filter(
         for cut in cuts
     )
     seen = [cut.block + (reach if cut.count > 1 else 0) for cut in (rows, columns)]
-    pairs, spectra_of = _pairs(kernels[:, ::-1, ::-1], rows, columns)
+    sizes = (rows.tile, columns.tile)
+    sources, spectra_of = _spectra(kernels[:, ::-1, ::-1], rows, columns)
 
     def filter_tile(block, mixing):  # [c, h, w], [h, w, k]
-        def add_pairs(spectrum, pairs, maps):
-            mixed_pairs = lax.complex(*(maps[:, i, None] * block[None] for i in range(2)))
-            spectra = jnp.fft.fft2(mixed_pairs, (rows.tile, columns.tile))
-            for transfer, mixed in zip(spectra_of(pairs), spectra, strict=True):
-                spectrum = spectrum + transfer[None] * mixed
+        def add_filtered(spectrum, sources, maps):
+            mixed = jnp.fft.rfft2(maps[:, None] * block[None], sizes)
+            for transfer, each in zip(spectra_of(sources), mixed, strict=True):
+                spectrum = spectrum + transfer[None] * each
             return spectrum
 
         complex_dtype = np.result_type(block.dtype, np.complex64)  # of the same precision
-        blank = jnp.zeros((channels, rows.tile, columns.tile), complex_dtype)
-        spectrum = _over_pairs(add_pairs, blank, pairs, mixing, blank.size)
-        return jnp.fft.ifft2(spectrum).real[:, : seen[0], : seen[1]]
+        blank = jnp.zeros((channels, rows.tile, columns.tile // 2 + 1), complex_dtype)
+        spectrum = _over_kernels(add_filtered, blank, sources, mixing, blank.size)
+        return jnp.fft.irfft2(spectrum, sizes)[:, : seen[0], : seen[1]]
 
     def filter_row(block, mixing):  # [h, w, c], [h, w, k]
         inputs = split(jnp.moveaxis(block, 2, 0), 2, columns), split(mixing, 1, columns)
@@ -124,33 +123,33 @@ def default_tile_pixels() -> int:
     return TILE_PIXELS.get(jax.default_backend(), TILE_PIXELS_ELSEWHERE)
 
 
-def _pairs(kernels: jax.Array, rows: Cut, columns: Cut):
-    """Returns what stands for each pair of kernels, and the function from that to its spectrum.
+def _spectra(kernels: jax.Array, rows: Cut, columns: Cut):
+    """Returns what stands for each kernel, and the function from that to its spectrum.
 
-    Many tiles share the spectra, `[pairs, height, width]`. For a single tile they are as large as
-    everything else together, so each is made where it is used.
+    Many tiles share the spectra, `[k, height, width // 2 + 1]`. For a single tile they are as
+    large as everything else together, so each is made where it is used.
     """
-    pairs = _even(kernels).reshape(-1, 2, *kernels.shape[1:])
 
-    def spectra(pairs):
-        return jnp.fft.fft2(lax.complex(pairs[:, 0], -pairs[:, 1]), (rows.tile, columns.tile))
+    def spectra(kernels):
+        return jnp.fft.rfft2(kernels, (rows.tile, columns.tile))
 
     if rows.count == columns.count == 1:
-        return pairs, spectra
-    return spectra(pairs), lambda spectra: spectra
+        return kernels, spectra
+    return spectra(kernels), lambda spectra: spectra
 
 
-def _over_pairs(add, total: jax.Array, pairs: jax.Array, mixing: jax.Array, numbers: int):
-    """Returns `total` after `add(total, pairs [n, ...], maps [n, 2, h, w])` for all pairs.
+def _over_kernels(add, total: jax.Array, sources: jax.Array, mixing: jax.Array, numbers: int):
+    """Returns `total` after `add(total, sources [n, ...], maps [n, h, w])` for all kernels.
 
     Args:
-        add: adds what some pairs of kernels contribute.
+        add: adds what some kernels contribute.
         total: the start.
-        pairs: what stands for the pairs of kernels.
+        sources: what stands for the kernels.
         mixing: `[h, w, k]`.
-        numbers: complex numbers that one pair transforms, which decide how many are taken at once.
+        numbers: complex numbers that one kernel transforms, which decide how many are taken at
+            once.
     """
-    maps = _even(jnp.moveaxis(mixing, 2, 0)).reshape(-1, 2, *mixing.shape[:2])
+    maps = jnp.moveaxis(mixing, 2, 0)
     group = min(len(maps), max(1, GROUP_NUMBERS // numbers))
     steps = len(maps) // group
 
@@ -161,12 +160,7 @@ def _over_pairs(add, total: jax.Array, pairs: jax.Array, mixing: jax.Array, numb
     def of_steps(array):
         return array[: steps * group].reshape(steps, group, *array.shape[1:])
 
-    total, _ = lax.scan(step, total, (of_steps(pairs), of_steps(maps)))
+    total, _ = lax.scan(step, total, (of_steps(sources), of_steps(maps)))
     if steps * group < len(maps):
-        total, _ = step(total, (pairs[steps * group :], maps[steps * group :]))
+        total, _ = step(total, (sources[steps * group :], maps[steps * group :]))
     return total
-
-
-def _even(array: jax.Array) -> jax.Array:
-    """Returns `array` with a zero entry appended if its first axis has an odd number of them."""
-    return jnp.pad(array, ((0, array.shape[0] % 2),) + ((0, 0),) * (array.ndim - 1))
