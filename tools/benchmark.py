@@ -9,7 +9,7 @@
 Every contender of a row is run in every round, so that whatever else the machine does hits all of
 them; a figure is the median over rounds. Before a contender's turn the machine rests (threads of
 the one before may still spin), and the call is made once untimed; then it is made again and again
-for a quarter of a second, as a solver or a training loop makes it, and the mean counts. A call
+for a short turn, as a solver or a training loop makes it, and the mean counts. A call
 that takes longer than half a second is timed as it comes. Results are compared
 first: a contender whose numbers differ from ours by more than 1e-4 of the largest is marked `!`.
 Memory is the peak of the process during one call above what it held before (Linux only). The
@@ -47,7 +47,7 @@ OPERATIONS = ("forward", "adjoint", "gradient")
 OURS = "deblur_jax"
 REST = 0.03  # seconds between contenders
 SHORT = 0.5  # seconds; a longer call is timed as it comes
-TURN = 0.25  # seconds for which a short call is repeated
+TURN = 0.06  # seconds for which a short call is repeated: many short turns see the same machine
 
 
 def main() -> None:
