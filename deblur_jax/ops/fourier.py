@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from deblur_jax.ops.tiling import Cut, fast_size, join, over_sums, over_windows, plan, split
+from deblur_jax.ops.tiling import fast_size, join, over_sums, over_windows, plan, split
 
 
 # The largest tile. On a CPU the spectra of three channels of a tile stay near the core; elsewhere
@@ -27,6 +27,9 @@ TILE_PIXELS = {"cpu": 110_000}
 TILE_PIXELS_ELSEWHERE = 4_000_000
 # The complex numbers that are transformed at once, which decide the kernels of a loop's step.
 GROUP_NUMBERS = 170_000
+# The steps of a single tile that are written out instead. On a CPU most versions of XLA share out
+# fewer transforms among the cores inside a loop than outside; more steps than this hold too much.
+STEPS_WRITTEN_OUT = 12
 
 
 def filter_then_mix(
@@ -46,8 +49,8 @@ def filter_then_mix(
     height, width, _ = mixing.shape
     reach = kernels.shape[-1] - 1
     rows, columns = plan((height, width), reach, tile_pixels or default_tile_pixels())
-    sizes = (rows.tile, columns.tile)
-    sources, spectra_of = _spectra(kernels, rows, columns)
+    sizes, alone = (rows.tile, columns.tile), rows.count == columns.count == 1
+    sources, spectra_of = _spectra(kernels, sizes, alone)
 
     def filter_tile(tile, mixing):  # [c, ...], [h, w, k]
         spectrum = jnp.fft.rfft2(tile, sizes)
@@ -60,7 +63,7 @@ def filter_then_mix(
             return total
 
         blank = jnp.zeros((tile.shape[0], rows.block, columns.block), tile.dtype)
-        return _over_kernels(add_filtered, blank, sources, mixing, spectrum.size)
+        return _over_kernels(add_filtered, blank, sources, mixing, spectrum.size, alone)
 
     def filter_row(window, mixing):  # [h, w, c], [h, w, k]
         window, mixing = jnp.moveaxis(window, 2, 0), split(mixing, 1, columns)
@@ -94,8 +97,8 @@ def mix_then_filter(
         for cut in cuts
     )
     seen = [cut.block + (reach if cut.count > 1 else 0) for cut in (rows, columns)]
-    sizes = (rows.tile, columns.tile)
-    sources, spectra_of = _spectra(kernels[:, ::-1, ::-1], rows, columns)
+    sizes, alone = (rows.tile, columns.tile), rows.count == columns.count == 1
+    sources, spectra_of = _spectra(kernels[:, ::-1, ::-1], sizes, alone)
 
     def filter_tile(block, mixing):  # [c, h, w], [h, w, k]
         def add_filtered(spectrum, sources, maps):
@@ -106,7 +109,7 @@ def mix_then_filter(
 
         complex_dtype = np.result_type(block.dtype, np.complex64)  # of the same precision
         blank = jnp.zeros((channels, rows.tile, columns.tile // 2 + 1), complex_dtype)
-        spectrum = _over_kernels(add_filtered, blank, sources, mixing, blank.size)
+        spectrum = _over_kernels(add_filtered, blank, sources, mixing, blank.size, alone)
         return jnp.fft.irfft2(spectrum, sizes)[:, : seen[0], : seen[1]]
 
     def filter_row(block, mixing):  # [h, w, c], [h, w, k]
@@ -123,22 +126,24 @@ def default_tile_pixels() -> int:
     return TILE_PIXELS.get(jax.default_backend(), TILE_PIXELS_ELSEWHERE)
 
 
-def _spectra(kernels: jax.Array, rows: Cut, columns: Cut):
+def _spectra(kernels: jax.Array, sizes: tuple[int, int], alone: bool):
     """Returns what stands for each kernel, and the function from that to its spectrum.
 
-    Many tiles share the spectra, `[k, height, width // 2 + 1]`. For a single tile they are as
-    large as everything else together, so each is made where it is used.
+    Many tiles share the spectra, `[k, height, width // 2 + 1]`. For a tile that is alone they are
+    as large as everything else together, so each is made where it is used.
     """
 
     def spectra(kernels):
-        return jnp.fft.rfft2(kernels, (rows.tile, columns.tile))
+        return jnp.fft.rfft2(kernels, sizes)
 
-    if rows.count == columns.count == 1:
+    if alone:
         return kernels, spectra
     return spectra(kernels), lambda spectra: spectra
 
 
-def _over_kernels(add, total: jax.Array, sources: jax.Array, mixing: jax.Array, numbers: int):
+def _over_kernels(
+    add, total: jax.Array, sources: jax.Array, mixing: jax.Array, numbers: int, alone: bool
+) -> jax.Array:
     """Returns `total` after `add(total, sources [n, ...], maps [n, h, w])` for all kernels.
 
     Args:
@@ -148,6 +153,7 @@ def _over_kernels(add, total: jax.Array, sources: jax.Array, mixing: jax.Array, 
         mixing: `[h, w, k]`.
         numbers: complex numbers that one kernel transforms, which decide how many are taken at
             once.
+        alone: whether this tile is the only one; a few steps are then written out.
     """
     maps = jnp.moveaxis(mixing, 2, 0)
     group = min(len(maps), max(1, GROUP_NUMBERS // numbers))
@@ -160,7 +166,8 @@ def _over_kernels(add, total: jax.Array, sources: jax.Array, mixing: jax.Array, 
     def of_steps(array):
         return array[: steps * group].reshape(steps, group, *array.shape[1:])
 
-    total, _ = lax.scan(step, total, (of_steps(sources), of_steps(maps)))
+    unroll = steps if alone and steps <= STEPS_WRITTEN_OUT else 1
+    total, _ = lax.scan(step, total, (of_steps(sources), of_steps(maps)), unroll=max(1, unroll))
     if steps * group < len(maps):
         total, _ = step(total, (sources[steps * group :], maps[steps * group :]))
     return total
