@@ -3,6 +3,7 @@
     python tools/benchmark.py blur --json rows.json         every size, side and basis: hours
     python tools/benchmark.py blur --sizes 256x256 --sides 9 33 --bases 25 --operations forward
     python tools/benchmark.py blur --only "torch transform" --json rows.json
+    python tools/benchmark.py blur --devices 2              ours with the rows of the image spread
     python tools/benchmark.py table rows.json               the rows as a table for a page
     python tools/benchmark.py line                          the line blur, with a smooth flow
 
@@ -36,10 +37,12 @@ import jax
 import jax.numpy as jnp
 import line_peers
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from deblur_jax.io.files import write_json
 from deblur_jax.ops.basis_blur import METHODS, basis_blur, choose_method
 from deblur_jax.ops.line_blur import line_blur
+from deblur_jax.ops.sharded import sharded_basis_blur
 
 
 SIZES = ("256x256", "720x1280", "1080x1920", "3000x4000")
@@ -61,6 +64,7 @@ def main() -> None:
     blur.add_argument("--operations", nargs="+", choices=OPERATIONS, default=list(OPERATIONS))
     blur.add_argument("--only", nargs="*", choices=list(blur_peers.PEERS), default=None)
     blur.add_argument("--methods", nargs="*", choices=METHODS, default=[], help="more of ours")
+    blur.add_argument("--devices", type=int, default=1, help="to spread the rows over")
     blur.add_argument("--rounds", type=int, default=5)
     blur.add_argument("--patience", type=float, default=20.0, help="seconds for a peer's call")
     blur.add_argument("--json", type=Path, help="also write the rows here")
@@ -79,6 +83,10 @@ def main() -> None:
 
 def benchmark_blur(options: argparse.Namespace) -> None:
     """Prints one row for each case and operation, and writes them if asked."""
+    if options.devices > 1:
+        jax.config.update("jax_num_cpu_devices", options.devices)
+        if jax.device_count() < options.devices:
+            raise SystemExit(f"--devices {options.devices}: there are {jax.device_count()}")
     wanted = blur_peers.PEERS if options.only is None else options.only
     peers, missing = {}, []
     for name in wanted:
@@ -102,7 +110,12 @@ def benchmark_blur(options: argparse.Namespace) -> None:
                     rows.append({"size": size, "side": side, "basis": basis, **row})
                     print(describe(rows[-1]), flush=True)
                     if options.json:
-                        record = {"machine": machine(), "missing": missing, "limits": limits}
+                        record = {
+                            "machine": machine(),
+                            "devices": options.devices,
+                            "missing": missing,
+                            "limits": limits,
+                        }
                         write_rows(options.json, record, rows)
 
 
@@ -153,16 +166,15 @@ def make_case(height: int, width: int, side: int, basis: int) -> tuple[np.ndarra
 
 def measure(case, operation: str, peers, options, limits) -> dict:
     """Returns medians, ratios to ours, memory, compile time, and which numbers differ."""
-    _, kernels, mixing, probe = case
-    arrays = tuple(map(jnp.asarray, case[:3]))
-    blur = functools.partial(basis_blur, padding="constant")
-    ours = blur_peers.jax_operations(blur, arrays, jnp.asarray(probe))[operation]
+    _, kernels, mixing, _ = case
+    blur, *arrays, probe = ours_on_devices(case, options.devices)
+    ours = blur_peers.jax_operations(blur, arrays, probe)[operation]
     calls, different, notes = {OURS: ours}, [], {}
     expected = fingerprint(ours(), operation)
     work = float(mixing.size) * kernels.shape[-1] ** 2
     for method in options.methods:  # to see whether "auto" chose well
         forced = functools.partial(blur, method=method)
-        calls[method] = blur_peers.jax_operations(forced, arrays, jnp.asarray(probe))[operation]
+        calls[method] = blur_peers.jax_operations(forced, arrays, probe)[operation]
         calls[method]()
     for name, (contender, _, most_work) in peers.items():
         call = contender(*case).get(operation) if work <= most_work else None
@@ -192,6 +204,19 @@ def measure(case, operation: str, peers, options, limits) -> dict:
         "notes": notes,
         "fraction": attainable(case, operation, limits) / medians[OURS],
     }
+
+
+def ours_on_devices(case, devices: int):
+    """Returns our blur, and the arrays of a case on one device or with their rows over several."""
+    if devices == 1:
+        return functools.partial(basis_blur, padding="constant"), *map(jnp.asarray, case)
+    mesh = Mesh(np.asarray(jax.devices()[:devices]), ("rows",))
+    by_rows, everywhere = PartitionSpec("rows"), PartitionSpec()
+    arrays = (
+        jax.device_put(array, NamedSharding(mesh, spec))
+        for array, spec in zip(case, (by_rows, everywhere, by_rows, by_rows), strict=True)
+    )
+    return functools.partial(sharded_basis_blur, mesh=mesh, padding="constant"), *arrays
 
 
 def take_turns(calls, rounds: int) -> tuple[dict[str, float], dict[str, float]]:
