@@ -26,7 +26,7 @@ from deblur_jax.ops.tiling import fast_size, join, over_sums, over_windows, plan
 TILE_PIXELS = {"cpu": 110_000}
 TILE_PIXELS_ELSEWHERE = 4_000_000
 # The complex numbers that are transformed at once, which decide the kernels of a loop's step.
-GROUP_NUMBERS = 170_000
+GROUP_NUMBERS = 120_000
 # The steps of a single tile that are written out instead. On a CPU most versions of XLA share out
 # fewer transforms among the cores inside a loop than outside; more steps than this hold too much.
 STEPS_WRITTEN_OUT = 12

@@ -31,7 +31,9 @@ def sharded_basis_blur(
 ) -> jax.Array:
     """Blurs `image` as `basis_blur` does, its rows spread over the devices of `mesh`.
 
-    It may be used inside `jit` and is differentiable like `basis_blur`.
+    It may be used inside `jit` and is differentiable like `basis_blur`. Also a CPU of several
+    cores is sooner done with a large image so, each core a device: JAX makes as many devices as
+    the environment variable `JAX_NUM_CPU_DEVICES` says when Python starts.
 
     Args:
         image: `[h, w, c]`; `h` is a multiple of the number of devices.
@@ -49,6 +51,14 @@ def sharded_basis_blur(
     Raises:
         ValueError: if the mesh has several axes, if `h` is not a multiple of the number of
             devices or a device would have no more rows than the radius, or for an option.
+
+    Example:
+        >>> image = jnp.ones((16 * jax.device_count(), 12, 3))
+        >>> kernels, mixing = jnp.full((1, 3, 3), 1 / 9), jnp.ones((*image.shape[:2], 1))
+        >>> mesh = Mesh(jax.devices(), ("rows",))
+        >>> blurred = sharded_basis_blur(image, kernels, mixing, mesh=mesh)
+        >>> bool(jnp.allclose(blurred, image))  # light that is even stays so
+        True
     """
     check_options("sharded_basis_blur", kernels, order, padding, method, precision)
     radius, devices = kernels.shape[-1] // 2, mesh.size
