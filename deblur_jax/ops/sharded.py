@@ -10,7 +10,7 @@ import functools
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, reshard
 
 from deblur_jax.ops.basis_blur import check_options, choose_method, padded_blur
 from deblur_jax.ops.boundary import pad
@@ -39,7 +39,7 @@ def sharded_basis_blur(
         image: `[h, w, c]`; `h` is a multiple of the number of devices.
         kernels: `[k, s, s]` with `s` odd, copied to every device.
         mixing: `[h, w, k]`, spread like the image.
-        mesh: devices along one axis.
+        mesh: devices along one axis, of the kind that `jax.make_mesh` makes or any other.
         order: as for `basis_blur`.
         padding: as for `basis_blur`.
         method: as for `basis_blur`.
@@ -55,7 +55,7 @@ def sharded_basis_blur(
     Example:
         >>> image = jnp.ones((16 * jax.device_count(), 12, 3))
         >>> kernels, mixing = jnp.full((1, 3, 3), 1 / 9), jnp.ones((*image.shape[:2], 1))
-        >>> mesh = Mesh(jax.devices(), ("rows",))
+        >>> mesh = jax.make_mesh((jax.device_count(),), ("rows",))
         >>> blurred = sharded_basis_blur(image, kernels, mixing, mesh=mesh)
         >>> bool(jnp.allclose(blurred, image))  # light that is even stays so
         True
@@ -86,15 +86,19 @@ def sharded_basis_blur(
     def blur_rows(image, kernels, mixing):
         return blur(extend(image), kernels, extend(mixing) if order == "scatter" else mixing)
 
-    by_rows, everywhere = PartitionSpec(axis), PartitionSpec()
+    specs = (PartitionSpec(axis), PartitionSpec(), PartitionSpec(axis))
+    arrays = tuple(map(jnp.asarray, (image, kernels, mixing)))
+    if mesh.axis_types == (AxisType.Explicit,):  # where the rows are is part of an array's type
+        shardings = [NamedSharding(mesh, spec) for spec in specs]
+        arrays = tuple(map(reshard, arrays, shardings))
     spread = jax.shard_map(
         blur_rows,
-        mesh=Mesh(mesh.devices, mesh.axis_names),  # so that inputs of any sharding are accepted
-        in_specs=(by_rows, everywhere, by_rows),
-        out_specs=by_rows,
+        mesh=mesh,
+        in_specs=specs,
+        out_specs=PartitionSpec(axis),
         check_vma=False,  # the loops inside start from constants, which vary on no device
     )
-    return spread(jnp.asarray(image), jnp.asarray(kernels), jnp.asarray(mixing))
+    return spread(*arrays)
 
 
 def _extended(rows: jax.Array, *, radius: int, padding: str, axis: str, size: int) -> jax.Array:

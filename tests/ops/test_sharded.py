@@ -6,14 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from deblur_jax import basis_blur, sharded_basis_blur
 from tests.ops.test_basis_blur import sample
 
 
-@pytest.fixture
-def mesh():
-    return jax.make_mesh((8,), ("rows",))
+@pytest.fixture(params=[AxisType.Explicit, AxisType.Auto])
+def mesh(request):
+    return jax.make_mesh((8,), ("rows",), axis_types=(request.param,))
 
 
 @pytest.mark.parametrize("order", ["gather", "scatter"])
@@ -36,6 +37,23 @@ def test_gradients_on_eight_devices_equal_those_on_one(key, mesh):
     spread = gradients(partial(sharded_basis_blur, mesh=mesh))
     for gradient, expected in zip(spread, gradients(basis_blur), strict=True):
         np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_spread_arrays_have_gradients_that_stay_spread(key, mesh):
+    """Also where an array's type says how it is spread, and for a mesh that is set for all."""
+    image, kernels, mixing = sample(key, 24, 7, 5, basis=2)
+    rows = NamedSharding(mesh, PartitionSpec("rows"))
+    image, mixing = jax.device_put(image, rows), jax.device_put(mixing, rows)
+
+    def energy(blur, image, mixing):
+        return jnp.sum(blur(image, kernels, mixing) * image)
+
+    expected = jax.grad(partial(energy, basis_blur))(*map(np.asarray, (image, mixing)))
+    blur = partial(sharded_basis_blur, mesh=mesh)
+    with jax.set_mesh(mesh):
+        spread = jax.jit(jax.grad(partial(energy, blur)))(image, mixing)
+    assert spread.sharding.is_equivalent_to(rows, spread.ndim)
+    np.testing.assert_allclose(spread, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_rows_that_do_not_divide_are_refused(key, mesh):
