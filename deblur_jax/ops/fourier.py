@@ -8,7 +8,7 @@ inside. Four decisions make them fast and small:
 * The spectra of the kernels are those of one tile, made once for all tiles.
 * Nothing of the size of `image x kernels` is ever held: one kernel is applied to one tile at a
   time, and the backward pass makes a tile again instead of keeping it. Only where tiles are small
-  are several kernels applied at once (`GROUP_NUMBERS`).
+  are several kernels applied at once (`GROUP_NUMBERS`, `STEPS_WRITTEN_OUT`).
 """
 
 import dataclasses
@@ -27,9 +27,9 @@ TILE_PIXELS = {"cpu": 110_000}
 TILE_PIXELS_ELSEWHERE = 4_000_000
 # The complex numbers that are transformed at once, which decide the kernels of a loop's step.
 GROUP_NUMBERS = 120_000
-# The steps of a single tile that are written out instead. On a CPU most versions of XLA share out
-# fewer transforms among the cores inside a loop than outside; more steps than this hold too much.
-STEPS_WRITTEN_OUT = 12
+# The most steps of a single tile that are written out and not a loop: XLA then makes better use of
+# a CPU's cores. A few kernels of a small tile may be held for it; elsewhere tiles are large.
+STEPS_WRITTEN_OUT = {"cpu": 12}
 
 
 def filter_then_mix(
@@ -166,8 +166,8 @@ def _over_kernels(
     def of_steps(array):
         return array[: steps * group].reshape(steps, group, *array.shape[1:])
 
-    unroll = steps if alone and steps <= STEPS_WRITTEN_OUT else 1
-    total, _ = lax.scan(step, total, (of_steps(sources), of_steps(maps)), unroll=max(1, unroll))
+    written_out = alone and steps <= STEPS_WRITTEN_OUT.get(jax.default_backend(), 0)
+    total, _ = lax.scan(step, total, (of_steps(sources), of_steps(maps)), unroll=written_out)
     if steps * group < len(maps):
         total, _ = step(total, (sources[steps * group :], maps[steps * group :]))
     return total
