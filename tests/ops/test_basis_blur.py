@@ -12,6 +12,7 @@ from deblur_jax.ops import fourier, tiling
 from deblur_jax.ops.basis_blur import METHODS as CHOICES
 from deblur_jax.ops.basis_blur import ORDERS, choose_method
 from deblur_jax.ops.boundary import PADDINGS
+from deblur_jax.ops.pixelwise import FEW_KERNELS
 from tests.reference import basis_blur as reference
 
 
@@ -76,6 +77,15 @@ def test_matches_the_equation(key, height, width, side, padding, order, method):
     arrays = sample(key, height, width, side, basis=3)
     expected = reference.basis_blur(*map(np.asarray, arrays), order=order, padding=padding)
     actual = blur(*arrays, order=order, padding=padding, method=method)
+    np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("side", "basis"), [(5, FEW_KERNELS), (5, FEW_KERNELS + 1), (13, 3)])
+def test_each_way_of_making_the_pixels_kernels_matches_the_equation(key, side, basis):
+    """Where the taps are used, by a product for a row of pixels, and with a loop over the taps."""
+    arrays = sample(key, 5, 6, side, basis=basis)
+    expected = reference.basis_blur(*map(np.asarray, arrays), order="gather", padding="reflect")
+    actual = blur(*arrays, method="pixelwise")
     np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-12)
 
 
@@ -235,7 +245,8 @@ def test_with_rounded_factors_a_blur_of_light_is_as_far_off_as_is_stated(key, bi
 @pytest.mark.parametrize("method", ["direct", "blocked", "pixelwise"])
 @pytest.mark.parametrize("order", ORDERS)
 def test_products_have_the_precision_that_is_asked_for_and_the_highest_by_default(order, method):
-    shapes = ((5, 6, 3), (2, 3, 3), (5, 6, 2))
+    basis = FEW_KERNELS + 1  # fewer kernels of single pixels are made without products
+    shapes = ((5, 6, 3), (basis, 3, 3), (5, 6, basis))
     arrays = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
     for precision in ("default", "highest"):
         options = {"precision": precision} if precision == "default" else {}
