@@ -4,7 +4,7 @@
     python tools/benchmark.py blur --sizes 256x256 --sides 9 33 --bases 25 --operations forward
     python tools/benchmark.py blur --only "torch transform" --json rows.json
     python tools/benchmark.py blur --devices 2              ours with the rows of the image spread
-    python tools/benchmark.py table rows.json               the rows as a table for a page
+    python tools/benchmark.py table rows.json more.json     the rows as a table for a page
     python tools/benchmark.py line                          the line blur, with a smooth flow
 
 Every contender of a row is run in every round, so that whatever else the machine does hits all of
@@ -16,7 +16,9 @@ first: a contender whose numbers differ from ours by more than 1e-4 of the large
 Memory is the peak of the process during one call above what it held before (Linux only). The
 fraction is the time that the machine's measured limits allow, for the cheapest formulation,
 divided by ours. `--json` adds to a file: a row that is measured again takes the place of the old
-one, so a table may be measured in pieces.
+one, so a table may be measured in pieces. Where the arrays of a process lie in memory is luck and
+stays for its life, so a short call differs from run to run by more than from round to round: of
+several files, each of another run, `table` takes the median.
 """
 
 import argparse
@@ -75,8 +77,8 @@ def main() -> None:
     line.add_argument("--rounds", type=int, default=5)
     line.set_defaults(run=benchmark_line)
     table = commands.add_parser("table", help="the rows of a file as a Markdown table")
-    table.add_argument("json", type=Path)
-    table.set_defaults(run=lambda options: print(table_of(json.loads(options.json.read_text()))))
+    table.add_argument("json", type=Path, nargs="+", help="of several, the median of each figure")
+    table.set_defaults(run=lambda options: print(table_of(*map(read_record, options.json))))
     options = parser.parse_args()
     options.run(options)
 
@@ -132,9 +134,42 @@ def write_rows(path: Path, record: dict, rows: list[dict]) -> None:
     write_json(path, {**record, "rows": kept + rows})
 
 
-def table_of(record: dict) -> str:
+def read_record(path: Path) -> dict:
+    """Returns what `--json` has written."""
+    return json.loads(path.read_text())
+
+
+def median_rows(*records: dict) -> list[dict]:
+    """Returns one row for each case: the medians over the records that have it."""
+    devices = {record["devices"] for record in records}
+    if len(devices) > 1:
+        raise SystemExit(f"table: the files are of {sorted(devices)} devices; give those of one")
+    of_case = {}
+    for row in (row for record in records for row in record["rows"]):
+        of_case.setdefault(tuple(case_of(row)), []).append(row)
+
+    def medians(rows: list[dict], field: str) -> dict[str, float]:
+        names = dict.fromkeys(name for row in rows for name in row[field])
+        return {
+            name: statistics.median(row[field][name] for row in rows if name in row[field])
+            for name in names
+        }
+
+    fields = ("seconds", "ratios", "memory_megabytes")
+    return [
+        {
+            **rows[0],
+            **{field: medians(rows, field) for field in fields},
+            "fraction": statistics.median(row["fraction"] for row in rows),
+        }
+        for rows in of_case.values()
+    ]
+
+
+def table_of(*records: dict) -> str:
     """Returns a Markdown table: our time, and each peer's divided by it, with megabytes."""
-    rows = sorted(record["rows"], key=lambda row: (SIZES.index(row["size"]), *case_of(row)[1:3]))
+    rows = median_rows(*records)
+    rows.sort(key=lambda row: (SIZES.index(row["size"]), *case_of(row)[1:3]))
     names = [name for name in blur_peers.PEERS if any(name in row["ratios"] for row in rows)]
     head = ["image", "side", "kernels", "operation", "method", "ours, ms (MB)", *names, "limit"]
     lines = [head, ["---"] * len(head)]
