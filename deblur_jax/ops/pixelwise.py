@@ -3,7 +3,8 @@
 The kernel of a pixel is a product of two matrices, `mixing[p] @ kernels`, which serves all
 colour channels; applying it is a weighted sum of shifted images. One row of pixels is made,
 used and dropped at a time, so no kernel ever leaves the cache. The cost grows with the taps of a
-kernel and hardly with their number, unlike that of transforms.
+kernel and hardly with their number, unlike that of transforms. In the forward pass a few small
+kernels are mixed tap by tap instead, in the loops that use the taps.
 
 Arrays come padded; see `deblur_jax.ops.fourier`, whose results these are.
 """
@@ -58,7 +59,7 @@ def filter_then_mix(
 
 
 def _filter_with_few(padded: jax.Array, kernels: jax.Array, mixing: jax.Array) -> jax.Array:
-    """Does as `filter_then_mix`, each tap of the pixels made where it is used."""
+    """Returns what `filter_then_mix` returns, each tap of the pixels made where it is used."""
     side, (height, width, basis) = kernels.shape[-1], mixing.shape
     strips = -(-height // STRIP)
     missing = ((0, strips * STRIP - height), (0, 0), (0, 0))
