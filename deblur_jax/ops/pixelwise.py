@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from deblur_jax.ops.tiling import Cut, join, over_windows, split
+
 
 # The CPU compiler fuses all taps of a small kernel into one fast loop. Beyond, it needs one loop
 # for each row of taps, and turns that into vector instructions from this many taps on.
@@ -60,17 +62,13 @@ def filter_then_mix(
 
 def _filter_with_few(padded: jax.Array, kernels: jax.Array, mixing: jax.Array) -> jax.Array:
     """Returns what `filter_then_mix` returns, each tap of the pixels made where it is used."""
-    side, (height, width, basis) = kernels.shape[-1], mixing.shape
-    strips = -(-height // STRIP)
-    missing = ((0, strips * STRIP - height), (0, 0), (0, 0))
-    canvas = jnp.moveaxis(jnp.pad(padded, missing), 2, 0)
-    mixing = jnp.pad(mixing, missing).reshape(strips, STRIP, width, basis)
+    side, (height, width, _) = kernels.shape[-1], mixing.shape
+    strips = Cut(count=-(-height // STRIP), block=STRIP, tile=STRIP + side - 1)
 
-    def filter_strip(inputs):
-        strip, mixing = inputs
-        seen = lax.dynamic_slice_in_dim(canvas, strip * STRIP, STRIP + side - 1, axis=1)
+    def filter_strip(seen, mixing):  # [c, h + s - 1, w + s - 1], [h, w, k]
+        seen = lax.optimization_barrier(seen)  # put together once, and not in every loop
         maps = jnp.moveaxis(mixing, 2, 0)[:, None]
-        total = _blank((canvas.shape[0], STRIP, width), padded)
+        total = _blank((seen.shape[0], STRIP, width), padded)
         for row in range(side):
             for column in range(side):
                 pairs = zip(kernels[:, row, column], maps, strict=True)
@@ -81,8 +79,9 @@ def _filter_with_few(padded: jax.Array, kernels: jax.Array, mixing: jax.Array) -
             total = lax.optimization_barrier(total)
         return total
 
-    blurred = lax.map(filter_strip, (jnp.arange(strips), mixing))
-    return jnp.moveaxis(blurred, 1, 3).reshape(strips * STRIP, width, -1)[:height]
+    canvas, mixing = jnp.moveaxis(padded, 2, 0), split(mixing, 0, strips)
+    blurred = over_windows(filter_strip, canvas, 1, strips, side - 1, mixing)
+    return jnp.moveaxis(join(blurred, 1, height), 0, 2)
 
 
 def spread_pixels(
