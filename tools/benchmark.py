@@ -16,9 +16,8 @@ first: a contender whose numbers differ from ours by more than 1e-4 of the large
 Memory is the peak of the process during one call above what it held before (Linux only). The
 fraction is the time that the machine's measured limits allow, for the cheapest formulation,
 divided by ours. `--json` adds to a file: a row that is measured again takes the place of the old
-one, so a table may be measured in pieces. Where the arrays of a process lie in memory is luck and
-stays for its life, so a short call differs from run to run by more than from round to round: of
-several files, each of another run, `table` takes the median.
+one, so a table may be measured in pieces. A short call differs from run to run by more than from
+round to round: of several files, each of another run, `table` takes the median.
 """
 
 import argparse
@@ -76,7 +75,7 @@ def main() -> None:
     line.add_argument("--length", type=float, default=36.0, help="of the longest line, pixels")
     line.add_argument("--rounds", type=int, default=5)
     line.set_defaults(run=benchmark_line)
-    table = commands.add_parser("table", help="the rows of a file as a Markdown table")
+    table = commands.add_parser("table", help="the rows of files as a Markdown table")
     table.add_argument("json", type=Path, nargs="+", help="of several, the median of each figure")
     table.set_defaults(run=lambda options: print(table_of(*map(read_record, options.json))))
     options = parser.parse_args()
@@ -129,7 +128,7 @@ def case_of(row: dict) -> list:
 def write_rows(path: Path, record: dict, rows: list[dict]) -> None:
     """Writes a record with `rows`, and those rows of the file that are about other cases."""
     new = [case_of(row) for row in rows]
-    old = json.loads(path.read_text())["rows"] if path.exists() else []
+    old = read_record(path)["rows"] if path.exists() else []
     kept = [row for row in old if case_of(row) not in new]
     write_json(path, {**record, "rows": kept + rows})
 
