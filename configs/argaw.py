@@ -43,7 +43,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {sorted(VARIANTS)}, got {variant!r}")
     config = run_settings()
-    config.task = "blur_to_flow"
+    config.task = "estimate_flow"
     config.best_metric = "flow/epe"
 
     config.model = ConfigDict()  # models.blur_to_flow.BlurToFlowNet
@@ -55,7 +55,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.model.transform = variant not in ("no_transformer", "plain")
     config.model.refine = variant not in ("no_refining", "plain")
 
-    config.loss = ConfigDict()  # training.tasks.blur_to_flow.make_loss
+    config.loss = ConfigDict()  # training.tasks.estimate_flow.make_loss
     config.loss.weights = ARGAW_WEIGHTS
     config.loss.direction = "first_to_last" if variant in ("paper", "gopro") else "either"
 

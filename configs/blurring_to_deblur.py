@@ -38,7 +38,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {sorted(VARIANTS)}, got {variant!r}")
     config = run_settings()
-    config.task = "blurring_to_deblur"
+    config.task = "restore_adversarially"
     config.steps = 300 * PAIRS
     config.log_every = 100
     config.checkpoint_every = 5000
@@ -60,7 +60,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.model.width = 64
     config.model.blocks = 9
 
-    config.loss = ConfigDict()  # training.tasks.blurring_to_deblur.make_loss
+    config.loss = ConfigDict()  # training.tasks.restore_adversarially.make_loss
     config.loss.features = ""  # a file of VGG19's weights; "" compares pixels
     config.loss.content_weight = 100.0
     config.loss.critic_weight = 1.0

@@ -38,7 +38,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {sorted(VARIANTS)}, got {variant!r}")
     config = run_settings()
-    config.task = "kernel_basis"
+    config.task = "estimate_kernels"
     config.steps = 900 * PHOTOS // BATCH
     config.log_every = 100
     config.checkpoint_every = 2000
@@ -73,7 +73,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.model.transfer = config.simulate.get_ref("transfer")
     config.model.initial_weights = "he"
 
-    config.loss = ConfigDict()  # training.tasks.kernel_basis.make_loss
+    config.loss = ConfigDict()  # training.tasks.estimate_kernels.make_loss
     config.loss.transfer = config.simulate.get_ref("transfer")
     config.loss.kernel_weight = 1.0
     config.loss.reblur_weight = 1.0

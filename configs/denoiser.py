@@ -18,7 +18,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     if variant not in (*SIZES, "smoke"):
         raise ValueError(f"variant must be one of {sorted((*SIZES, 'smoke'))}, got {variant!r}")
     config = run_settings()
-    config.task = "denoising"
+    config.task = "denoise"
     config.steps, config.log_every, config.checkpoint_every = 30_000, 100, 1000
     config.best_metric, config.best_is = "psnr/25", "max"
     config.optimizer.warmup_fraction = 0.02
@@ -27,7 +27,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.evaluation_source = photo_source("test", smallest=64)
     config.batches = photo_batches(crop=64, batch_size=16)
 
-    config.simulate = ConfigDict()  # training.tasks.denoising.make_simulate
+    config.simulate = ConfigDict()  # training.tasks.denoise.make_simulate
     config.simulate.strongest = 50 / 255  # standard deviation
 
     config.model = ConfigDict()  # models.denoiser.DenoiserNet
@@ -35,9 +35,9 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.model.channels = 3
     config.model.update(SIZES.get(variant, SIZES["small"]))
 
-    config.loss = ConfigDict()  # training.tasks.denoising.make_loss
+    config.loss = ConfigDict()  # training.tasks.denoise.make_loss
 
-    config.evaluate = ConfigDict()  # training.tasks.denoising.evaluate
+    config.evaluate = ConfigDict()  # training.tasks.denoise.evaluate
     config.evaluate.seed = 0
     config.evaluate.levels = (15, 25, 50)  # 255ths
 

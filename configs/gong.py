@@ -28,7 +28,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {sorted(VARIANTS)}, got {variant!r}")
     config = run_settings()
-    config.task = "motion_flow"
+    config.task = "estimate_motion"
     config.steps = 663_000  # 65 epochs of 200 photos with 51 motions each
     config.log_every = 100
     config.checkpoint_every = 5000
@@ -39,7 +39,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.evaluation_source = photo_source("test", smallest=300)
     config.batches = photo_batches(crop=300, batch_size=1)  # BSDS500's photos have 321 x 481
 
-    config.simulate = ConfigDict()  # training.tasks.motion_flow.make_simulate
+    config.simulate = ConfigDict()  # training.tasks.estimate_motion.make_simulate
     config.simulate.limit = 36.0  # pixels
     config.simulate.noise = 0.0011  # standard deviation: that of rounding to 8 bits
     config.simulate.border = 18  # pixels
@@ -56,7 +56,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.model.skip_scales = (0.01, 0.0001)
     config.model.initial_weights = "paper"
 
-    config.loss = ConfigDict()  # training.tasks.motion_flow.make_loss
+    config.loss = ConfigDict()  # training.tasks.estimate_motion.make_loss
     config.loss.kind = "summed_labels"
 
     config.optimizer.update(name="sgd", momentum=0.9, weight_decay=5e-4, clip_norm=0.0)
@@ -64,7 +64,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     config.optimizer.period = 200_000  # steps
     config.optimizer.factor = 0.1
 
-    config.evaluate = ConfigDict()  # training.tasks.motion_flow.evaluate
+    config.evaluate = ConfigDict()  # training.tasks.estimate_motion.evaluate
     config.evaluate.seed = 0
     config.evaluate.height = 300  # pixels
     config.evaluate.width = 300  # pixels

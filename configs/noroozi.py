@@ -35,9 +35,9 @@ def get_config(variant: str = "small") -> ConfigDict:
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {sorted(VARIANTS)}, got {variant!r}")
     config = run_settings()
-    config.task = "restoration"
+    config.task = "restore"
     config.best_metric, config.best_is = "psnr/restored", "max"
-    config.loss = ConfigDict()  # training.tasks.restoration.make_loss
+    config.loss = ConfigDict()  # training.tasks.restore.make_loss
 
     config.model = ConfigDict()  # models.deblurnet.DeblurNet
     config.model.name = "deblurnet"

@@ -15,7 +15,7 @@ from deblur_jax.training.settings import photo_batches, photo_source, run_settin
 def get_config(variant: str = "full") -> ConfigDict:
     """Returns the `full` run, or a `smoke` run that only shows that everything works."""
     config = run_settings()
-    config.task = "motion_flow"
+    config.task = "estimate_motion"
     config.steps = 1200
     config.best_metric = "flow/mse"
 
@@ -23,7 +23,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.evaluation_source = photo_source("test", smallest=112)
     config.batches = photo_batches(crop=112, batch_size=16, largest_scale=3.0)
 
-    config.simulate = ConfigDict()  # training.tasks.motion_flow.make_simulate
+    config.simulate = ConfigDict()  # training.tasks.estimate_motion.make_simulate
     config.simulate.limit = 12.0  # pixels
     config.simulate.noise = 0.005  # standard deviation
     config.simulate.border = 8  # pixels
@@ -35,10 +35,10 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.model.scale = 4.0  # pixels
     config.model.reach = 2.5  # places of 8 pixels
 
-    config.loss = ConfigDict()  # training.tasks.motion_flow.make_loss
+    config.loss = ConfigDict()  # training.tasks.estimate_motion.make_loss
     config.loss.kind = "doubled_angle"
 
-    config.evaluate = ConfigDict()  # training.tasks.motion_flow.evaluate
+    config.evaluate = ConfigDict()  # training.tasks.estimate_motion.evaluate
     config.evaluate.seed = 0
     config.evaluate.height = 288  # pixels
     config.evaluate.width = 400  # pixels

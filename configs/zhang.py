@@ -37,7 +37,7 @@ def get_config(variant: str = "small") -> ConfigDict:
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {sorted(VARIANTS)}, got {variant!r}")
     config = run_settings()
-    config.task = "flow_rnn"
+    config.task = "restore_frames"
     config.best_metric, config.best_is = "psnr/restored", "max"
 
     config.model = ConfigDict()
@@ -50,7 +50,7 @@ def get_config(variant: str = "small") -> ConfigDict:
         config.model.frames = 2
         config.model.recurrence = "encoder"
 
-    config.loss = ConfigDict()  # training.tasks.flow_rnn.make_loss
+    config.loss = ConfigDict()  # training.tasks.restore_frames.make_loss
     config.loss.flow_weight = 1.0
 
     if variant in ("paper", "svrnn"):

@@ -46,13 +46,15 @@ if TYPE_CHECKING:
     from deblur_jax.solvers.diagnosis import diagnose as diagnose
     from deblur_jax.solvers.epll import epll as epll
     from deblur_jax.solvers.frame import saturation_weights as saturation_weights
+    from deblur_jax.solvers.learned_steepest_descent import (
+        learned_steepest_descent as learned_steepest_descent,
+    )
     from deblur_jax.solvers.motion_spectra import refine_motion as refine_motion
     from deblur_jax.solvers.plug_and_play import plug_and_play as plug_and_play
     from deblur_jax.solvers.proximal_gradient import proximal_gradient as proximal_gradient
     from deblur_jax.solvers.richardson_lucy import richardson_lucy as richardson_lucy
     from deblur_jax.solvers.steepest_descent import steepest_descent as steepest_descent
     from deblur_jax.solvers.tiles import restore_tiled as restore_tiled
-    from deblur_jax.solvers.unrolled import unrolled as unrolled
 
 _HOMES = {
     "BasisBlur": "deblur_jax.ops.operators",
@@ -93,7 +95,7 @@ _HOMES = {
     "spatial_rnn": "deblur_jax.ops.spatial_rnn",
     "ssim": "deblur_jax.metrics",
     "steepest_descent": "deblur_jax.solvers.steepest_descent",
-    "unrolled": "deblur_jax.solvers.unrolled",
+    "learned_steepest_descent": "deblur_jax.solvers.learned_steepest_descent",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -76,11 +76,11 @@ def _train(config: Any, workdir: Path) -> None:
 
     from deblur_jax.training.evaluate import read_summary, write_summary
     from deblur_jax.training.loop import train
-    from deblur_jax.training.machine import check_writable
+    from deblur_jax.training.machine import make_workdir
     from deblur_jax.training.records import read_evaluations
 
     started = time.perf_counter()
-    check_writable(workdir)
+    make_workdir(workdir)
     summary = read_summary(workdir)
     if summary is not None and summary["steps"] >= config.steps:
         print(f"Already done; raise --config.steps or choose another --workdir. {_gain(summary)}")

@@ -1,6 +1,7 @@
 """Trained networks by name or by path: a network, its variables and its model card."""
 
 import dataclasses
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,15 @@ from deblur_jax.models.registry import make_model
 
 
 WEIGHTS = Path(__file__).parent / "weights"
-DEFAULT = "motion-flow"
+DEFAULT = "camera-motion"
+# Names that weights and networks had in version 0.1, and the names that they have now.
+RENAMED_WEIGHTS = {
+    "blur-kernels": "kernel-basis",
+    "deblur": "learned-plug-and-play",
+    "motion-flow": "camera-motion",
+    "motion-flow-quickstart": "motion-context",
+}
+RENAMED_MODELS = {"unrolled": "learned_plug_and_play"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +82,7 @@ def load(name: str = DEFAULT) -> Pretrained:
     Example:
         >>> network = load()
         >>> network.name, network.card["model"]["name"]
-        ('motion-flow', 'camera_motion')
+        ('camera-motion', 'camera_motion')
     """
     path = _find(name)
     variables, card = read_weights(path)
@@ -84,7 +93,8 @@ def load(name: str = DEFAULT) -> Pretrained:
     half = np.dtype(np.float16)
     variables = jax.tree.map(lambda x: x.astype(np.float32) if x.dtype == half else x, variables)
     try:
-        model = make_model(**card["model"])
+        kind = card["model"]["name"]
+        model = make_model(**{**card["model"], "name": RENAMED_MODELS.get(kind, kind)})
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the model card does not fit this version ({error})") from None
     return Pretrained(name=name, model=model, variables=variables, card=card)
@@ -136,6 +146,10 @@ def load_mixture(name: str = "gmm") -> PatchMixture:
 
 
 def _find(name: str) -> Path:
+    if name in RENAMED_WEIGHTS:
+        now = RENAMED_WEIGHTS[name]
+        warnings.warn(f"the weights {name!r} are now called {now!r}", FutureWarning, stacklevel=3)
+        name = now
     if name in shipped():
         return WEIGHTS / f"{name}.safetensors"
     if Path(name).suffix == ".safetensors":

@@ -14,7 +14,7 @@ import numpy as np
 
 from deblur_jax.models.camera_motion import CameraMotionNet
 from deblur_jax.models.kernel_basis import KernelBasisNet
-from deblur_jax.models.unrolled import UnrolledNet
+from deblur_jax.models.learned_plug_and_play import LearnedPlugAndPlayNet
 from deblur_jax.ops.operators import BasisBlur, LineBlur
 from deblur_jax.ops.sensor import Transfer, saturate, to_display, to_light
 from deblur_jax.pretrained import DEFAULT, Pretrained, load
@@ -96,7 +96,8 @@ def deblur(
     Args:
         image: `[h, w, 3]` floats in [0, 1], display values.
         model: a network that estimates motion or kernels, or one that restores with steps of its
-            own, such as "deblur": a name or path for `pretrained.load`, or one already loaded.
+            own, such as "learned-plug-and-play": a name or path for `pretrained.load`, or one
+            already loaded.
         strength: how much of the restoration to mix into the photo, from 0 (the photo) to 1.
         longest: motions beyond this many pixels are taken for this long; None for no limit.
         denoisings: iterations of the solver, see `restore_blur`; not for a network with steps of
@@ -130,7 +131,7 @@ def deblur(
     if denoisings < 1:
         raise ValueError(f"deblur: denoisings must be at least 1, got {denoisings}")
     network = load(model) if isinstance(model, str) else model
-    own_steps = isinstance(network.model, UnrolledNet)
+    own_steps = isinstance(network.model, LearnedPlugAndPlayNet)
     if own_steps and (denoise is not None or denoisings != DENOISINGS):
         raise ValueError(
             f"deblur: {network.name} restores with steps and a denoiser of its own; leave "
@@ -190,7 +191,7 @@ def _piece(
 
 
 @functools.lru_cache(maxsize=8)
-def _piece_of_net(model: UnrolledNet) -> Callable[..., jax.Array]:
+def _piece_of_net(model: LearnedPlugAndPlayNet) -> Callable[..., jax.Array]:
     """Returns what a network with steps of its own does to a tile."""
 
     def restore(variables: Any, photo: Array, flow: Array) -> jax.Array:
@@ -273,9 +274,9 @@ def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
     A large photo is looked at in a smaller size, where its motion is as many pixels as the network
     knows; the motion is then enlarged with it. What a `CameraMotionNet` sees is the start of
     `refine_motion`, whose result is taken where it explains the photo's spectra better. An
-    `UnrolledNet` sees with the one that it holds.
+    `LearnedPlugAndPlayNet` sees with the one that it holds.
     """
-    if isinstance(network.model, UnrolledNet):
+    if isinstance(network.model, LearnedPlugAndPlayNet):
         variables = {"params": network.params["estimator"]}
         network = dataclasses.replace(network, model=network.model.eyes(), variables=variables)
     height, width, _ = blurry.shape

@@ -40,7 +40,7 @@ from deblur_jax.io.files import write_json
 from deblur_jax.metrics import end_point_error_either_way, mean_metrics
 from deblur_jax.pretrained import Pretrained
 from deblur_jax.training.examples import Example
-from deblur_jax.training.tasks.blur_to_flow import backward_flow
+from deblur_jax.training.tasks.estimate_flow import backward_flow
 
 
 CONFIG = "argaw.py:small"

@@ -40,8 +40,8 @@ from deblur_jax.restore import estimate_flow, restore_blur
 from deblur_jax.simulate.camera_flow import LARGE, MILD
 from deblur_jax.solvers.plug_and_play import plug_and_play
 from deblur_jax.solvers.schedules import zhang_sigmas
-from deblur_jax.training.tasks.motion_flow import make_simulate
-from deblur_jax.training.tasks.unrolled import untrained
+from deblur_jax.training.tasks.estimate_motion import make_simulate
+from deblur_jax.training.tasks.restore_unrolled import untrained
 from deblur_jax.typing import Array
 
 
@@ -81,7 +81,7 @@ def main() -> None:
                 record[setting] = summary(rows)
                 write_json(arguments.out, record)
         return
-    networks, rows = {"deblur": network, DEFAULT: load(DEFAULT)}, []
+    networks, rows = {"learned-plug-and-play": network, DEFAULT: load(DEFAULT)}, []
     networks |= {name: load(name) for name in arguments.also}
     kind = "scenes" if arguments.scenes else "real"
     for example in pictures(arguments):
@@ -102,7 +102,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=8, help="photos of each setting")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--settings", nargs="+", default=SETTINGS, choices=SETTINGS)
-    parser.add_argument("--model", default="deblur", help="shipped by name, or a file")
+    parser.add_argument(
+        "--model", default="learned-plug-and-play", help="shipped by name, or a file"
+    )
     parser.add_argument("--also", nargs="*", default=[], help="other networks, for real pictures")
     parser.add_argument("--counts", type=int, nargs="+", default=list(range(7, 24, 2)))
     parser.add_argument("--shrink", type=int, default=3, help="of frames, before")

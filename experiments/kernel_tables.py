@@ -1,7 +1,7 @@
 r"""Kernels seen in one photo, and what a restoration makes of them: simulated blur, Levin's photos.
 
     python experiments/kernel_tables.py --images BSDS500/images/val --levin LEVIN --limit 50 \
-        --seed 0 --model blur-kernels --out experiments/results/kernel_tables.json
+        --seed 0 --model kernel-basis --out experiments/results/kernel_tables.json
 
 `simulated`: the middle of each photo, where an object of random shape and the background are each
 blurred by a camera-shake kernel of their own, as the network was trained. `levin`: real photos of
@@ -30,7 +30,7 @@ from deblur_jax.metrics import mean_metrics
 from deblur_jax.ops.operators import BasisBlur
 from deblur_jax.pretrained import Pretrained
 from deblur_jax.restore import estimate_blur, restore_blur
-from deblur_jax.training.tasks import kernel_basis
+from deblur_jax.training.tasks import estimate_kernels
 
 
 SIZE = 288  # pixels, high and wide, of the middle of each photo
@@ -76,7 +76,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--levin", type=Path, help="the .mat files of Levin et al.")
     parser.add_argument("--limit", type=int, default=0, help="photos of each at most, 0 for all")
     parser.add_argument("--seed", type=int, default=0, help="of the simulation")
-    parser.add_argument("--model", default="blur-kernels", help="a name, or a .safetensors file")
+    parser.add_argument("--model", default="kernel-basis", help="a name, or a .safetensors file")
     parser.add_argument("--denoiser", default="", help="in place of total variation")
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
@@ -87,9 +87,9 @@ def simulated(network: Pretrained, arguments: argparse.Namespace) -> dict[str, f
     source = folder_source(
         folder=str(arguments.images), smallest=SIZE, in_memory=False, limit=arguments.limit
     )
-    simulate: Any = kernel_basis.make_simulate(**network.card["config"]["simulate"])
+    simulate: Any = estimate_kernels.make_simulate(**network.card["config"]["simulate"])
     with tempfile.TemporaryDirectory() as pictures:
-        figures = kernel_basis.evaluate(
+        figures = estimate_kernels.evaluate(
             network.model,
             network.variables,
             source,

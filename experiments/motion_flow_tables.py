@@ -1,7 +1,8 @@
 r"""Tables 1 to 4 of Gong et al. 2017: estimated motion, and what deconvolution makes of it.
 
     python experiments/motion_flow_tables.py --images BSDS500/images/test --limit 50 --seed 0 \
-        --restored-per-photo 1 --out experiments/results/motion_flow_tables.json --model motion-flow
+        --restored-per-photo 1 --model camera-motion \
+        --out experiments/results/motion_flow_tables.json
 
 For tables 1 and 2 (BSD-S, BSD-M) give the photos of BSDS500's test set, for table 3 (MC-S, MC-M)
 20 photos of COCO; any folder will do. Each photo is given `--flows-per-photo` random camera motions
@@ -33,7 +34,7 @@ from deblur_jax.simulate.camera_flow import LARGE, MILD
 from deblur_jax.solvers.epll import epll
 from deblur_jax.solvers.plug_and_play import plug_and_play
 from deblur_jax.solvers.schedules import gong_penalties, zhang_sigmas
-from deblur_jax.training.tasks.motion_flow import make_simulate
+from deblur_jax.training.tasks.estimate_motion import make_simulate
 
 
 MARGIN = 18  # pixels, half the longest motion

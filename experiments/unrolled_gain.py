@@ -3,11 +3,12 @@ r"""What learned steps gain over the fixed schedule of plug-and-play steepest de
     python experiments/unrolled_gain.py --images BSDS500/train --held-out BSDS500/val --limit 8 \
         --seeds 0 1 --steps 60 --out experiments/results/unrolled_gain.json
 
-Trains the steps of `solvers.unrolled` (8 denoisings by total variation, 16 gradient steps) on crops
-of 96 pixels, each blurred by a random camera motion of up to `--longest` pixels that the solver is
-told, with noise of 0.005; once for each of `--seeds`. They begin as the fixed schedule, and those
-are kept that are best on 16 crops of training photos. Then both restore the middle of held-out
-photos. How much a net that estimates the motion gains is what `direct_restoration.py` measures.
+Trains the steps of `solvers.learned_steepest_descent` (8 denoisings by total variation, 16
+gradient steps) on crops of 96 pixels, each blurred by a random camera motion of up to `--longest`
+pixels that the solver is told, with noise of 0.005; once for each of `--seeds`. They begin as the
+fixed schedule, and those are kept that are best on 16 crops of training photos. Then both restore
+the middle of held-out photos. How much a net that estimates the motion gains is what
+`direct_restoration.py` measures.
 """
 
 import argparse
@@ -27,8 +28,13 @@ from deblur_jax.io.images import read_photo
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.simulate.camera_flow import MILD, camera_flow
+from deblur_jax.solvers.learned_steepest_descent import (
+    Parameters,
+    initial_parameters,
+    learned_steepest_descent,
+    schedule,
+)
 from deblur_jax.solvers.total_variation import denoise_total_variation
-from deblur_jax.solvers.unrolled import Parameters, initial_parameters, schedule, unrolled
 
 
 DENOISINGS, NOISE, BORDER, MARGIN = 8, 0.005, 8, 10
@@ -152,7 +158,7 @@ def restored(params: Parameters, example: Example) -> jax.Array:
         return denoise_total_variation(image, 0.25 * sigma, num_steps=5)
 
     blur = LineBlur(example.flow)
-    return unrolled(blur, example.blurry, denoise, params=params, margin=MARGIN)[0]
+    return learned_steepest_descent(blur, example.blurry, denoise, params=params, margin=MARGIN)[0]
 
 
 def make_example(key: jax.Array, sharp: jax.Array, longest: float) -> Example:

@@ -15,11 +15,13 @@ NAMES = sorted(set(deblur_jax.__all__) - {"__version__"})
 SHOWN = {
     "BasisBlur", "LineBlur", "adjoint", "basis_blur", "camera_flow", "deblur", "dense_blur",
     "diagnose", "epll", "line_blur", "load", "proximal_gradient", "psnr", "restore_tiled",
-    "richardson_lucy", "shake_kernel", "ssim", "steepest_descent", "unrolled",
+    "richardson_lucy", "shake_kernel", "ssim", "steepest_descent",
+    "learned_steepest_descent",
 }  # fmt: skip
 SLOW = {
     "camera_flow", "deblur", "diagnose", "epll", "factor_grid", "factor_kernels", "jpeg",
-    "proximal_gradient", "richardson_lucy", "shake_kernel", "steepest_descent", "unrolled",
+    "proximal_gradient", "richardson_lucy", "shake_kernel", "steepest_descent",
+    "learned_steepest_descent",
 }  # fmt: skip  # to compile
 # What the examples take for granted: `from deblur_jax import *`, and the usual three.
 KNOWN = {name: getattr(deblur_jax, name) for name in NAMES}

@@ -14,7 +14,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 # In place of what a notebook's cell of parameters says.
 SMALL = {
     "train": {"STEPS": 2, "BATCH": 2, "CROP": 48, "WIDTHS": (4, 4, 8)},
-    "unrolled": {"STEPS": 2, "BATCH": 2, "CROP": 48, "DENOISINGS": 2},
+    "learned_solver": {"STEPS": 2, "BATCH": 2, "CROP": 48, "DENOISINGS": 2},
 }
 
 

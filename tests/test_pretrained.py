@@ -14,6 +14,7 @@ from deblur_jax.models.denoiser import DenoiserNet
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.pretrained import (
     DEFAULT,
+    RENAMED_WEIGHTS,
     WEIGHTS,
     load,
     load_denoiser,
@@ -85,7 +86,7 @@ def test_the_shipped_denoiser_takes_most_of_the_noise_off_a_photo(key):
     assert psnr(restored, sharp) > psnr(noisy, sharp) + 7
 
 
-@pytest.mark.skipif("deblur" not in shipped(), reason="no net that restores ships")
+@pytest.mark.skipif("learned-plug-and-play" not in shipped(), reason="no net that restores ships")
 @pytest.mark.slow  # to compile
 def test_the_shipped_net_that_restores_takes_a_motion_out_of_a_photo():
     photo = PhotoSource(embedded_photos("test")[:1], smallest=64, in_memory=True)[0]["sharp"]
@@ -93,16 +94,16 @@ def test_the_shipped_net_that_restores_takes_a_motion_out_of_a_photo():
     flow = jnp.broadcast_to(jnp.asarray([9.0, 4.0]), (160, 192, 2))
     blurry = jnp.round(255 * jax.jit(line_blur)(sharp, flow)) / 255
     inside = (slice(12, -12), slice(12, -12))
-    result = deblur(np.asarray(blurry), "deblur")
+    result = deblur(np.asarray(blurry), "learned-plug-and-play")
     gain = psnr(result.image[inside], sharp[inside]) - psnr(blurry[inside], sharp[inside])
     assert gain > 2
 
 
-@pytest.mark.skipif("blur-kernels" not in shipped(), reason="no net that sees kernels ships")
+@pytest.mark.skipif("kernel-basis" not in shipped(), reason="no net that sees kernels ships")
 @pytest.mark.slow  # to compile
 def test_the_shipped_net_that_sees_kernels_explains_a_shake_and_takes_some_of_it_out():
     photo = PhotoSource(embedded_photos("test")[:1], smallest=64, in_memory=True)[0]["sharp"]
-    network = load("blur-kernels")
+    network = load("kernel-basis")
     simulate = jax.jit(make_segment_blur(**network.card["config"]["simulate"]))
     whole = {"sharp": jnp.asarray(photo[:240, :240], jnp.float32) / 255}
     inside = (slice(8, -8), slice(8, -8))
@@ -116,3 +117,10 @@ def test_the_shipped_net_that_sees_kernels_explains_a_shake_and_takes_some_of_it
         explained.append(psnr(again[inside], blurry[inside]) - psnr(sharp[inside], blurry[inside]))
     assert np.mean(gains) > 0.3
     assert np.mean(explained) > 3
+
+
+@pytest.mark.parametrize(("former", "now"), sorted(RENAMED_WEIGHTS.items()))
+def test_former_names_of_weights_load_with_a_notice(former, now):
+    with pytest.warns(FutureWarning, match=f"'{former}' are now called '{now}'"):
+        assert read_card(former) == read_card(now)
+    assert former not in shipped()

@@ -11,7 +11,7 @@ from skimage import data
 from deblur_jax import BasisBlur, deblur, line_blur, load, psnr, restore
 from deblur_jax.models.deblurnet import DeblurNet
 from deblur_jax.models.kernel_basis import KernelBasisNet
-from deblur_jax.models.unrolled import UnrolledNet
+from deblur_jax.models.learned_plug_and_play import LearnedPlugAndPlayNet
 from deblur_jax.ops.flow import plane_flow
 from deblur_jax.ops.sensor import to_display, to_light
 from deblur_jax.pretrained import Pretrained
@@ -25,7 +25,7 @@ def sharp():
 
 @pytest.fixture(scope="module")
 def network():
-    return load("motion-flow-quickstart")
+    return load("motion-context")
 
 
 def moved(sharp, motion=(6.0, 3.0)):
@@ -86,7 +86,7 @@ def test_a_net_that_sees_kernels_is_asked_for_kernels(sharp, transfer, key):
 
 @pytest.mark.parametrize("options", [{"denoisings": 4}, {"denoise": lambda x, sigma: x}])
 def test_a_net_with_steps_of_its_own_takes_no_others(sharp, options):
-    network = Pretrained("mine", UnrolledNet(), {}, {})
+    network = Pretrained("mine", LearnedPlugAndPlayNet(), {}, {})
     with pytest.raises(ValueError, match="mine restores with steps and a denoiser of its own"):
         deblur(np.asarray(sharp), network, **options)
 
@@ -94,7 +94,7 @@ def test_a_net_with_steps_of_its_own_takes_no_others(sharp, options):
 @pytest.mark.slow  # to compile
 def test_a_net_with_steps_of_its_own_restores_with_the_motion_that_it_sees(sharp, key):
     shape = {"width": 8, "blocks": 1, "window": 16, "prior_widths": (4, 8)}
-    model = UnrolledNet(**shape, denoisings=1, linear_steps=2, margin=4)
+    model = LearnedPlugAndPlayNet(**shape, denoisings=1, linear_steps=2, margin=4)
     photo = np.asarray(sharp[:48, :56])
     variables = jax.jit(model.init)(key, photo[None])
     variables["params"]["estimator"]["Dense_1"]["bias"] += jnp.asarray([0.5, 0.0])
@@ -194,9 +194,7 @@ def test_a_photo_that_cannot_be_restored_is_refused(network, image, error, messa
 
 
 def test_an_unknown_model_is_answered_with_the_shipped_ones():
-    with pytest.raises(
-        FileNotFoundError, match=r"model must be one of \[.*'motion-flow-quickstart'.*\]"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"model must be one of \[.*'motion-context'.*\]"):
         load("best")
 
 

@@ -89,7 +89,7 @@ def test_a_frame_that_cannot_be_restored_is_refused(frame, error, message):
 
 def test_a_network_that_does_not_restore_is_refused():
     with pytest.raises(ValueError, match="holds a MotionContextNet, expected a network that rest"):
-        deblur_video(video(0.1), load("motion-flow-quickstart"))
+        deblur_video(video(0.1), load("motion-context"))
 
 
 def test_the_command_restores_a_folder_of_frames(tmp_path, capsys):

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from deblur_jax.cli.photos import MARK
-from deblur_jax.io.video import CODECS, check_writable, frame_rate, read_frames, write_frames
+from deblur_jax.io.video import CODECS, check_video_writable, frame_rate, read_frames, write_frames
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -46,7 +46,7 @@ def deblur_file(video: Path, output: Path | None, model: str) -> str:
         ValueError: if it is no video, or the network does not restore frames.
     """
     output = output or _beside(video)
-    check_writable(output)
+    check_video_writable(output)
     names: list[str] = []
 
     def pictures():

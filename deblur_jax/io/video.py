@@ -74,7 +74,7 @@ def _decoded(path: Path, video: cv2.VideoCapture) -> Iterator[Frame]:
         raise ValueError(f"{path}: holds no frame; the file is cut short or empty")
 
 
-def check_writable(path: str | os.PathLike) -> None:
+def check_video_writable(path: str | os.PathLike) -> None:
     """Raises what `write_frames` would, before any work is done."""
     path = Path(path)
     if path.suffix and path.suffix.lower() not in CODECS:
@@ -106,7 +106,7 @@ def write_frames(path: str | os.PathLike, frames: Iterable[Frame], *, rate: floa
         OSError: if it cannot be written.
     """
     path = Path(path)
-    check_writable(path)
+    check_video_writable(path)
     if path.suffix:
         return _encode(path, frames, rate)
     count = 0

@@ -38,7 +38,7 @@ HALVING = (0, 4)  # those of them with a stride of 2
 SMALL = nn.initializers.variance_scaling(0.02, "fan_in", "truncated_normal")  # a tenth of He's
 
 
-class Restoration(NamedTuple):
+class ScaleOutputs(NamedTuple):
     """Restored photos at three sizes, not clipped: `[b, h, w, 3]`, a half and a quarter of it.
 
     Sides that do not divide are rounded up.
@@ -67,7 +67,7 @@ class DeblurNet(nn.Module):
 
     @nn.compact
     @typechecked
-    def __call__(self, blurry: Images, *, train: bool = False) -> Restoration:
+    def __call__(self, blurry: Images, *, train: bool = False) -> ScaleOutputs:
         """Returns the restored photos.
 
         Args:
@@ -91,13 +91,13 @@ class DeblurNet(nn.Module):
         quarter = first(padded) + smaller
         half = later(doubles=True, name="second")(quarter) + small
         full = later(doubles=True, name="third")(half) + padded
-        return Restoration(
+        return ScaleOutputs(
             crop_like(full, blurry),
             crop_like(half, small[:, : -(-blurry.shape[1] // 2), : -(-blurry.shape[2] // 2)]),
             crop_like(quarter, smaller),
         )
 
-    def restored(self, estimate: Restoration) -> jax.Array:
+    def restored(self, estimate: ScaleOutputs) -> jax.Array:
         """Returns the restored photos at full size, `[b, h, w, 3]`."""
         return estimate.full
 

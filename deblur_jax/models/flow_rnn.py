@@ -35,7 +35,7 @@ STRIDE = 64  # of the coarsest features
 SLOPE = 0.1  # of the leaky rectifiers
 RECURRENCES = ("encoder", "decoder", "concatenated", "none")
 
-Restoration = tuple[jax.Array, tuple[jax.Array, ...]]
+RestoredAndFlows = tuple[jax.Array, tuple[jax.Array, ...]]
 
 
 class FlowRnnNet(nn.Module):
@@ -59,7 +59,7 @@ class FlowRnnNet(nn.Module):
 
     @nn.compact
     @typechecked
-    def __call__(self, blurry: Images, *neighbours: jax.Array) -> Restoration:
+    def __call__(self, blurry: Images, *neighbours: jax.Array) -> RestoredAndFlows:
         """Returns the deblurred frames and the flows to their neighbours.
 
         Args:
@@ -82,10 +82,10 @@ class FlowRnnNet(nn.Module):
         if self.recurrence != "none":
             flow_net = FlowNet(self.width, 2 * (self.frames - 1), name="flow")
             weights, flows = flow_net(jnp.concatenate(images, axis=-1))
-        deblur = DeblurNet(self.width, self.recurrence, name="deblur")
+        deblur = RecurrentDeblurNet(self.width, self.recurrence, name="deblur")
         return crop_like(deblur(images[0], weights), blurry), flows
 
-    def restored(self, estimate: Restoration) -> jax.Array:
+    def restored(self, estimate: RestoredAndFlows) -> jax.Array:
         """Returns the deblurred photos, `[b, h, w, 3]`."""
         return estimate[0]
 
@@ -162,7 +162,7 @@ class FlowNet(nn.Module):
         return weights, tuple(flows)
 
 
-class DeblurNet(nn.Module):
+class RecurrentDeblurNet(nn.Module):
     """The U-net; its encoder is linear, since recurrences carry nothing through sparse features."""
 
     width: int
@@ -217,7 +217,7 @@ class SpatialRnnNet(nn.Module):
 
     @nn.compact
     @typechecked
-    def __call__(self, blurry: Images) -> Restoration:
+    def __call__(self, blurry: Images) -> RestoredAndFlows:
         """Returns the deblurred photos, and no flows.
 
         Args:
@@ -238,7 +238,7 @@ class SpatialRnnNet(nn.Module):
         x = conv(3, 5, name="image")(jnp.concatenate([x, large], axis=-1))
         return crop_like(x, blurry), ()
 
-    def restored(self, estimate: Restoration) -> jax.Array:
+    def restored(self, estimate: RestoredAndFlows) -> jax.Array:
         """Returns the deblurred photos, `[b, h, w, 3]`."""
         return estimate[0]
 

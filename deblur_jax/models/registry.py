@@ -11,9 +11,9 @@ from deblur_jax.models.deblurnet import DeblurNet
 from deblur_jax.models.denoiser import DenoiserNet
 from deblur_jax.models.flow_rnn import FlowRnnNet, SpatialRnnNet
 from deblur_jax.models.kernel_basis import KernelBasisNet
+from deblur_jax.models.learned_plug_and_play import LearnedPlugAndPlayNet
 from deblur_jax.models.motion_context import MotionContextNet
 from deblur_jax.models.motion_flow import MotionFlowNet
-from deblur_jax.models.unrolled import UnrolledNet
 from deblur_jax.models.vgg import VggFeatures
 
 
@@ -28,7 +28,7 @@ MODELS: dict[str, type[nn.Module]] = {
     "motion_context": MotionContextNet,
     "motion_flow": MotionFlowNet,
     "spatial_rnn": SpatialRnnNet,
-    "unrolled": UnrolledNet,
+    "learned_plug_and_play": LearnedPlugAndPlayNet,
     "vgg_features": VggFeatures,
 }
 

@@ -54,7 +54,7 @@ def keep_compiled_programs() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
-def check_writable(workdir: Path) -> None:
+def make_workdir(workdir: Path) -> None:
     """Makes the folder, and raises an OSError in one line if it cannot be written to."""
     try:
         workdir.mkdir(parents=True, exist_ok=True)

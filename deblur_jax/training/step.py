@@ -100,7 +100,7 @@ def _in_parts(gradients: Gradients, parts: int) -> Gradients:
         shapes = jax.eval_shape(gradients, params, statistics, *first)[:2]
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
         (sums, statistics), _ = lax.scan(
-            one_part, (zeros, statistics), (batch, keys), unroll=unrolled(parts)
+            one_part, (zeros, statistics), (batch, keys), unroll=scan_unroll(parts)
         )
         grads, metrics = jax.tree.map(lambda x: x / parts, sums)
         return grads, metrics, statistics
@@ -108,7 +108,7 @@ def _in_parts(gradients: Gradients, parts: int) -> Gradients:
     return mean_gradients
 
 
-def unrolled(length: int) -> int:
+def scan_unroll(length: int) -> int:
     """Returns how many turns of a loop with a network's gradients to write out: on a CPU all.
 
     Inside a loop XLA's gradients of convolutions took 40 times as long there.

@@ -34,26 +34,26 @@ nor exported.
 from types import ModuleType
 
 from deblur_jax.training.tasks import (
-    blur_to_flow,
-    blurring_to_deblur,
-    denoising,
-    flow_rnn,
-    kernel_basis,
-    motion_flow,
-    restoration,
-    unrolled,
+    denoise,
+    estimate_flow,
+    estimate_kernels,
+    estimate_motion,
+    restore,
+    restore_adversarially,
+    restore_frames,
+    restore_unrolled,
 )
 
 
 TASKS: dict[str, ModuleType] = {
-    "blur_to_flow": blur_to_flow,
-    "blurring_to_deblur": blurring_to_deblur,
-    "denoising": denoising,
-    "flow_rnn": flow_rnn,
-    "kernel_basis": kernel_basis,
-    "motion_flow": motion_flow,
-    "restoration": restoration,
-    "unrolled": unrolled,
+    "estimate_flow": estimate_flow,
+    "restore_adversarially": restore_adversarially,
+    "denoise": denoise,
+    "restore_frames": restore_frames,
+    "estimate_kernels": estimate_kernels,
+    "estimate_motion": estimate_motion,
+    "restore": restore,
+    "restore_unrolled": restore_unrolled,
 }
 
 

@@ -7,13 +7,13 @@ import pytest
 
 from deblur_jax.models.camera_motion import CameraMotionNet
 from deblur_jax.models.denoiser import DenoiserNet, make_denoiser
-from deblur_jax.models.unrolled import NOISE, SIGMAS, UnrolledNet
+from deblur_jax.models.learned_plug_and_play import NOISE, SIGMAS, LearnedPlugAndPlayNet
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.solvers.plug_and_play import plug_and_play
 from deblur_jax.solvers.schedules import log_spaced
 
 
-NET = UnrolledNet(
+NET = LearnedPlugAndPlayNet(
     width=8, blocks=1, window=16, prior_widths=(4, 8), denoisings=2, linear_steps=2, margin=4
 )
 

@@ -27,9 +27,9 @@ from deblur_jax.ops.sensor import Transfer, to_light
 from deblur_jax.pretrained import load
 from deblur_jax.training.examples import Example, Simulate, blurry_inputs, simulated
 from deblur_jax.training.state import LOSS
-from deblur_jax.training.step import DEVICES, unrolled
-from deblur_jax.training.tasks.restoration import evaluate as evaluate
-from deblur_jax.training.tasks.restoration import make_simulate as make_simulate
+from deblur_jax.training.step import DEVICES, scan_unroll
+from deblur_jax.training.tasks.restore import evaluate as evaluate
+from deblur_jax.training.tasks.restore import make_simulate as make_simulate
 
 
 model_inputs = blurry_inputs
@@ -121,7 +121,7 @@ def make_loss(
             }, value
 
         keys = jax.random.split(key, critic_steps)
-        critic, values = lax.scan(step, critic, keys, unroll=unrolled(critic_steps))
+        critic, values = lax.scan(step, critic, keys, unroll=scan_unroll(critic_steps))
         return critic, values[-1]
 
     def loss_fn(params: Any, statistics: Any, batch: Example, key: jax.Array):

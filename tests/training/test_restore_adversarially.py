@@ -7,7 +7,7 @@ import pytest
 
 from deblur_jax.models.adversarial import Generator
 from deblur_jax.training.step import DEVICES
-from deblur_jax.training.tasks import blurring_to_deblur as task
+from deblur_jax.training.tasks import restore_adversarially as task
 
 
 WEIGHTS = {"content_weight": 2.0, "critic_weight": 0.5, "reblur_weight": 3.0}

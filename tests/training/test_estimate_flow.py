@@ -9,7 +9,7 @@ import pytest
 
 from deblur_jax.losses.flow_pyramid import pyramid_error
 from deblur_jax.metrics import end_point_error
-from deblur_jax.training.tasks import blur_to_flow as task
+from deblur_jax.training.tasks import estimate_flow as task
 
 
 WEIGHTS = (0.5, 1.0)

@@ -1,6 +1,6 @@
-r"""The motion of a camera from one photo, as well as this package can: the weights `motion-flow`.
+r"""The motion of a camera from one photo, as well as this package can: the weights `camera-motion`.
 
-    python -m deblur_jax.main --config configs/motion_flow.py --workdir runs/motion-flow \
+    python -m deblur_jax.main --config configs/camera_motion.py --workdir runs/motion-flow \
         --config.source.name=folder --config.source.folder=PHOTOS \
         --config.evaluation_source.name=folder --config.evaluation_source.folder=BSDS500/images/val
 
@@ -24,7 +24,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {sorted(VARIANTS)}, got {variant!r}")
     config = run_settings()
-    config.task = "motion_flow"
+    config.task = "estimate_motion"
     config.steps = 2200
     config.checkpoint_every = 200
     config.evaluate_every = 0
@@ -36,7 +36,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.evaluation_source.limit = 16
     config.batches = photo_batches(crop=264, batch_size=16)
 
-    config.simulate = ConfigDict()  # training.tasks.motion_flow.make_simulate
+    config.simulate = ConfigDict()  # training.tasks.estimate_motion.make_simulate
     config.simulate.limit = 36.0  # pixels
     config.simulate.noise = 0.01  # standard deviation, the largest
     config.simulate.least_noise = 0.001  # that of rounding to 8 bits
@@ -54,10 +54,10 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.model.scale = 8.0  # pixels
     config.model.unit = 128.0  # pixels
 
-    config.loss = ConfigDict()  # training.tasks.motion_flow.make_loss
+    config.loss = ConfigDict()  # training.tasks.estimate_motion.make_loss
     config.loss.kind = "doubled_angle"
 
-    config.evaluate = ConfigDict()  # training.tasks.motion_flow.evaluate
+    config.evaluate = ConfigDict()  # training.tasks.estimate_motion.evaluate
     config.evaluate.seed = 0
     config.evaluate.height = 320  # pixels
     config.evaluate.width = 320  # pixels

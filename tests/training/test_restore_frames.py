@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deblur_jax.losses.flow_pyramid import warp_error
-from deblur_jax.training.tasks import flow_rnn as task
+from deblur_jax.training.tasks import restore_frames as task
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,13 +1,13 @@
 r"""Learns to see a camera's motion and to take it out, as one: the weights `deblur`.
 
-    python -m deblur_jax.main --config configs/unrolled.py --workdir runs/unrolled \
+    python -m deblur_jax.main --config configs/learned_plug_and_play.py --workdir runs/unrolled \
         --config.source.name=folder --config.source.folder=PHOTOS \
         --config.evaluation_source.name=folder --config.evaluation_source.folder=BSDS500/images/val
 
-It begins with the weights `motion-flow` and `denoiser` and a fixed schedule of the solver. The
+It begins with the weights `camera-motion` and `denoiser` and a fixed schedule of the solver. The
 estimator is kept as it is (`--config.loss.frozen=False` trains it, too) and part of its error taken
 off, as `refine_motion` does for a whole photo. Blur, noise and JPEG are those of
-`configs/motion_flow.py`, and so were PHOTOS. `:smoke` takes seconds. Without the two folders the
+`configs/camera_motion.py`, and so were PHOTOS. `:smoke` takes seconds. Without the two folders the
 photos are the embedded ones.
 """
 
@@ -26,7 +26,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     if variant not in ("full", "smoke"):
         raise ValueError(f"variant must be one of ['full', 'smoke'], got {variant!r}")
     config = run_settings()
-    config.task = "unrolled"
+    config.task = "restore_unrolled"
     config.steps, config.log_every, config.checkpoint_every = 560, 10, 25
     config.ema_decay = 0.98
     config.best_metric, config.best_is = "psnr/restored", "max"
@@ -37,7 +37,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.evaluation_source.limit = 12
     config.batches = photo_batches(crop=264, batch_size=4)
 
-    config.simulate = ConfigDict()  # training.tasks.motion_flow.make_simulate
+    config.simulate = ConfigDict()  # training.tasks.estimate_motion.make_simulate
     config.simulate.limit = 36.0  # pixels
     config.simulate.noise = 0.01  # standard deviation, the largest
     config.simulate.least_noise = 0.001  # that of rounding to 8 bits
@@ -47,8 +47,8 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.simulate.setting = "both"
     config.simulate.centre_jitter = 60.0  # pixels: crops of photos of 321 x 481
 
-    config.model = ConfigDict()  # models.unrolled.UnrolledNet
-    config.model.name = "unrolled"
+    config.model = ConfigDict()  # models.learned_plug_and_play.LearnedPlugAndPlayNet
+    config.model.name = "learned_plug_and_play"
     config.model.width = 192
     config.model.blocks = 5
     config.model.window = 64  # pixels
@@ -61,12 +61,12 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.model.margin = 16  # pixels
     config.model.schedule_rate = 10.0  # times the rate of the rest
 
-    config.loss = ConfigDict()  # training.tasks.unrolled.make_loss
+    config.loss = ConfigDict()  # training.tasks.restore_unrolled.make_loss
     config.loss.part = 112  # pixels
     config.loss.corrected = 1.0  # the motion's error is multiplied by u to this power
     config.loss.frozen = True  # the estimator
     config.loss.flow_weight = 0.0
-    config.loss.start = "motion-flow"  # weights of the estimator; "" for none
+    config.loss.start = "camera-motion"  # weights of the estimator; "" for none
     config.loss.prior = "denoiser"  # weights of the denoiser; "" for none
 
     config.evaluate = held_out_examples(height=320, width=320)

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from deblur_jax.models.denoiser import DenoiserNet
-from deblur_jax.training.tasks import denoising as task
+from deblur_jax.training.tasks import denoise as task
 
 
 SIMULATE = task.make_simulate(strongest=0.2)

@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax.models.unrolled import HINTS, UnrolledNet
+from deblur_jax.models.learned_plug_and_play import HINTS, LearnedPlugAndPlayNet
 from deblur_jax.pretrained import load
-from deblur_jax.training.tasks import unrolled as task
+from deblur_jax.training.tasks import restore_unrolled as task
 
 
 SIMULATE = task.make_simulate(limit=6.0, noise=0.0, border=4)
-NET = UnrolledNet(
+NET = LearnedPlugAndPlayNet(
     width=8, blocks=1, window=16, prior_widths=(4, 8), denoisings=1, linear_steps=1, margin=4
 )
 LOSS = {"part": 24, "corrected": 1.0, "frozen": True, "flow_weight": 0.1, "start": "", "prior": ""}
@@ -35,12 +35,12 @@ def test_the_loss_is_that_of_the_photos_and_of_their_motion(key, frozen):
 
 
 def test_the_parts_begin_with_the_weights_named_and_the_last_net_with_silence():
-    model = UnrolledNet()
+    model = LearnedPlugAndPlayNet()
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))["params"]
     empty = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
-    begun = task.first_params(empty, start="motion-flow", prior="denoiser", part=112)
+    begun = task.first_params(empty, start="camera-motion", prior="denoiser", part=112)
     assert jax.tree.map(jnp.shape, begun) == jax.tree.map(jnp.shape, empty)
-    jax.tree.map(np.testing.assert_array_equal, begun["estimator"], load("motion-flow").params)
+    jax.tree.map(np.testing.assert_array_equal, begun["estimator"], load("camera-motion").params)
     prior = load("denoiser").params
     jax.tree.map(np.testing.assert_array_equal, begun["prior"], prior)
     assert not np.any(begun["finish"]["tail"]["kernel"])
@@ -52,8 +52,8 @@ def test_the_parts_begin_with_the_weights_named_and_the_last_net_with_silence():
 
 def test_weights_that_do_not_fit_are_refused():
     shapes = jax.eval_shape(NET.init, jax.random.key(0), jnp.zeros((1, 40, 40, 3)))["params"]
-    with pytest.raises(ValueError, match="loss.start: motion-flow has other widths than the model"):
-        task.first_params(shapes, start="motion-flow", prior="")
+    with pytest.raises(ValueError, match="loss.start: camera-motion has other widths than the m"):
+        task.first_params(shapes, start="camera-motion", prior="")
     with pytest.raises(ValueError, match="loss.prior: denoiser has other widths than the model"):
         task.first_params(shapes, start="", prior="denoiser")
     with pytest.raises(ValueError, match="must be the weights of a CameraMotionNet, denoiser hol"):

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from deblur_jax.ops.operators import LineBlur
+from deblur_jax.solvers.learned_steepest_descent import (
+    initial_parameters,
+    learned_steepest_descent,
+    schedule,
+)
 from deblur_jax.solvers.schedules import carbajal_sigmas
 from deblur_jax.solvers.steepest_descent import steepest_descent
 from deblur_jax.solvers.total_variation import denoise_total_variation
-from deblur_jax.solvers.unrolled import initial_parameters, schedule, unrolled
 
 
 def denoise(image, sigma):
@@ -26,7 +30,9 @@ def problem(key):
 def test_at_the_beginning_it_is_the_fixed_schedule(key):
     blur, observed, _ = problem(key)
     params = initial_parameters(denoisings=3, dtype=jnp.float64)
-    restored = jax.jit(lambda p: unrolled(blur, observed, denoise, params=p, margin=3)[0])(params)
+    restored = jax.jit(
+        lambda p: learned_steepest_descent(blur, observed, denoise, params=p, margin=3)[0]
+    )(params)
     sigmas = carbajal_sigmas(3, jnp.float64)
     expected = jax.jit(lambda s: steepest_descent(blur, observed, denoise, sigmas=s, margin=3)[0])(
         sigmas
@@ -42,7 +48,9 @@ def test_a_step_along_the_gradient_restores_better_and_reaches_the_blur(key):
     @jax.value_and_grad
     def error(free):
         turned = LineBlur(blur.flow * free["stretch"])
-        restored, _ = unrolled(turned, observed, denoise, params=free["params"], margin=3)
+        restored, _ = learned_steepest_descent(
+            turned, observed, denoise, params=free["params"], margin=3
+        )
         return jnp.mean(jnp.square(restored - image))
 
     free = {"params": params, "stretch": jnp.asarray(0.9)}

@@ -52,7 +52,7 @@ def schedule(params: Parameters) -> dict[str, jax.Array]:
 
 
 @typechecked
-def unrolled(
+def learned_steepest_descent(
     blur: Extendable,
     observed: Image,
     denoise: Callable[[Array, Array], jax.Array],
@@ -82,10 +82,10 @@ def unrolled(
         ValueError: if an argument does not fit the image or is out of range.
 
     Example:
-        >>> from deblur_jax.solvers.unrolled import initial_parameters
+        >>> from deblur_jax.solvers.learned_steepest_descent import initial_parameters
         >>> params = initial_parameters(denoisings=3)  # to be trained
         >>> blur, photo = LineBlur(jnp.full((12, 16, 2), 2.0)), jnp.full((12, 16, 3), 0.5)
-        >>> restored, _ = unrolled(
+        >>> restored, _ = learned_steepest_descent(
         ...     blur, photo, lambda image, sigma: image, params=params, margin=2)
         >>> restored.shape
         (12, 16, 3)

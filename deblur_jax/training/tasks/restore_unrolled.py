@@ -2,8 +2,8 @@
 
 The loss is that of the restored photo, whose gradient passes through every step of the solver into
 its plan, its denoiser and, unless it is kept as it is, into the estimator of the motion. The batch
-holds sharp photos, which are given a camera's motion here, as in `tasks.motion_flow`. The motion is
-looked for in the whole crop, and a part of it is restored.
+holds sharp photos, which are given a camera's motion here, as in `tasks.estimate_motion`. The
+motion is looked for in the whole crop, and a part of it is restored.
 """
 
 from collections.abc import Callable
@@ -19,13 +19,13 @@ from deblur_jax.losses.flow import doubled_angle_distance
 from deblur_jax.metrics import psnr
 from deblur_jax.models.camera_motion import CameraMotionNet
 from deblur_jax.models.denoiser import DenoiserNet, widen_head
-from deblur_jax.models.unrolled import HINTS
+from deblur_jax.models.learned_plug_and_play import HINTS
 from deblur_jax.ops.flow import double_angle
 from deblur_jax.pretrained import Pretrained, load
 from deblur_jax.restore import estimate_flow
 from deblur_jax.training.examples import Example, Simulate, blurry_inputs, held_out, simulated
 from deblur_jax.training.restored import evaluate_restored
-from deblur_jax.training.tasks.motion_flow import make_simulate as make_simulate
+from deblur_jax.training.tasks.estimate_motion import make_simulate as make_simulate
 
 
 SMALLEST_ERROR = 1e-6  # mean square, 60 dB: below it a photo has nothing more to teach
@@ -50,7 +50,7 @@ def make_loss(
     The logarithm of each photo's error is averaged: a decibel counts alike in all photos.
 
     Args:
-        model: an `UnrolledNet`.
+        model: an `LearnedPlugAndPlayNet`.
         simulate: makes a blurry photo, its sharp one and its flow out of a sharp one.
         part: side of the part that is restored, anywhere in the crop, in pixels; 0 for all of it.
         corrected: how much of the error of the motion is taken off before the photo is restored,
@@ -135,7 +135,7 @@ def untrained(model: Any, *, start: str, prior: str) -> dict[str, Any]:
     """Returns the variables of a net whose steps are the fixed schedule.
 
     Args:
-        model: an `UnrolledNet`.
+        model: an `LearnedPlugAndPlayNet`.
         start: see `first_params`.
         prior: likewise.
     """
@@ -159,7 +159,7 @@ def evaluate(
     """Measures restored photos, and what was learned has part in it.
 
     Args:
-        model: an `UnrolledNet`.
+        model: an `LearnedPlugAndPlayNet`.
         variables: its parameters.
         source: sharp photos that the network was not trained on.
         simulate: makes a blurry photo and its flow out of a sharp one.
@@ -176,7 +176,7 @@ def evaluate(
     """
     before = untrained(model, start=start, prior=prior)
     before["params"]["estimator"] = variables["params"]["estimator"]
-    network = Pretrained("unrolled", model, variables, {})
+    network = Pretrained("learned_plug_and_play", model, variables, {})
 
     def with_flow(net: Any, example: Example, flow: jax.Array) -> jax.Array:
         return model.apply(net, example["blurry"][None], flow[None], method="restore")[0]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from deblur_jax.losses.scales import multiscale_error
-from deblur_jax.models.deblurnet import DeblurNet, Restoration, shrink
+from deblur_jax.models.deblurnet import DeblurNet, ScaleOutputs, shrink
 from deblur_jax.training.step import DEVICES
-from deblur_jax.training.tasks import restoration as task
+from deblur_jax.training.tasks import restore as task
 
 
 SIMULATE = task.make_simulate(name="developed")
@@ -56,7 +56,7 @@ class Halved(DeblurNet):
     """Stands for a network: it returns photos of half the brightness."""
 
     def apply(self, variables, blurry, **options):
-        return Restoration(*(shrink(blurry, factor) / 2 for factor in (1, 2, 4)))
+        return ScaleOutputs(*(shrink(blurry, factor) / 2 for factor in (1, 2, 4)))
 
 
 def test_evaluation_compares_whole_pictures_and_draws_them(two_photos, tmp_path):

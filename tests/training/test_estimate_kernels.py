@@ -9,7 +9,7 @@ from deblur_jax.losses.kernels import absolute_kernel_error, squared_kernel_erro
 from deblur_jax.losses.reblur import reblur_error
 from deblur_jax.models.kernel_basis import KernelField
 from deblur_jax.training.examples import simulated
-from deblur_jax.training.tasks import kernel_basis as task
+from deblur_jax.training.tasks import estimate_kernels as task
 
 
 SIMULATE = task.make_simulate(

@@ -9,7 +9,7 @@ import pytest
 from deblur_jax.models.motion_context import MotionContextNet
 from deblur_jax.models.motion_flow import MotionFlowNet
 from deblur_jax.ops.line_blur import line_blur
-from deblur_jax.training.tasks import motion_flow as task
+from deblur_jax.training.tasks import estimate_motion as task
 
 
 SIMULATE = task.make_simulate(limit=6.0, noise=0.0, border=4)

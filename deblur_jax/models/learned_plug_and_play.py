@@ -34,7 +34,7 @@ FAINTEST = 1e-4  # of what a filter sees
 
 
 class Restored(NamedTuple):
-    """What `UnrolledNet` makes of photos.
+    """What `LearnedPlugAndPlayNet` makes of photos.
 
     Attributes:
         photos: restored, `[b, h, w, 3]`, not clipped.
@@ -45,7 +45,7 @@ class Restored(NamedTuple):
     doubled: jax.Array
 
 
-class UnrolledNet(nn.Module):
+class LearnedPlugAndPlayNet(nn.Module):
     """Estimates the motion of every pixel, and restores the photo by learned steps.
 
     Attributes:
