@@ -1,8 +1,5 @@
 """High-speed frames become pairs; neighbouring frames become examples."""
 
-import os
-from pathlib import Path
-
 import cv2
 import jax
 import numpy as np
@@ -17,10 +14,10 @@ from deblur_jax.data.sources import make_source
 from deblur_jax.ops.warp import warp_flow
 from deblur_jax.simulate.averaging import average_frames
 from deblur_jax.simulate.training_sets import make_averaged
+from tests.real_data import needs, real_path
 
 
-DATA = Path(os.environ.get("DEBLUR_JAX_DATA", Path(__file__).parents[3] / "shared" / "data"))
-GOPRO = DATA / "gopro"
+GOPRO = real_path("gopro")
 
 
 warp = jax.jit(warp_flow)
@@ -100,7 +97,7 @@ def test_a_bad_frame_is_named_and_divides_its_video_if_skipped(tmp_path, capsys)
         source(tmp_path / "empty")
 
 
-@pytest.mark.skipif(not GOPRO.is_dir(), reason="needs gopro below DEBLUR_JAX_DATA")
+@needs("gopro")
 def test_real_frames_are_averaged_unless_they_move_too_fast():
     # A third of the size still moves by 1.1 to 1.5 pixels nearly everywhere.
     with pytest.raises(ValueError, match="none of 17 frames can be averaged: no run of 7 or more"):

@@ -1,8 +1,6 @@
 """Levin's files: what they hold, and that the kernels are correlation kernels."""
 
 import itertools
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +8,10 @@ from scipy.io import savemat
 
 from deblur_jax.data.levin import read_levin
 from deblur_jax.ops.basis_blur import basis_blur
+from tests.real_data import needs, real_path
 
 
-DATA = Path(os.environ.get("DEBLUR_JAX_DATA", Path(__file__).parents[3] / "shared" / "data"))
-LEVIN = DATA / "levin2009"
-
-needs_levin = pytest.mark.skipif(
-    not LEVIN.is_dir(), reason="needs levin2009 below DEBLUR_JAX_DATA, see data/levin.py"
-)
+LEVIN = real_path("levin2009")
 
 
 def test_a_file_is_read_as_stored(tmp_path):
@@ -55,7 +49,7 @@ def likeness(blurred, observed):
     return -10 * np.log10(min(errors))
 
 
-@needs_levin
+@needs("levin2009")
 @pytest.mark.parametrize("name", ["im01_ker04", "im02_ker08"])
 def test_the_real_kernels_are_correlation_kernels(name):
     found = read_levin(LEVIN / f"{name}.mat")
@@ -69,7 +63,7 @@ def test_the_real_kernels_are_correlation_kernels(name):
     assert wrong < 30
 
 
-@needs_levin
+@needs("levin2009")
 def test_every_real_file_is_read():
     paths = sorted(LEVIN.glob("*.mat"))
     assert len(paths) == 16

@@ -1,7 +1,6 @@
 """Photos with their objects, from each layout, and every bad file named."""
 
 import json
-import os
 from pathlib import Path
 
 import cv2
@@ -12,10 +11,10 @@ from scipy.io import savemat
 
 from deblur_jax.data.segmentations import paint_outlines, read_coco
 from deblur_jax.data.sources import make_source
+from tests.real_data import needs, real_path
 
 
-DATA = Path(os.environ.get("DEBLUR_JAX_DATA", Path(__file__).parents[3] / "shared" / "data"))
-BSDS = DATA / "bsds500"
+BSDS = real_path("bsds500")
 
 
 def save(path, size=(9, 12), value=100):
@@ -50,7 +49,7 @@ def test_photos_of_bsds_come_with_what_each_person_saw(tmp_path):
     np.testing.assert_array_equal(photos[0]["segmentations"], people)
 
 
-@pytest.mark.skipif(not BSDS.is_dir(), reason="needs bsds500 below DEBLUR_JAX_DATA")
+@needs("bsds500")
 def test_real_photos_of_bsds_come_with_their_segments():
     photos = source(BSDS, "bsds", "val", limit=6)
     assert len(photos) == 6

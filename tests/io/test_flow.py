@@ -1,26 +1,17 @@
 """Flow files: exact round trips, and every damage named with the file's path."""
 
-import os
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.io import savemat
 
 from deblur_jax.io.flow import read_flow, read_mat, write_flow
-
-
-DATA = Path(os.environ.get("DEBLUR_JAX_DATA", Path(__file__).parents[3] / "shared" / "data"))
+from tests.real_data import needs, real_path
 
 
 def real(name):
-    path = DATA / name
-    return pytest.param(
-        path,
-        id=name,
-        marks=pytest.mark.skipif(not path.exists(), reason=f"needs {name} below DEBLUR_JAX_DATA"),
-    )
+    return pytest.param(real_path(name), id=name, marks=needs(name))
 
 
 @pytest.fixture

@@ -1,6 +1,4 @@
-import os
 from functools import partial
-from pathlib import Path
 
 import cv2
 import jax
@@ -10,6 +8,7 @@ import pytest
 
 from deblur_jax.ops.resample import resize_area
 from deblur_jax.simulate.averaging import average_frames
+from tests.real_data import needs, real_path
 
 
 def frames(key, count=7, height=12, width=15):
@@ -46,15 +45,14 @@ def test_a_single_picture_is_refused(key):
         average_frames(frames(key)[0])
 
 
-DATA = Path(os.environ.get("DEBLUR_JAX_DATA", Path(__file__).parents[3] / "shared" / "data"))
-GOPRO = DATA / "gopro"
+GOPRO = real_path("gopro")
 
 
 def read(path):
     return cv2.imread(str(path))[..., ::-1]
 
 
-@pytest.mark.skipif(not GOPRO.is_dir(), reason=f"no high-speed frames of the GoPro set: {GOPRO}")
+@needs("gopro")
 def test_gopro_pair_is_the_mean_of_its_frames_in_light_cut_to_whole_values():
     name = "GOPR0477_11_00_st_frame-165_n_avg-8"
     published = read(GOPRO / "pairs" / f"{name}.png")

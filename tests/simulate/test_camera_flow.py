@@ -1,7 +1,5 @@
 import dataclasses
-import os
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +17,7 @@ from deblur_jax.simulate.camera_flow import (
     paper_law,
     released_code_variant,
 )
+from tests.real_data import needs, real_path
 
 
 STILL = CameraMovement(*[jnp.zeros(shape) for shape in [(2,), (2,), (), (), (2,), (2,)]])
@@ -165,8 +164,7 @@ def test_negative_bounds_and_a_zero_limit_are_refused():
         CameraMotion(1.0, 0.1, 0.0, 0.0, 0.0, 0)
 
 
-DATA = Path(os.environ.get("DEBLUR_JAX_DATA", Path(__file__).parents[3] / "shared" / "data"))
-MAPS = DATA / "gong2017_generator"
+MAPS = real_path("gong2017_generator")
 
 # Found by least squares: translation, acceleration, zoom, rotation, centre.
 PUBLISHED = {
@@ -176,7 +174,7 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.skipif(not MAPS.is_dir(), reason=f"no sample maps of the published generator: {MAPS}")
+@needs("gong2017_generator")
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_released_variant_fits_the_published_maps_to_the_rounding_floor(name):
     published = loadmat(MAPS / f"8143_{name}_mfmap.mat")["mfmap"]

@@ -1,25 +1,15 @@
 """The builders on files of the real data sets, put into the layout that their owners give them."""
 
-import os
-from pathlib import Path
-
 import numpy as np
-import pytest
 import tensorflow_datasets as tfds
 
 from deblur_jax.data.builders.prepared import PreparedSource
 from deblur_jax.data.builders.registry import prepare
 from deblur_jax.io.images import read_rgb
+from tests.real_data import needs, real_path
 
 
 tfds.disable_progress_bar()
-
-DATA = Path(os.environ.get("DEBLUR_JAX_DATA", Path(__file__).parents[4] / "shared" / "data"))
-
-
-def needs(folder):
-    reason = f"needs {folder} below DEBLUR_JAX_DATA"
-    return pytest.mark.skipif(not (DATA / folder).is_dir(), reason=reason)
 
 
 def link(target, path):
@@ -34,7 +24,7 @@ def read(tmp_path, name, split):
 
 @needs("bsds500")
 def test_real_photos_and_their_segmentations(tmp_path):
-    root, files = DATA / "bsds500", tmp_path / "files"
+    root, files = real_path("bsds500"), tmp_path / "files"
     names = {
         split: [path.stem for path in sorted((root / "images" / split).glob("*.jpg"))[:4]]
         for split in ("train", "val")
@@ -56,7 +46,7 @@ def test_real_photos_and_their_segmentations(tmp_path):
 
 @needs("gopro")
 def test_real_pairs_of_gopro(tmp_path):
-    for blurry in sorted((DATA / "gopro" / "pairs").glob("*avg-8.png")):
+    for blurry in sorted(real_path("gopro/pairs").glob("*avg-8.png")):
         video, frame = blurry.stem.split("_st_frame-")
         place = tmp_path / "files" / "train" / video
         name = f"{int(frame.split('_')[0]):06}.png"
@@ -74,7 +64,7 @@ def test_real_pairs_of_gopro(tmp_path):
 
 @needs("kohler")
 def test_real_pictures_of_kohler(tmp_path):
-    root, files = DATA / "kohler", tmp_path / "files"
+    root, files = real_path("kohler"), tmp_path / "files"
     for number in range(1, 5):
         name = f"Blurry1_{number}.png"
         link(root / "blurred" / name, files / "BlurryImages" / name)
