@@ -81,6 +81,13 @@ def test_the_files_that_a_page_links_to_are_there(page):
         assert "://" in target or (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "cli", "training"])
+def test_the_configs_and_tools_that_a_page_names_are_there(name):
+    page = ROOT / name if name.endswith(".md") else PACKAGE / name / "README.md"
+    for path in re.findall(r"\b((?:configs|tools|tests)/[\w/]+\.py)", page.read_text()):
+        assert "NAME" in path or (ROOT / path).exists(), path
+
+
 @pytest.mark.parametrize("name", ["run", "test"])
 def test_the_two_commands_install_the_pinned_versions(name):
     block = re.search(
