@@ -22,10 +22,10 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Float
 
 from deblur_jax.solvers.frame import MARGIN, Extendable, check_range, put_in_frame
-from deblur_jax.solvers.iterate import Progress, iterate
 from deblur_jax.solvers.patches import Mixture, cover, denoise_patches, make_experts
 from deblur_jax.typing import Array, Image, typechecked
 
@@ -50,7 +50,6 @@ def epll(
     margin: int = MARGIN,
     weights: Array | None = None,
     remat: bool = False,
-    progress: Progress | None = None,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restores the sharp image behind `observed = blur(sharp) + noise`.
 
@@ -70,7 +69,6 @@ def epll(
             padding.
         weights: of each pixel in the misfit, `[h, w, 1]` or `[h, w, c]`; all count alike if None.
         remat: whether a gradient recomputes the steps instead of keeping them.
-        progress: called after each step as `progress(done, all, {"misfit": ..., ...})`.
 
     Returns:
         The restored image `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
@@ -104,8 +102,9 @@ def epll(
     dtype = canvas.dtype
     counts = cover(canvas.shape[0], canvas.shape[1], side, dtype)
 
-    def step(problem, estimate, penalty):
-        framed, mixture, counts, fidelity = problem
+    fidelity = jnp.asarray(fidelity, dtype)
+
+    def step(estimate, penalty):
         experts = make_experts(mixture, 1 / penalty, rank=rank)
         patches, density = denoise_patches(estimate, experts, side=side, chunk=chunk)
         objective = fidelity * framed.misfit_sum(framed.expose(estimate)) - density
@@ -114,8 +113,6 @@ def epll(
         row = {"misfit": framed.misfit(framed.expose(estimate)), "objective": objective}
         return estimate, row
 
-    problem = (framed, mixture, counts, jnp.asarray(fidelity, dtype))
-    canvas, trace = iterate(
-        step, problem, canvas, jnp.asarray(penalties, dtype), remat=remat, progress=progress
-    )
+    step = jax.checkpoint(step) if remat else step
+    canvas, trace = lax.scan(step, canvas, jnp.asarray(penalties, dtype))
     return framed.crop(canvas), trace

@@ -18,10 +18,10 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Float
 
 from deblur_jax.solvers.frame import MARGIN, Extendable, check_range, check_sigmas, put_in_frame
-from deblur_jax.solvers.iterate import Progress, iterate
 from deblur_jax.typing import Array, Image, Scalar, typechecked
 
 
@@ -44,7 +44,6 @@ def plug_and_play(
     weights: Array | None = None,
     remat: bool = False,
     unroll: bool = False,
-    progress: Progress | None = None,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restores the sharp image behind `observed = blur(sharp) + noise`.
 
@@ -68,7 +67,6 @@ def plug_and_play(
         remat: whether a gradient recomputes the steps instead of keeping them.
         unroll: whether the steps are compiled one after the other, which makes a gradient through
             a network `denoise` far faster on a CPU.
-        progress: called after each denoising as `progress(done, all, {"misfit": ...})`.
 
     Returns:
         The restored image `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
@@ -85,13 +83,13 @@ def plug_and_play(
     sigmas = jnp.asarray(sigmas, canvas.dtype)
     pull = jnp.asarray(coupling, canvas.dtype) * jnp.square(jnp.asarray(noise, canvas.dtype))
 
-    def step(framed, estimate, entry):
+    def step(estimate, entry):
         sigma, penalty = entry
         fitted = framed.fit(penalty, penalty * estimate, estimate, num_steps=linear_steps)
         estimate = denoise(fitted, sigma)
         return estimate, {"misfit": framed.misfit(framed.expose(estimate))}
 
     entries = (sigmas, pull / jnp.square(sigmas))
-    options = {"remat": remat, "unroll": unroll, "progress": progress}
-    canvas, trace = iterate(step, framed, canvas, entries, **options)
+    step = jax.checkpoint(step) if remat else step
+    canvas, trace = lax.scan(step, canvas, entries, unroll=unroll)
     return framed.crop(canvas), trace

@@ -12,6 +12,7 @@ Denoising and Deblurring Problems", 2009, section 5 (monotone variant, without t
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from deblur_jax.solvers.frame import (
     MARGIN,
@@ -20,7 +21,6 @@ from deblur_jax.solvers.frame import (
     put_in_frame,
     squared_norm,
 )
-from deblur_jax.solvers.iterate import Progress, iterate
 from deblur_jax.solvers.total_variation import denoise_total_variation, momenta, total_variation
 from deblur_jax.typing import Array, Image, Scalar, typechecked
 
@@ -40,7 +40,6 @@ def proximal_gradient(
     margin: int = MARGIN,
     weights: Array | None = None,
     remat: bool = False,
-    progress: Progress | None = None,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restores the sharp image behind `observed = blur(sharp) + noise`.
 
@@ -59,7 +58,6 @@ def proximal_gradient(
         weights: of each pixel in the misfit, `[h, w, 1]` or `[h, w, c]`, from 0 to 1 for the
             default step size; all count alike if None.
         remat: whether a gradient recomputes the steps instead of keeping them.
-        progress: called after each step as `progress(done, all, {"misfit": ..., ...})`.
 
     Returns:
         The restored image `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
@@ -80,18 +78,17 @@ def proximal_gradient(
     canvas = framed.canvas()
     if step_size is None:
         step_size = 1 / squared_norm(framed)
-    problem = (framed, jnp.asarray(strength, canvas.dtype), jnp.asarray(step_size, canvas.dtype))
+    strength, step_size = (jnp.asarray(x, canvas.dtype) for x in (strength, step_size))
 
-    def cost(framed, strength, image, light):
+    def cost(image, light):
         return framed.misfit_sum(light) + strength * total_variation(image)
 
-    def step(problem, state, momentum):
-        framed, strength, step_size = problem
+    def step(state, momentum):
         best, best_light, best_cost, ahead, ahead_light = state
         moved = ahead - step_size * framed.transpose()(framed.slope(ahead_light))
         found = denoise_total_variation(moved, step_size * strength, num_steps=denoising_steps)
         light = framed.expose(found)
-        found_cost = cost(framed, strength, found, light)
+        found_cost = cost(found, light)
         better = found_cost <= best_cost
         kept, kept_light = (
             jnp.where(better, new, old) for new, old in ((found, best), (light, best_light))
@@ -108,8 +105,8 @@ def proximal_gradient(
         return (kept, kept_light, kept_cost, ahead, ahead_light), row
 
     light = framed.expose(canvas)
-    state = (canvas, light, cost(framed, problem[1], canvas, light), canvas, light)
+    state = (canvas, light, cost(canvas, light), canvas, light)
     leaps, pulls = momenta(num_steps)
     schedule = {"leap": jnp.asarray(leaps, canvas.dtype), "pull": jnp.asarray(pulls, canvas.dtype)}
-    (canvas, *_), trace = iterate(step, problem, state, schedule, remat=remat, progress=progress)
+    (canvas, *_), trace = lax.scan(jax.checkpoint(step) if remat else step, state, schedule)
     return framed.crop(canvas), trace

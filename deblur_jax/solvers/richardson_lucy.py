@@ -30,7 +30,6 @@ from deblur_jax.solvers.frame import (
     put_in_frame,
     saturation_weights,
 )
-from deblur_jax.solvers.iterate import Progress, iterate
 from deblur_jax.solvers.total_variation import total_variation
 from deblur_jax.typing import Array, Image, Scalar, typechecked
 
@@ -52,7 +51,6 @@ def richardson_lucy(
     weights: Array | None = None,
     respond: Response | None = None,
     remat: bool = False,
-    progress: Progress | None = None,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restores the sharp light behind `observed = respond(blur(sharp))` and photon noise.
 
@@ -73,7 +71,6 @@ def richardson_lucy(
         respond: what the sensor makes of light, pixel by pixel, such as `ops.sensor.saturate`;
             nothing if None.
         remat: whether a gradient recomputes the steps instead of keeping them.
-        progress: called after each step as `progress(done, all, {"misfit": ..., ...})`.
 
     Returns:
         The restored light `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
@@ -96,8 +93,9 @@ def richardson_lucy(
     canvas = jnp.maximum(framed.canvas(), DARKEST)
     dark = None if limit is None else saturation_weights(framed.observed, limit=limit)
 
-    def step(problem, state, _):
-        framed, strength, dark = problem
+    strength = jnp.asarray(strength, canvas.dtype)
+
+    def step(state, _):
         estimate, light = state
         flat = jax.grad(total_variation)(estimate) * strength
         update = _update(framed, light, framed.weigh(jnp.ones_like(light)), flat)
@@ -111,11 +109,8 @@ def richardson_lucy(
         objective = _poisson(framed, light) + strength * total_variation(estimate)
         return (estimate, light), {"misfit": framed.misfit(light), "objective": objective}
 
-    problem = (framed, jnp.asarray(strength, canvas.dtype), dark)
-    (canvas, _), trace = iterate(
-        step, problem, (canvas, framed.expose(canvas)), jnp.arange(num_steps),
-        remat=remat, progress=progress,
-    )  # fmt: skip
+    step = jax.checkpoint(step) if remat else step
+    (canvas, _), trace = lax.scan(step, (canvas, framed.expose(canvas)), length=num_steps)
     return framed.crop(canvas), trace
 
 

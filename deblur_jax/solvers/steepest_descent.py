@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Float
 
 from deblur_jax.solvers.frame import (
@@ -27,7 +28,6 @@ from deblur_jax.solvers.frame import (
     put_in_frame,
     squared_norm,
 )
-from deblur_jax.solvers.iterate import Progress, iterate
 from deblur_jax.typing import Array, Image, Scalar, typechecked
 
 
@@ -51,7 +51,6 @@ def steepest_descent(
     weights: Array | None = None,
     respond: Response | None = None,
     remat: bool = False,
-    progress: Progress | None = None,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restores the sharp image behind `observed = respond(blur(sharp)) + noise`.
 
@@ -77,7 +76,6 @@ def steepest_descent(
         respond: what the sensor makes of light, pixel by pixel, such as `ops.sensor.saturate`;
             nothing if None.
         remat: whether a gradient recomputes the steps instead of keeping them.
-        progress: called after each denoising as `progress(done, all, {"misfit": ...})`.
 
     Returns:
         The restored image `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
@@ -109,7 +107,7 @@ def steepest_descent(
         "relaxation": _every("relaxation", relaxation, (len(sigmas),), canvas.dtype),
     }
 
-    def step(framed, state, entry):
+    def step(state, entry):
         estimate, light = state
         transpose = framed.transpose()
         for index in range(descents):
@@ -122,7 +120,7 @@ def steepest_descent(
         return (estimate, light), {"misfit": framed.misfit(light)}
 
     state = (canvas, framed.expose(canvas))
-    (canvas, _), trace = iterate(step, framed, state, schedule, remat=remat, progress=progress)
+    (canvas, _), trace = lax.scan(jax.checkpoint(step) if remat else step, state, schedule)
     return framed.crop(canvas), trace
 
 

@@ -115,33 +115,6 @@ def test_pixels_of_weight_zero_do_not_matter(key):
     np.testing.assert_array_equal(*(f.misfit(light) for f in framed))
 
 
-@pytest.mark.parametrize(
-    "solve",
-    [
-        pytest.param(solve, id=name, marks=[] if name == "hsd" else pytest.mark.slow)
-        for name, solve in SOLVERS.items()
-    ],
-)
-def test_people_are_told_of_every_step_and_get_the_same_result(key, solve):
-    blur, observed, _ = problem(key)
-    told = []
-    watched, trace = solve(blur, observed, margin=2, progress=lambda *news: told.append(news))
-    restored, rows = jax.jit(functools.partial(solve, margin=2))(blur, observed)
-    np.testing.assert_allclose(watched, restored, rtol=1e-9)
-    np.testing.assert_allclose(trace["misfit"], rows["misfit"], rtol=1e-9)
-    assert [(done, total) for done, total, _ in told] == [
-        (number + 1, len(told)) for number in range(len(rows["misfit"]))
-    ]
-    assert told[-1][2]["misfit"] == pytest.approx(float(rows["misfit"][-1]))
-
-
-@EACH
-def test_progress_inside_jit_is_refused(key, solve):
-    blur, observed, _ = problem(key)
-    with pytest.raises(ValueError, match="progress is for people and cannot be called inside jit"):
-        jax.jit(lambda y: solve(blur, y, margin=2, progress=print)[0])(observed)
-
-
 @EACH
 @pytest.mark.parametrize(
     ("spoil", "message"),
