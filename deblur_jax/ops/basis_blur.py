@@ -10,20 +10,19 @@ turned by 180 degrees.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jax.custom_derivatives import SymbolicZero
 
-from deblur_jax.ops import convolution, fourier, pixelwise_form
+from deblur_jax.ops import fourier, pixelwise_form
 from deblur_jax.ops.boundary import check_padding, pad
 from deblur_jax.typing import Image, Kernels, Mixing, typechecked
 
 
 ORDERS = ("gather", "scatter")
-METHODS = ("auto", "fft", "pixelwise", "direct", "blocked")
+METHODS = ("auto", "fft", "pixelwise")
 PRECISIONS = ("default", "high", "highest")
-BLOCK = 32  # pixels, the width of a matrix unit's tile
 
 
 @typechecked
@@ -126,46 +125,12 @@ def check_options(function, kernels, order, padding, method, precision) -> None:
         )
 
 
-@functools.cache
-def padded_blur(order: str, method: str, precision: str):
-    """Returns `blur(padded image, kernels, mixing)`, whose derivatives are fast as well.
-
-    In scatter order the mixing is padded like the image.
-
-    Reverse-mode derivatives of convolutions are ten times slower on a CPU than the forward pass.
-    The derivatives of the transforms are transforms; they are the same function, so they may stand
-    in, and being plain JAX they can be differentiated again.
-    """
+def padded_blur(order: str, method: str, precision: str) -> Callable[..., jax.Array]:
+    """Returns `blur(padded image, kernels, mixing)`; in scatter order the mixing is padded, too."""
     index = ORDERS.index(order)
-    transforms = (fourier.filter_then_mix, fourier.mix_then_filter)[index]
     if method == "fft":
-        return transforms
-    if method == "pixelwise":
-        return functools.partial(
-            (pixelwise_form.filter_then_mix, pixelwise_form.mix_then_filter)[index],
-            precision=precision,
-        )
-    forms = {
-        "direct": (convolution.filter_then_mix, convolution.mix_then_filter),
-        "blocked": (
-            functools.partial(convolution.filter_then_mix, block=BLOCK),
-            convolution.mix_then_filter,
-        ),
-    }
-    blur = jax.custom_jvp(functools.partial(forms[method][index], precision=precision))
-
-    def tangent_map(primals, tangents):
-        active = [not isinstance(tangent, SymbolicZero) for tangent in tangents]
-
-        def of_active(*values):
-            values = iter(values)
-            return transforms(
-                *(next(values) if on else x for on, x in zip(active, primals, strict=True))
-            )
-
-        moving = [x for on, x in zip(active, primals, strict=True) if on]
-        velocity = [x for on, x in zip(active, tangents, strict=True) if on]
-        return blur(*primals), jax.jvp(of_active, moving, velocity)[1]
-
-    blur.defjvp(tangent_map, symbolic_zeros=True)
-    return blur
+        return (fourier.filter_then_mix, fourier.mix_then_filter)[index]
+    return functools.partial(
+        (pixelwise_form.filter_then_mix, pixelwise_form.mix_then_filter)[index],
+        precision=precision,
+    )

@@ -61,7 +61,7 @@ def halve_angle(doubled: Flow) -> jax.Array:
 
 
 @typechecked
-def fit_plane(flow: Flow, *, points: int = 24, iterations: int = 20) -> Float[jax.Array, "3 2"]:
+def fit_plane(flow: Flow, *, points: int = 24, steps: int = 20) -> Float[jax.Array, "3 2"]:
     """Finds the flow that grows evenly over the frame and is closest to `flow` up to signs.
 
     The mean distance to `flow` or its opposite, on a lattice of places, is made small by reweighted
@@ -71,7 +71,7 @@ def fit_plane(flow: Flow, *, points: int = 24, iterations: int = 20) -> Float[ja
     Args:
         flow: `[h, w, 2]` in pixels, of either sign at each place.
         points: places of the lattice along each axis.
-        iterations: least squares.
+        steps: least squares.
 
     Returns:
         The plane, for `plane_flow`: the motion in the middle of the frame, and by how much it grows
@@ -93,7 +93,7 @@ def fit_plane(flow: Flow, *, points: int = 24, iterations: int = 20) -> Float[ja
         return jnp.linalg.solve(squares, basis.T @ (weights * sign * seen)), None
 
     def from_start(start: jax.Array) -> tuple[jax.Array, jax.Array]:
-        plane, _ = jax.lax.scan(improve, start, length=iterations)
+        plane, _ = jax.lax.scan(improve, start, length=steps)
         return plane, jnp.mean(distance(basis @ plane)[1])
 
     # One way everywhere, or opposite ways on two sides of the middle, along four directions.

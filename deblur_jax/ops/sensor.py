@@ -12,6 +12,8 @@ from deblur_jax.typing import Array
 
 Transfer = str | float
 
+QUANTISATION_NOISE = 1 / 255 / 12**0.5  # standard deviation of rounding to 8 bits
+
 
 def to_light(display: Array, transfer: Transfer) -> jax.Array:
     """Returns the light behind display values.
@@ -64,8 +66,8 @@ def saturate(light: Array, *, limit: float = 1.0, sharpness: float = 50.0) -> ja
 
 
 def add_noise(
-    image: Array,
     key: jax.Array,
+    image: Array,
     *,
     sigma: float | Array = 0.0,
     shot: float | Array = 0.0,
@@ -74,8 +76,8 @@ def add_noise(
     """Returns `image` with Gaussian noise of variance `sigma^2 + shot x + (proportional x)^2`.
 
     Args:
-        image: any range; pixels below zero have the noise of zero.
         key: a JAX key.
+        image: any range; pixels below zero have the noise of zero.
         sigma: standard deviation of the noise that does not depend on the signal.
         shot: variance of the photon noise at signal one.
         proportional: standard deviation of the gain's variation, at signal one.

@@ -18,7 +18,7 @@ from deblur_jax.typing import Array
 
 
 def conjugate_gradient(
-    apply: Callable[[jax.Array], jax.Array], target: Array, start: Array, *, num_steps: int
+    apply: Callable[[jax.Array], jax.Array], target: Array, start: Array, *, steps: int
 ) -> jax.Array:
     """Returns an approximate solution `x` of `apply(x) = target`.
 
@@ -29,18 +29,18 @@ def conjugate_gradient(
         apply: a symmetric positive definite linear map from arrays to arrays; not checked.
         target: the right-hand side, any shape.
         start: where to begin, of the same shape.
-        num_steps: how many steps, each with one application.
+        steps: how many steps, each with one application.
 
     Raises:
-        ValueError: if the shapes differ, or `num_steps` is negative.
+        ValueError: if the shapes differ, or `steps` is negative.
     """
     if target.shape != start.shape:
         raise ValueError(
             "conjugate_gradient: target and start must have one shape, got "
             f"{list(target.shape)} and {list(start.shape)}"
         )
-    if num_steps < 0:
-        raise ValueError(f"conjugate_gradient: num_steps must be at least 0, got {num_steps}")
+    if steps < 0:
+        raise ValueError(f"conjugate_gradient: steps must be at least 0, got {steps}")
 
     def step(carry, _):
         solution, residual, direction, energy = carry
@@ -58,7 +58,7 @@ def conjugate_gradient(
     begin = (solution, residual, residual, inner(residual, residual))
     # Relative to the target, as a start that solves the system already has no residual.
     rounding = lax.stop_gradient(inner(target, target)) * (8 * jnp.finfo(solution.dtype).eps) ** 2
-    (solution, *_), _ = lax.scan(step, begin, None, length=num_steps)
+    (solution, *_), _ = lax.scan(step, begin, None, length=steps)
     return solution
 
 

@@ -109,7 +109,7 @@ def epll(
         patches, density = denoise_patches(estimate, experts, side=side, chunk=chunk)
         objective = fidelity * framed.misfit_sum(framed.expose(estimate)) - density
         ratio = penalty / fidelity
-        estimate = framed.fit(counts * ratio, patches * ratio, estimate, num_steps=linear_steps)
+        estimate = framed.fit(counts * ratio, patches * ratio, estimate, steps=linear_steps)
         row = {"misfit": framed.misfit(framed.expose(estimate)), "objective": objective}
         return estimate, row
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from deblur_jax.ops.linear import adjoint, inner
+from deblur_jax.ops.linear import adjoint, operator_norm
 from deblur_jax.solvers.conjugate_gradient import conjugate_gradient
 from deblur_jax.typing import Array, Image, ImageOperator
 
@@ -105,13 +105,13 @@ class Framed:
         return values if self.weights is None else jnp.asarray(self.weights) * values
 
     def fit(
-        self, diagonal: jax.Array, pull: jax.Array, start: jax.Array, *, num_steps: int
+        self, diagonal: jax.Array, pull: jax.Array, start: jax.Array, *, steps: int
     ) -> jax.Array:
         """Returns about `(A* W A + diagonal)^-1 (A* W observed + pull)`, W being the weights.
 
         With `pull = diagonal * image` that is the canvas of the least
         `sum(weights * (A x - observed)^2) + sum(diagonal * (x - image)^2)`; `respond` is not
-        looked at. It takes `num_steps` steps of conjugate gradients from `start`.
+        looked at. It takes `steps` steps of conjugate gradients from `start`.
         """
         transpose = self.transpose()
 
@@ -119,7 +119,7 @@ class Framed:
             return transpose(self.weigh(self.expose(canvas))) + diagonal * canvas
 
         target = transpose(self.weigh(jnp.asarray(self.observed))) + pull
-        return conjugate_gradient(apply, target, start, num_steps=num_steps)
+        return conjugate_gradient(apply, target, start, steps=steps)
 
 
 def put_in_frame(
@@ -206,20 +206,14 @@ def saturation_weights(observed: Array, *, limit: float = 0.99) -> jax.Array:
     return (near < limit).astype(observed.dtype)[..., None]
 
 
-def squared_norm(framed: Framed, *, num_steps: int = 10) -> jax.Array:
-    """Returns about `|A|^2` of the blur inside its frame, by power iteration; a scalar.
+def safe_step_size(framed: Framed) -> jax.Array:
+    """Returns about `1 / |A|^2` of the blur inside its frame, a scalar; costs ten steps.
 
-    The iteration comes from below; what it may still lack is added as 2 %. It begins with an even
-    image, which is near the answer for a blur, plus a little noise so that any operator is met.
+    The norm is approached from below, and 2 % are added to its square for what may be missing.
+    The iteration starts from a constant image, which is near the answer for a blur, plus a little
+    noise so that it works for any operator.
     """
     canvas = framed.canvas()
     noise = jax.random.uniform(jax.random.key(0), canvas.shape, canvas.dtype)
-    transpose = framed.transpose()
-
-    def step(image, _):
-        image = image / jnp.sqrt(inner(image, image))
-        mapped = transpose(framed.expose(image))
-        return mapped, inner(image, mapped)
-
-    _, values = jax.lax.scan(step, 1 + noise / 2, None, length=num_steps)
-    return values[-1] * jnp.asarray(1.02, canvas.dtype)
+    norm = operator_norm(framed.expose, 1 + noise / 2, steps=10)
+    return 1 / (jnp.square(norm) * jnp.asarray(1.02, norm.dtype))

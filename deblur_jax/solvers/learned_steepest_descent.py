@@ -10,35 +10,33 @@ After the idea of unrolled optimisation: Gregor and LeCun, "Learning Fast Approx
 Coding", 2010.
 """
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 
 from deblur_jax.solvers.frame import MARGIN, Extendable, Response
 from deblur_jax.solvers.schedules import carbajal_sigmas
 from deblur_jax.solvers.steepest_descent import RELAXATION, STEP_SIZE, steepest_descent
-from deblur_jax.typing import Array, Image, typechecked
+from deblur_jax.typing import Array, Denoiser, Image, typechecked
 
 
 Parameters = dict[str, jax.Array]
 
 
 def initial_parameters(
-    *, denoisings: int = 15, descents: int = 2, dtype: jnp.dtype | type = jnp.float32
+    *, denoising_steps: int = 15, gradient_steps: int = 2, dtype: jnp.dtype | type = jnp.float32
 ) -> Parameters:
     """Returns the parameters of the fixed schedule.
 
     Args:
-        denoisings: how many times the image is denoised.
-        descents: gradient steps before each denoising.
+        denoising_steps: how many times the image is denoised.
+        gradient_steps: gradient steps before each denoising.
         dtype: of the parameters.
     """
-    relaxation = jnp.full(denoisings, RELAXATION, dtype)
+    relaxation = jnp.full(denoising_steps, RELAXATION, dtype)
     return {
-        "log_step_sizes": jnp.log(jnp.full((denoisings, descents), STEP_SIZE, dtype)),
+        "log_step_sizes": jnp.log(jnp.full((denoising_steps, gradient_steps), STEP_SIZE, dtype)),
         "relaxation_logits": jnp.log(relaxation) - jnp.log1p(-relaxation),
-        "log_sigmas": jnp.log(carbajal_sigmas(denoisings, dtype)),
+        "log_sigmas": jnp.log(carbajal_sigmas(denoising_steps, dtype)),
     }
 
 
@@ -55,7 +53,7 @@ def schedule(params: Parameters) -> dict[str, jax.Array]:
 def learned_steepest_descent(
     blur: Extendable,
     observed: Image,
-    denoise: Callable[[Array, Array], jax.Array],
+    denoise: Denoiser,
     *,
     params: Parameters,
     margin: int = MARGIN,
@@ -83,7 +81,7 @@ def learned_steepest_descent(
 
     Example:
         >>> from deblur_jax.solvers.learned_steepest_descent import initial_parameters
-        >>> params = initial_parameters(denoisings=3)  # to be trained
+        >>> params = initial_parameters(denoising_steps=3)  # to be trained
         >>> blur, photo = LineBlur(jnp.full((12, 16, 2), 2.0)), jnp.full((12, 16, 3), 0.5)
         >>> restored, _ = learned_steepest_descent(
         ...     blur, photo, lambda image, sigma: image, params=params, margin=2)
@@ -98,7 +96,7 @@ def learned_steepest_descent(
         sigmas=steps["sigmas"],
         step_size=steps["step_size"],
         relaxation=steps["relaxation"],
-        descents=params["log_step_sizes"].shape[1],
+        gradient_steps=params["log_step_sizes"].shape[1],
         margin=margin,
         weights=weights,
         respond=respond,

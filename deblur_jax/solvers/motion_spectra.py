@@ -34,13 +34,13 @@ class View(NamedTuple):
 
     Attributes:
         window: side in pixels.
-        step: pixels from window to window.
+        stride: pixels from window to window.
         lowest: cycles a pixel; below it the scene's own shapes outweigh the stripes.
         highest: above it there is mostly noise.
     """
 
     window: int
-    step: int
+    stride: int
     lowest: float
     highest: float
 
@@ -70,22 +70,22 @@ class _Unknowns(NamedTuple):
 
 @typechecked
 def refine_motion(
-    blurry: Image,
     flow: Flow,
+    blurry: Image,
     *,
     views: tuple[View, ...] = VIEWS,
     lengths: tuple[float, ...] = LENGTHS,
-    iterations: int = 120,
+    steps: int = 120,
 ) -> tuple[jax.Array, Float[jax.Array, "2"]]:
     """Finds the plane of motion that explains the spectra of a photo best, near a given motion.
 
     Args:
-        blurry: `[h, w, c]` in [0, 1], at least as large as the last view's window.
         flow: `[h, w, 2]` in pixels, the start; of either sign at each place.
+        blurry: `[h, w, c]` in [0, 1], at least as large as the last view's window.
         views: all of them count in the end, with equal weights; those whose window is larger than
             the photo are left out.
         lengths: multiples of the start's plane to begin from, in the first view alone.
-        iterations: of Adam, from each of these lengths and in the end.
+        steps: of Adam, from each of these lengths and in the end.
 
     Returns:
         The motion `[h, w, 2]` in pixels, with one sign for the whole frame, and the misfits of
@@ -105,9 +105,9 @@ def refine_motion(
     start = fit_plane(flow)
     starts = jnp.asarray(lengths, flow.dtype)[:, None, None] * start[None]
     spectra = [_look(gray, view) for view in views if view.window <= min(height, width)]
-    found = _descend(spectra[:1], starts, (height, width), iterations)
+    found = _descend(spectra[:1], starts, (height, width), steps)
     if len(spectra) > 1:
-        found = _descend(spectra, found.plane[None], (height, width), iterations)
+        found = _descend(spectra, found.plane[None], (height, width), steps)
 
     refined = plane_flow(found.plane, height, width)
     misfits = [_mean_misfit(spectra, motion, found.scenes) for motion in (flow, refined)]
@@ -128,11 +128,11 @@ def _mean_misfit(spectra: list[_Spectra], flow: Array, scenes: list[jax.Array]) 
 
 
 def _descend(
-    spectra: list[_Spectra], starts: jax.Array, size: tuple[int, int], iterations: int
+    spectra: list[_Spectra], starts: jax.Array, size: tuple[int, int], steps: int
 ) -> _Unknowns:
     """Returns the unknowns of least misfit that are reached from planes `[k, 3, 2]`."""
     bases = [_basis(one, size) for one in spectra]
-    adam = optax.adam(optax.exponential_decay(RATE, max(1, iterations // 4), 0.5))
+    adam = optax.adam(optax.exponential_decay(RATE, max(1, steps // 4), 0.5))
 
     def misfit(unknowns: _Unknowns) -> jax.Array:
         each = zip(spectra, bases, unknowns.scenes, strict=True)
@@ -148,7 +148,7 @@ def _descend(
         unknowns: Any = _Unknowns(
             plane, [jnp.asarray([FALL, LOG_LEAK], plane.dtype)] * len(spectra)
         )
-        (unknowns, _), _ = jax.lax.scan(step, (unknowns, adam.init(unknowns)), length=iterations)
+        (unknowns, _), _ = jax.lax.scan(step, (unknowns, adam.init(unknowns)), length=steps)
         return unknowns, misfit(unknowns)
 
     # One after the other: together they would not fit into the cache.
@@ -164,7 +164,7 @@ def _look(gray: jax.Array, view: View) -> _Spectra:
     looked_at = (distance > view.lowest) & (distance < view.highest)
     frequencies = np.stack([right[looked_at], down[looked_at]], axis=-1)
 
-    rows, columns = (np.arange(0, size - window + 1, view.step) for size in gray.shape)
+    rows, columns = (np.arange(0, size - window + 1, view.stride) for size in gray.shape)
     inside = np.arange(window)
     down, right = (starts[:, None] + inside for starts in (rows, columns))
     cut = gray[down[:, None, :, None], right[None, :, None, :]].reshape(-1, window, window)

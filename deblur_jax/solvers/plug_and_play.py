@@ -14,30 +14,28 @@ Source: Zhang et al., "Plug-and-Play Image Restoration with Deep Denoiser Prior"
 section 4.2, where the blur is uniform and the first half is solved by Fourier transforms.
 """
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
+from deblur_jax.ops.sensor import QUANTISATION_NOISE
 from deblur_jax.solvers.frame import MARGIN, Extendable, check_range, check_sigmas, put_in_frame
-from deblur_jax.typing import Array, Image, Scalar, typechecked
+from deblur_jax.typing import Array, Denoiser, Image, typechecked
 
 
 COUPLING = 0.23  # the authors' lambda
 LINEAR_STEPS = 20
-ROUNDED = 1 / 255 / 12**0.5  # deviation of 8-bit rounding
 
 
 @typechecked
 def plug_and_play(
     blur: Extendable,
     observed: Image,
-    denoise: Callable[[Image, Scalar], jax.Array],
+    denoise: Denoiser,
     *,
     sigmas: Float[Array, " steps"],
-    noise: float | Array = ROUNDED,
+    noise: float | Array = QUANTISATION_NOISE,
     coupling: float | Array = COUPLING,
     linear_steps: int = LINEAR_STEPS,
     margin: int = MARGIN,
@@ -85,7 +83,7 @@ def plug_and_play(
 
     def step(estimate, entry):
         sigma, penalty = entry
-        fitted = framed.fit(penalty, penalty * estimate, estimate, num_steps=linear_steps)
+        fitted = framed.fit(penalty, penalty * estimate, estimate, steps=linear_steps)
         estimate = denoise(fitted, sigma)
         return estimate, {"misfit": framed.misfit(framed.expose(estimate))}
 

@@ -1,6 +1,6 @@
 """Deconvolution by total variation: the fallback that needs no weights.
 
-    minimise  sum weights (A x - y)^2 / 2 + strength TV(x)
+    minimise  sum weights (A x - y)^2 / 2 + weight TV(x)
 
 by accelerated proximal gradients: a gradient step on the misfit, total variation denoising, and a
 step ahead in the direction of progress. A result that is worse than the one before is not kept as
@@ -19,22 +19,22 @@ from deblur_jax.solvers.frame import (
     Extendable,
     check_range,
     put_in_frame,
-    squared_norm,
+    safe_step_size,
 )
 from deblur_jax.solvers.total_variation import denoise_total_variation, momenta, total_variation
 from deblur_jax.typing import Array, Image, Scalar, typechecked
 
 
-NUM_STEPS = 60
+STEPS = 60
 
 
 @typechecked
 def proximal_gradient(
     blur: Extendable,
     observed: Image,
-    strength: Scalar,
+    weight: Scalar,
     *,
-    num_steps: int = NUM_STEPS,
+    steps: int = STEPS,
     denoising_steps: int = 10,
     step_size: float | Array | None = None,
     margin: int = MARGIN,
@@ -48,8 +48,8 @@ def proximal_gradient(
     Args:
         blur: the known linear blur.
         observed: the blurry image, `[h, w, c]` in [0, 1].
-        strength: how much total variation counts, from 0 to 1.
-        num_steps: iterations.
+        weight: how much total variation counts, from 0 to 1.
+        steps: iterations.
         denoising_steps: iterations inside each denoising.
         step_size: of the gradient steps; up to `1 / |A|^2` is safe, not checked. None measures
             `|A|` first, which costs ten steps.
@@ -69,24 +69,24 @@ def proximal_gradient(
     Example:
         >>> sharp = jnp.zeros((12, 16, 3)).at[4:8, 5:11].set(1.0)
         >>> blur = LineBlur(jnp.full((12, 16, 2), 2.0))
-        >>> restored, _ = proximal_gradient(blur, blur(sharp), 0.001, num_steps=5, margin=2)
+        >>> restored, _ = proximal_gradient(blur, blur(sharp), 0.001, steps=5, margin=2)
         >>> bool(psnr(restored, sharp) > psnr(blur(sharp), sharp))
         True
     """
     framed = put_in_frame("proximal_gradient", blur, observed, margin=margin, weights=weights)
-    check_range("proximal_gradient", "strength", strength, 0, 1)
+    check_range("proximal_gradient", "weight", weight, 0, 1)
     canvas = framed.canvas()
     if step_size is None:
-        step_size = 1 / squared_norm(framed)
-    strength, step_size = (jnp.asarray(x, canvas.dtype) for x in (strength, step_size))
+        step_size = safe_step_size(framed)
+    weight, step_size = (jnp.asarray(x, canvas.dtype) for x in (weight, step_size))
 
     def cost(image, light):
-        return framed.misfit_sum(light) + strength * total_variation(image)
+        return framed.misfit_sum(light) + weight * total_variation(image)
 
     def step(state, momentum):
         best, best_light, best_cost, ahead, ahead_light = state
         moved = ahead - step_size * framed.transpose()(framed.slope(ahead_light))
-        found = denoise_total_variation(moved, step_size * strength, num_steps=denoising_steps)
+        found = denoise_total_variation(moved, step_size * weight, steps=denoising_steps)
         light = framed.expose(found)
         found_cost = cost(found, light)
         better = found_cost <= best_cost
@@ -106,7 +106,7 @@ def proximal_gradient(
 
     light = framed.expose(canvas)
     state = (canvas, light, cost(canvas, light), canvas, light)
-    leaps, pulls = momenta(num_steps)
+    leaps, pulls = momenta(steps)
     schedule = {"leap": jnp.asarray(leaps, canvas.dtype), "pull": jnp.asarray(pulls, canvas.dtype)}
     (canvas, *_), trace = lax.scan(jax.checkpoint(step) if remat else step, state, schedule)
     return framed.crop(canvas), trace

@@ -3,10 +3,10 @@
 Photons are counted, so the misfit is that of Poisson noise and light stays positive. For light `x`,
 observed light `y` and a sensor response `R`,
 
-    minimise  sum weights (R(A x) - y log R(A x)) + strength TV(x)
+    minimise  sum weights (R(A x) - y log R(A x)) + weight TV(x)
 
     ratio = y R'(A x) / R(A x) + 1 - R'(A x)
-    x    <- x A*(weights ratio) / (A* weights + strength dTV(x))
+    x    <- x A*(weights ratio) / (A* weights + weight dTV(x))
 
 where `dTV` is minus the divergence of the unit gradient. Without a response the ratio is `y / A x`.
 Where light saturates, its ringing can be kept away from the rest: dark light is then updated by
@@ -34,8 +34,8 @@ from deblur_jax.solvers.total_variation import total_variation
 from deblur_jax.typing import Array, Image, Scalar, typechecked
 
 
-STRENGTH = 1e-3  # of Carbajal et al.
-NUM_STEPS = 30
+WEIGHT = 1e-3  # of Carbajal et al.
+STEPS = 30
 DARKEST = 1e-6  # light below which ratios are not taken
 
 
@@ -43,9 +43,9 @@ DARKEST = 1e-6  # light below which ratios are not taken
 def richardson_lucy(
     blur: Extendable,
     observed: Image,
-    strength: Scalar,
+    weight: Scalar,
     *,
-    num_steps: int = NUM_STEPS,
+    steps: int = STEPS,
     limit: float | None = None,
     margin: int = MARGIN,
     weights: Array | None = None,
@@ -60,9 +60,9 @@ def richardson_lucy(
         blur: the known linear blur, non-negative and not zero anywhere.
         observed: the blurry photo in light, `[h, w, c]` in [0, 1]; `ops.sensor.to_light` makes
             light of display values.
-        strength: how much the total variation of the light counts, at least 0; large ones (beyond
+        weight: how much the total variation of the light counts, at least 0; large ones (beyond
             about 0.1) can make it diverge.
-        num_steps: iterations.
+        steps: iterations.
         limit: light from which a pixel counts as saturated: bright light is then updated apart.
             None treats all light alike.
         margin: width in pixels of the unknown frame around the photo. Zero trusts the blur's own
@@ -82,22 +82,22 @@ def richardson_lucy(
     Example:
         >>> sharp = jax.random.uniform(jax.random.key(0), (12, 16, 3))
         >>> blur = LineBlur(jnp.full((12, 16, 2), 2.0))
-        >>> restored, _ = richardson_lucy(blur, blur(sharp), 0.001, num_steps=5, margin=2)
+        >>> restored, _ = richardson_lucy(blur, blur(sharp), 0.001, steps=5, margin=2)
         >>> bool(psnr(restored, sharp) > psnr(blur(sharp), sharp))
         True
     """
     framed = put_in_frame(
         "richardson_lucy", blur, observed, margin=margin, weights=weights, respond=respond
     )
-    check_range("richardson_lucy", "strength", strength, 0, 1)
+    check_range("richardson_lucy", "weight", weight, 0, 1)
     canvas = jnp.maximum(framed.canvas(), DARKEST)
     dark = None if limit is None else saturation_weights(framed.observed, limit=limit)
 
-    strength = jnp.asarray(strength, canvas.dtype)
+    weight = jnp.asarray(weight, canvas.dtype)
 
     def step(state, _):
         estimate, light = state
-        flat = jax.grad(total_variation)(estimate) * strength
+        flat = jax.grad(total_variation)(estimate) * weight
         update = _update(framed, light, framed.weigh(jnp.ones_like(light)), flat)
         if dark is not None and limit is not None:
             of_dark = _update(framed, light, framed.weigh(dark * jnp.ones_like(light)), flat)
@@ -106,11 +106,11 @@ def richardson_lucy(
             )
         estimate = jnp.maximum(estimate * update, DARKEST)
         light = framed.expose(estimate)
-        objective = _poisson(framed, light) + strength * total_variation(estimate)
+        objective = _poisson(framed, light) + weight * total_variation(estimate)
         return (estimate, light), {"misfit": framed.misfit(light), "objective": objective}
 
     step = jax.checkpoint(step) if remat else step
-    (canvas, _), trace = lax.scan(step, (canvas, framed.expose(canvas)), length=num_steps)
+    (canvas, _), trace = lax.scan(step, (canvas, framed.expose(canvas)), length=steps)
     return framed.crop(canvas), trace
 
 

@@ -3,7 +3,7 @@
 Minimises `|A x - y|^2` over the images that a denoiser leaves alone: a few gradient steps on the
 data, then a step towards the denoised image,
 
-    x <- x - step_size * A* (A x - y)          `descents` times
+    x <- x - step_size * A* (A x - y)          `gradient_steps` times
     x <- (1 - relaxation) x + relaxation * denoise(x, sigma)
 
 with a noise level that falls from one denoising to the next.
@@ -11,8 +11,6 @@ with a noise level that falls from one denoising to the next.
 Source: Carbajal et al., "Non-uniform Motion Blur Kernel Estimation via Adaptive Decomposition",
 arXiv:2102.01026, section 4.1.1; the numbers are those of the authors' code.
 """
-
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -26,15 +24,13 @@ from deblur_jax.solvers.frame import (
     check_range,
     check_sigmas,
     put_in_frame,
-    squared_norm,
+    safe_step_size,
 )
-from deblur_jax.typing import Array, Image, Scalar, typechecked
+from deblur_jax.typing import Array, Denoiser, Image, typechecked
 
 
 STEP_SIZE = 2 / 3  # below 2 / |A|^2, and |A| is about one where kernels sum to one
 RELAXATION = 0.9
-
-Denoiser = Callable[[Image, Scalar], jax.Array]
 
 
 @typechecked
@@ -44,7 +40,7 @@ def steepest_descent(
     denoise: Denoiser,
     *,
     sigmas: Float[Array, " steps"],
-    descents: int = 2,
+    gradient_steps: int = 2,
     step_size: float | Array | None = STEP_SIZE,
     relaxation: float | Array = RELAXATION,
     margin: int = MARGIN,
@@ -62,11 +58,11 @@ def steepest_descent(
         denoise: maps `(image, sigma)` to a cleaner image; sigma is the standard deviation of the
             noise to remove, on the image's own scale.
         sigmas: the noise level of each denoising, usually falling; above 0 and at most 1.
-        descents: gradient steps before each denoising.
+        gradient_steps: gradient steps before each denoising.
         step_size: of the gradient steps: one number, one for each denoising, or
-            `[steps, descents]`; below `2 / |A|^2` they cannot diverge, which is not checked. None
-            measures `|A|` first, which costs ten steps, and takes the same fraction of the bound
-            that the default is for `|A| = 1`: for operators that do not keep brightness.
+            `[steps, gradient_steps]`. Below `2 / |A|^2` the steps cannot diverge; not checked.
+            None measures `|A|` first, which costs ten steps, and takes the same fraction of the
+            bound as the default does for `|A| = 1`: use it if the blur changes the brightness.
         relaxation: how far to go towards the denoised image, in [0, 1]: a number or one for each
             denoising.
         margin: width in pixels of the unknown frame around the photo. Zero trusts the blur's own
@@ -100,17 +96,17 @@ def steepest_descent(
     check_range("steepest_descent", "relaxation", relaxation, 0, 1)
     canvas = framed.canvas()
     if step_size is None:
-        step_size = jnp.asarray(STEP_SIZE, canvas.dtype) / squared_norm(framed)
+        step_size = STEP_SIZE * safe_step_size(framed)
     schedule = {
         "sigma": jnp.asarray(sigmas),
-        "step_size": _every("step_size", step_size, (len(sigmas), descents), canvas.dtype),
+        "step_size": _every("step_size", step_size, (len(sigmas), gradient_steps), canvas.dtype),
         "relaxation": _every("relaxation", relaxation, (len(sigmas),), canvas.dtype),
     }
 
     def step(state, entry):
         estimate, light = state
         transpose = framed.transpose()
-        for index in range(descents):
+        for index in range(gradient_steps):
             if index:
                 light = framed.expose(estimate)
             estimate = estimate - entry["step_size"][index] * transpose(framed.slope(light))

@@ -1,6 +1,6 @@
 """Denoising by total variation: the prior that needs no weights.
 
-    argmin_x  |x - y|^2 / 2 + strength * sum_p |grad x(p)|
+    argmin_x  |x - y|^2 / 2 + weight * sum_p |grad x(p)|
 
 The length is taken over both directions and all channels, so edges of different colours fall
 together. Solved in the dual by accelerated projected gradients; the step is 1/8, since the squared
@@ -26,30 +26,30 @@ def total_variation(image: Image) -> jax.Array:
 
 
 @typechecked
-def denoise_total_variation(image: Image, strength: Scalar, *, num_steps: int = 20) -> jax.Array:
+def denoise_total_variation(image: Image, weight: Scalar, *, steps: int = 20) -> jax.Array:
     """Returns the image nearest to `image` under a penalty on its total variation.
 
     Args:
         image: `[h, w, c]`.
-        strength: weight of the total variation, on the image's own scale; zero returns `image`.
+        weight: weight of the total variation, on the image's own scale; zero returns `image`.
             Noise of standard deviation sigma wants about 0.7 sigma to sigma.
-        num_steps: iterations.
+        steps: iterations.
     """
     image = jnp.asarray(image)
-    strength = jnp.maximum(strength, jnp.finfo(image.dtype).tiny).astype(image.dtype)
+    weight = jnp.maximum(weight, jnp.finfo(image.dtype).tiny).astype(image.dtype)
 
     def step(carry, momentum):
         dual, ahead = carry
-        slope = _gradient(image - strength * _gradient_adjoint(ahead))
-        moved = ahead + slope / (8 * strength)
+        slope = _gradient(image - weight * _gradient_adjoint(ahead))
+        moved = ahead + slope / (8 * weight)
         squared = jnp.sum(jnp.square(moved), axis=(0, -1), keepdims=True)
         projected = moved / jnp.sqrt(jnp.maximum(squared, 1))  # the root of zero has no slope
         return (projected, projected + momentum * (projected - dual)), None
 
     zero = jnp.zeros((2, *image.shape), image.dtype)
-    leaps = jnp.asarray(momenta(num_steps)[0], image.dtype)
+    leaps = jnp.asarray(momenta(steps)[0], image.dtype)
     (dual, _), _ = lax.scan(step, (zero, zero), leaps)
-    return image - strength * _gradient_adjoint(dual)
+    return image - weight * _gradient_adjoint(dual)
 
 
 def momenta(count: int) -> tuple[list[float], list[float]]:
