@@ -1,12 +1,12 @@
-"""Linear maps between images: inner product, exact adjoint, composition, normal map, norm.
+"""Linear maps between images: inner product, exact adjoint, composition, normal map and norm.
 
 The adjoint of a linear map A is the map A* with <A x, y> = <x, A* y> for all x and y.
 
-Every blur of this package is a matrix-free operator for linear solvers. With JAX's own,
+Every blur of this package is a matrix-free operator for linear solvers. With JAX's own:
 
     restored, _ = jax.scipy.sparse.linalg.cg(normal(blur, observed), blur.adjoint(observed))
 
-and with lineax, which transposes the operator itself where a solver needs it,
+With lineax, which transposes the operator where a solver needs it:
 
     like = jax.ShapeDtypeStruct(observed.shape, observed.dtype)
     squared = lineax.FunctionLinearOperator(
@@ -27,17 +27,20 @@ def inner(x: Array, y: Array) -> jax.Array:
 
     Args:
         x: an array of any shape.
-        y: one of the same shape.
+        y: an array of the same shape.
+
+    Returns:
+        A scalar, in float32 at least: sums over a photo overflow in half precision.
 
     Raises:
-        ValueError: if their shapes differ.
+        ValueError: if the shapes differ.
 
     Example:
         >>> print(inner(jnp.asarray([1.0, 2.0]), jnp.asarray([3.0, 4.0])))
         11.0
     """
     if x.shape != y.shape:
-        raise ValueError(f"inner: x and y must have one shape, got {x.shape} and {y.shape}")
+        raise ValueError(f"inner: x and y must have the same shape, got {x.shape} and {y.shape}")
     return jnp.vdot(x, y, precision="highest")
 
 
@@ -47,7 +50,7 @@ def adjoint(operator: Callable[[Array], Array], like: Array) -> Callable[[Array]
     Args:
         operator: a linear map from one array to one array.
         like: an array (or `jax.ShapeDtypeStruct`) of the shape and dtype of the operator's
-            input; its values are not used.
+            input; its values are ignored.
 
     Returns:
         A function from arrays like the operator's output to arrays like its input.
@@ -65,17 +68,17 @@ def adjoint(operator: Callable[[Array], Array], like: Array) -> Callable[[Array]
 def compose(*maps: Callable[[Array], Array]) -> Callable[[Array], Array]:
     """Returns the map that applies `maps` from right to left, as in mathematics.
 
-    `compose(respond, blur)(image)` is `respond(blur(image))`; the maps need not be linear.
+    `compose(respond, blur)(image)` is `respond(blur(image))`. The maps need not be linear.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if no map is given.
 
     Example:
         >>> compose(str, abs)(-2)
         '2'
     """
     if not maps:
-        raise ValueError("compose: give at least one map, got none")
+        raise ValueError("compose: expected at least one map, got none")
 
     def composed(x):
         for one in reversed(maps):
@@ -86,7 +89,7 @@ def compose(*maps: Callable[[Array], Array]) -> Callable[[Array], Array]:
 
 
 def normal(operator: Callable[[Array], Array], like: Array) -> Callable[[Array], Array]:
-    """Returns the normal map `x -> A* A x` of a linear `operator` A, symmetric and positive.
+    """Returns the normal map `x -> A* A x` of a linear `operator` A, symmetric and non-negative.
 
     Args:
         operator: a linear map from one array to one array.

@@ -1,10 +1,10 @@
-"""What every solver works on: a photo, its blur, and the unknown frame around the photo.
+"""The problem that every solver works on: a photo, its blur and the unknown frame around it.
 
     observed = respond(crop(A canvas)) + noise
 
-Light from outside the photo is not guessed by a rule: the image is estimated on a canvas larger
-than the photo by `margin` pixels on every side, of which the blur is seen only inside the photo.
-Pixels that say nothing, such as saturated ones, have weight zero in the misfit.
+Light from outside the photo is estimated instead of padded: the image is estimated on a canvas that
+is larger than the photo by `margin` pixels on each side, and its blur is compared only inside the
+photo. Pixels without information, such as saturated ones, get weight zero in the misfit.
 """
 
 import dataclasses
@@ -21,21 +21,21 @@ from deblur_jax.solvers.conjugate_gradient import conjugate_gradient
 from deblur_jax.typing import Array, Image, ImageOperator
 
 
-MARGIN = 16  # pixels, of the unknown frame in Carbajal et al. 2021
-ROUNDING = 1e-4  # how far a computed image may lie outside [0, 1]
+MARGIN = 16  # pixels, the width of the unknown frame in Carbajal et al. 2021
+ROUNDING = 1e-4  # tolerance of the range of a computed image
 
 Response = Callable[[jax.Array], jax.Array]
 
 
 class Extendable(Protocol):
-    """A blur of images that can also be had on a larger canvas, like `LineBlur` and `BasisBlur`."""
+    """A blur that can be extended to a larger canvas, such as `LineBlur` and `BasisBlur`."""
 
     def __call__(self, image: Image) -> jax.Array:
         """Blurs an image."""
         ...
 
     def extended(self, margin: int) -> ImageOperator:
-        """Returns the blur of images larger by `margin` pixels on every side."""
+        """Returns the blur of images that are larger by `margin` pixels on each side."""
         ...
 
 
@@ -47,9 +47,9 @@ class Framed:
     Attributes:
         blur: the linear blur of the whole canvas.
         observed: the blurry photo, `[h, w, c]`.
-        weights: of the photo's pixels in the misfit, `[h, w, c]`, or None if all count alike.
+        weights: weights of the photo's pixels in the misfit, `[h, w, c]`; None weighs all equally.
         margin: width of the frame in pixels.
-        respond: what the sensor makes of light, pixel by pixel; None if nothing.
+        respond: the pointwise response of the sensor to light; None if it is linear.
     """
 
     blur: ImageOperator
@@ -59,19 +59,19 @@ class Framed:
     respond: Response | None = dataclasses.field(metadata={"static": True})
 
     def canvas(self) -> jax.Array:
-        """Returns a first guess of the canvas: the photo, mirrored at its edges."""
+        """Returns the initial canvas: the photo, mirrored at its edges."""
         around = ((self.margin, self.margin), (self.margin, self.margin), (0, 0))
         return jnp.pad(self.observed, around, mode="reflect")
 
     def crop(self, canvas: Array) -> jax.Array:
-        """Returns the part of a canvas that is inside the photo."""
+        """Returns the part of a canvas inside the photo."""
         height, width, _ = canvas.shape
         return jnp.asarray(canvas)[
             self.margin : height - self.margin, self.margin : width - self.margin
         ]
 
     def expose(self, canvas: Array) -> jax.Array:
-        """Returns the light that falls on the photo's pixels; linear."""
+        """Returns the light that reaches the photo's pixels: the linear map `crop(A canvas)`."""
         return self.crop(self.blur(canvas))
 
     def transpose(self) -> Callable[[Array], jax.Array]:
@@ -107,11 +107,11 @@ class Framed:
     def fit(
         self, diagonal: jax.Array, pull: jax.Array, start: jax.Array, *, steps: int
     ) -> jax.Array:
-        """Returns about `(A* W A + diagonal)^-1 (A* W observed + pull)`, W being the weights.
+        """Returns about `(A* W A + diagonal)^-1 (A* W observed + pull)`, where W are the weights.
 
-        With `pull = diagonal * image` that is the canvas of the least
-        `sum(weights * (A x - observed)^2) + sum(diagonal * (x - image)^2)`; `respond` is not
-        looked at. It takes `steps` steps of conjugate gradients from `start`.
+        With `pull = diagonal * image` this canvas minimises
+        `sum(weights * (A x - observed)^2) + sum(diagonal * (x - image)^2)`. It is computed by
+        `steps` conjugate gradient steps from `start`. `respond` is ignored.
         """
         transpose = self.transpose()
 
@@ -133,16 +133,16 @@ def put_in_frame(
 ) -> Framed:
     """Checks a solver's arguments and returns them as a `Framed`; errors name `function`.
 
-    Values are checked only outside of `jit` and `vmap`.
+    Values are checked only outside `jit` and `vmap`.
 
     Raises:
-        ValueError: if the margin does not fit the photo, the weights do not fit it or are
-            negative, or the photo has values that are not finite or not in [0, 1].
+        ValueError: if the margin or the weights do not fit the photo, the weights are negative, or
+            the photo has values that are not finite or not in [0, 1].
     """
     height, width, channels = observed.shape
     if not 0 <= margin < min(height, width):
         raise ValueError(
-            f"{function}: margin must be from 0 to below the shorter side of the image, got "
+            f"{function}: margin must be from 0 to less than the shorter side of the image, got "
             f"{margin} for {height}x{width}"
         )
     check_range(function, "observed", observed, 0, 1)
@@ -161,9 +161,9 @@ def put_in_frame(
 def check_range(
     function: str, name: str, values: Array | float, lowest: float, highest: float
 ) -> None:
-    """Raises a ValueError unless all `values` are numbers from `lowest` to `highest`.
+    """Raises a ValueError unless all `values` are finite and from `lowest` to `highest`.
 
-    Nothing is checked inside `jit` and `vmap`, where values are not known.
+    This is a no-op inside `jit` and `vmap`, where the values are not available.
     """
     if isinstance(values, Tracer):
         return
@@ -176,7 +176,7 @@ def check_range(
 
 
 def check_sigmas(function: str, sigmas: Array | float, *, name: str = "sigmas") -> None:
-    """Raises a ValueError unless noise levels are above 0 and at most 1; not inside `jit`."""
+    """Raises a ValueError unless all noise levels are above 0 and at most 1; a no-op in `jit`."""
     if isinstance(sigmas, Tracer):
         return
     low, high = float(np.asarray(sigmas).min()), float(np.asarray(sigmas).max())
@@ -188,13 +188,14 @@ def check_sigmas(function: str, sigmas: Array | float, *, name: str = "sigmas") 
 
 
 def saturation_weights(observed: Array, *, limit: float = 0.99) -> jax.Array:
-    """Returns weights that leave out saturated pixels, `[h, w, 1]`.
+    """Returns weights that exclude saturated pixels, `[h, w, 1]`.
 
-    A pixel counts unless one of its channels has reached the limit, in it or beside it.
+    The weight is zero where a channel of the pixel or of one of its eight neighbours reaches the
+    limit, and one elsewhere.
 
     Args:
         observed: the blurry photo, `[h, w, c]`.
-        limit: display value from which a pixel may stand for any brighter light.
+        limit: the value from which a pixel counts as saturated.
     """
     observed = jnp.asarray(observed)
     brightest = jnp.max(observed, axis=-1)

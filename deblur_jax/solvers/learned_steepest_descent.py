@@ -1,13 +1,13 @@
-"""Plug-and-play steepest descent whose steps are learned.
+"""Plug-and-play steepest descent with learned steps.
 
-The schedule of `steepest_descent` (the length of every gradient step, how far to go towards the
-denoised image, and for which noise to denoise) becomes parameters. They are kept as numbers without
-bounds; `schedule` makes a valid schedule of any of them, and `initial_parameters` are the fixed
-schedule itself, so training starts from it. The gradient passes through the whole solve, also into
-the blur: an estimator of the blur can be trained with it.
+The parameters are the schedule of `steepest_descent`: the size of every gradient step, the
+relaxation and the noise level of every denoising. They are unconstrained numbers; `schedule`
+converts any of them to a valid schedule. `initial_parameters` represent the fixed schedule, so
+training starts from it. The gradient passes through the whole solve and into the blur, so an
+estimator of the blur can be trained as well.
 
-After the idea of unrolled optimisation: Gregor and LeCun, "Learning Fast Approximations of Sparse
-Coding", 2010.
+Unrolled optimisation follows Gregor and LeCun, "Learning Fast Approximations of Sparse Coding",
+2010.
 """
 
 import jax
@@ -28,9 +28,9 @@ def initial_parameters(
     """Returns the parameters of the fixed schedule.
 
     Args:
-        denoising_steps: how many times the image is denoised.
+        denoising_steps: number of denoiser calls.
         gradient_steps: gradient steps before each denoising.
-        dtype: of the parameters.
+        dtype: dtype of the parameters.
     """
     relaxation = jnp.full(denoising_steps, RELAXATION, dtype)
     return {
@@ -41,7 +41,7 @@ def initial_parameters(
 
 
 def schedule(params: Parameters) -> dict[str, jax.Array]:
-    """Returns the schedule of `steepest_descent` that the parameters stand for."""
+    """Converts parameters to the schedule of `steepest_descent`."""
     return {
         "step_size": jnp.exp(params["log_step_sizes"]),
         "relaxation": jax.nn.sigmoid(params["relaxation_logits"]),
@@ -66,12 +66,13 @@ def learned_steepest_descent(
     Args:
         blur: the blur, known or estimated.
         observed: the blurry image, `[h, w, c]` in [0, 1].
-        denoise: maps `(image, sigma)` to a cleaner image.
-        params: as from `initial_parameters`; their shapes say how many steps there are.
+        denoise: maps `(image, sigma)` to a denoised image.
+        params: parameters like `initial_parameters`; their shapes set the numbers of steps.
         margin: width in pixels of the unknown frame around the photo.
-        weights: of each pixel in the misfit, `[h, w, 1]` or `[h, w, c]`; all count alike if None.
-        respond: what the sensor makes of light, pixel by pixel; nothing if None.
-        remat: whether a gradient recomputes the steps instead of keeping them.
+        weights: weights of the pixels in the misfit, `[h, w, 1]` or `[h, w, c]`; None weighs all
+            pixels equally.
+        respond: the pointwise response of the sensor to light; None if it is linear.
+        remat: whether the gradient recomputes the steps instead of storing them.
 
     Returns:
         The restored image `[h, w, c]`, not clipped, and the trace of `steepest_descent`.

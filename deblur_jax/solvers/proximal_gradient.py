@@ -1,10 +1,10 @@
-"""Deconvolution by total variation: the fallback that needs no weights.
+"""Deconvolution with a total variation prior, which needs no trained weights.
 
     minimise  sum weights (A x - y)^2 / 2 + weight TV(x)
 
-by accelerated proximal gradients: a gradient step on the misfit, total variation denoising, and a
-step ahead in the direction of progress. A result that is worse than the one before is not kept as
-estimate, so the objective never rises.
+by accelerated proximal gradients: a gradient step on the misfit, total variation denoising and an
+extrapolation. A result with a higher objective than the previous estimate is rejected, so the
+objective never rises.
 
 Source: Beck and Teboulle, "Fast Gradient-Based Algorithms for Constrained Total Variation Image
 Denoising and Deblurring Problems", 2009, section 5 (monotone variant, without the constraint).
@@ -43,25 +43,24 @@ def proximal_gradient(
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restores the sharp image behind `observed = blur(sharp) + noise`.
 
-    Values are checked only outside of `jit` and `vmap`.
+    Values are checked only outside `jit` and `vmap`.
 
     Args:
         blur: the known linear blur.
         observed: the blurry image, `[h, w, c]` in [0, 1].
-        weight: how much total variation counts, from 0 to 1.
-        steps: iterations.
-        denoising_steps: iterations inside each denoising.
-        step_size: of the gradient steps; up to `1 / |A|^2` is safe, not checked. None measures
+        weight: weight of the total variation, from 0 to 1.
+        steps: gradient steps, each followed by a denoising.
+        denoising_steps: iterations of each denoising.
+        step_size: size of the gradient steps; up to `1 / |A|^2` is safe, not checked. None measures
             `|A|` first, which costs ten steps.
-        margin: width in pixels of the unknown frame around the photo. Zero trusts the blur's own
-            padding.
-        weights: of each pixel in the misfit, `[h, w, 1]` or `[h, w, c]`, from 0 to 1 for the
-            default step size; all count alike if None.
-        remat: whether a gradient recomputes the steps instead of keeping them.
+        margin: width in pixels of the unknown frame around the photo; 0 uses the blur's padding.
+        weights: weights of the pixels in the misfit, `[h, w, 1]` or `[h, w, c]`, at most 1 for the
+            default step size; None weighs all pixels equally.
+        remat: whether the gradient recomputes the steps instead of storing them.
 
     Returns:
         The restored image `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
-        `(A x - y)^2`, and `"objective"`, the module's equation, both after each step.
+        `(A x - y)^2`, and `"objective"`, the equation of the module, both after each step.
 
     Raises:
         ValueError: if an argument does not fit the image or is out of range.

@@ -1,7 +1,7 @@
 """Richardson-Lucy deconvolution with total variation, for light that may saturate.
 
-Photons are counted, so the misfit is that of Poisson noise and light stays positive. For light `x`,
-observed light `y` and a sensor response `R`,
+The misfit is the likelihood of Poisson noise, and light stays positive. For light `x`, observed
+light `y` and a sensor response `R`,
 
     minimise  sum weights (R(A x) - y log R(A x)) + weight TV(x)
 
@@ -9,8 +9,8 @@ observed light `y` and a sensor response `R`,
     x    <- x A*(weights ratio) / (A* weights + weight dTV(x))
 
 where `dTV` is minus the divergence of the unit gradient. Without a response the ratio is `y / A x`.
-Where light saturates, its ringing can be kept away from the rest: dark light is then updated by
-unsaturated pixels alone, bright light by all.
+To keep the ringing of saturated light from spreading, dark light can be updated by unsaturated
+pixels only, and bright light by all.
 
 Source: Richardson 1972 and Lucy 1974; total variation after Dey et al. 2006; saturation after
 Whyte et al., "Deblurring Shaken and Partially Saturated Images", 2014, as Carbajal et al. use it,
@@ -34,9 +34,8 @@ from deblur_jax.solvers.total_variation import total_variation
 from deblur_jax.typing import Array, Image, Scalar, typechecked
 
 
-WEIGHT = 1e-3  # of Carbajal et al.
 STEPS = 30
-DARKEST = 1e-6  # light below which ratios are not taken
+DARKEST = 1e-6  # light is clamped to this value before divisions
 
 
 @typechecked
@@ -52,29 +51,29 @@ def richardson_lucy(
     respond: Response | None = None,
     remat: bool = False,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Restores the sharp light behind `observed = respond(blur(sharp))` and photon noise.
+    """Restores the sharp light behind `observed = respond(blur(sharp))` with photon noise.
 
-    Values are checked only outside of `jit` and `vmap`.
+    Values are checked only outside `jit` and `vmap`.
 
     Args:
-        blur: the known linear blur, non-negative and not zero anywhere.
-        observed: the blurry photo in light, `[h, w, c]` in [0, 1]; `ops.sensor.to_light` makes
-            light of display values.
-        weight: how much the total variation of the light counts, at least 0; large ones (beyond
-            about 0.1) can make it diverge.
-        steps: iterations.
-        limit: light from which a pixel counts as saturated: bright light is then updated apart.
-            None treats all light alike.
-        margin: width in pixels of the unknown frame around the photo. Zero trusts the blur's own
-            padding.
-        weights: of each pixel in the misfit, `[h, w, 1]` or `[h, w, c]`; all count alike if None.
-        respond: what the sensor makes of light, pixel by pixel, such as `ops.sensor.saturate`;
-            nothing if None.
-        remat: whether a gradient recomputes the steps instead of keeping them.
+        blur: the known linear blur; non-negative, with a positive weight for every pixel.
+        observed: the blurry photo in light, `[h, w, c]` in [0, 1]; convert display values with
+            `ops.sensor.to_light`.
+        weight: weight of the total variation of the light, from 0 to 1; Carbajal et al. use 1e-3.
+            The solver can diverge beyond about 0.1.
+        steps: number of updates.
+        limit: light from which a pixel counts as saturated; dark light is then updated by
+            unsaturated pixels only. None updates all light by all pixels.
+        margin: width in pixels of the unknown frame around the photo; 0 uses the blur's padding.
+        weights: weights of the pixels in the misfit, `[h, w, 1]` or `[h, w, c]`; None weighs all
+            pixels equally.
+        respond: the pointwise response of the sensor to light, such as `ops.sensor.saturate`; None
+            if it is linear.
+        remat: whether the gradient recomputes the steps instead of storing them.
 
     Returns:
         The restored light `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
-        `(R(A x) - y)^2`, and `"objective"`, the module's first equation, both after each step.
+        `(R(A x) - y)^2`, and `"objective"`, the first equation of the module, both after each step.
 
     Raises:
         ValueError: if an argument does not fit the image or is out of range.
@@ -115,8 +114,8 @@ def richardson_lucy(
 
 
 def _respond(framed: Framed, light: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns what the sensor makes of light, and its slope."""
-    light = jnp.maximum(light, DARKEST)  # transforms leave less than nothing here and there
+    """Returns the response of the sensor to light, and its derivative."""
+    light = jnp.maximum(light, DARKEST)  # transforms can return small negative values
     if framed.respond is None:
         return light, jnp.ones_like(light)
     return jax.jvp(framed.respond, (light,), (jnp.ones_like(light),))
@@ -126,7 +125,7 @@ def _update(framed: Framed, light: jax.Array, weights: jax.Array, flat: jax.Arra
     transpose = framed.transpose()
     shown, slope = _respond(framed, light)
     ratio = framed.observed * slope / jnp.maximum(shown, DARKEST) + 1 - slope
-    # Light that no weighted pixel sees is left alone.
+    # Light that reaches no weighted pixel is not updated.
     seen, pull = transpose(weights), transpose(weights * ratio)
     bottom = seen + flat
     trusted = (seen > 1e-3) & (bottom > seen / 2)

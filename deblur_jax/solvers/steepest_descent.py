@@ -1,7 +1,7 @@
 """Plug-and-play deconvolution by hybrid steepest descent.
 
-Minimises `|A x - y|^2` over the images that a denoiser leaves alone: a few gradient steps on the
-data, then a step towards the denoised image,
+Minimises `|A x - y|^2` over the images that a denoiser leaves unchanged: a few gradient steps on
+the misfit, then a step towards the denoised image,
 
     x <- x - step_size * A* (A x - y)          `gradient_steps` times
     x <- (1 - relaxation) x + relaxation * denoise(x, sigma)
@@ -9,7 +9,7 @@ data, then a step towards the denoised image,
 with a noise level that falls from one denoising to the next.
 
 Source: Carbajal et al., "Non-uniform Motion Blur Kernel Estimation via Adaptive Decomposition",
-arXiv:2102.01026, section 4.1.1; the numbers are those of the authors' code.
+arXiv:2102.01026, section 4.1.1, with the constants of the authors' code.
 """
 
 import jax
@@ -50,28 +50,27 @@ def steepest_descent(
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restores the sharp image behind `observed = respond(blur(sharp)) + noise`.
 
-    Values are checked only outside of `jit` and `vmap`.
+    Values are checked only outside `jit` and `vmap`.
 
     Args:
         blur: the known linear blur.
         observed: the blurry image, `[h, w, c]` in [0, 1].
-        denoise: maps `(image, sigma)` to a cleaner image; sigma is the standard deviation of the
-            noise to remove, on the image's own scale.
-        sigmas: the noise level of each denoising, usually falling; above 0 and at most 1.
+        denoise: maps `(image, sigma)` to a denoised image; sigma is the standard deviation of the
+            noise to remove, on the scale of the image.
+        sigmas: the noise level of each denoising, above 0 and at most 1, usually falling.
         gradient_steps: gradient steps before each denoising.
-        step_size: of the gradient steps: one number, one for each denoising, or
+        step_size: size of the gradient steps: a number, one for each denoising, or
             `[steps, gradient_steps]`. Below `2 / |A|^2` the steps cannot diverge; not checked.
             None measures `|A|` first, which costs ten steps, and takes the same fraction of the
             bound as the default does for `|A| = 1`: use it if the blur changes the brightness.
-        relaxation: how far to go towards the denoised image, in [0, 1]: a number or one for each
-            denoising.
-        margin: width in pixels of the unknown frame around the photo. Zero trusts the blur's own
-            padding.
-        weights: of each pixel in the misfit, `[h, w, 1]` or `[h, w, c]`, such as
-            `saturation_weights(observed)`; all count alike if None.
-        respond: what the sensor makes of light, pixel by pixel, such as `ops.sensor.saturate`;
-            nothing if None.
-        remat: whether a gradient recomputes the steps instead of keeping them.
+        relaxation: fraction of the step towards the denoised image, in [0, 1]: a number or one for
+            each denoising.
+        margin: width in pixels of the unknown frame around the photo; 0 uses the blur's padding.
+        weights: weights of the pixels in the misfit, `[h, w, 1]` or `[h, w, c]`, such as
+            `saturation_weights(observed)`; None weighs all pixels equally.
+        respond: the pointwise response of the sensor to light, such as `ops.sensor.saturate`; None
+            if it is linear.
+        remat: whether the gradient recomputes the steps instead of storing them.
 
     Returns:
         The restored image `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
@@ -112,7 +111,7 @@ def steepest_descent(
             estimate = estimate - entry["step_size"][index] * transpose(framed.slope(light))
         cleaner = denoise(estimate, entry["sigma"])
         estimate = estimate + entry["relaxation"] * (cleaner - estimate)
-        light = framed.expose(estimate)  # also the next descent's first
+        light = framed.expose(estimate)  # also for the next gradient step
         return (estimate, light), {"misfit": framed.misfit(light)}
 
     state = (canvas, framed.expose(canvas))
@@ -121,7 +120,7 @@ def steepest_descent(
 
 
 def _every(name: str, value: float | Array, shape: tuple[int, ...], dtype) -> jax.Array:
-    """Returns `value` for every iteration: a number, one for each, or all of them."""
+    """Broadcasts `value`, a number, one for each iteration or all values, to `shape`."""
     value = jnp.asarray(value, dtype)
     if value.ndim and value.shape not in (shape[:1], shape):
         raise ValueError(

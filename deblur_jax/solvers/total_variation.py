@@ -1,10 +1,10 @@
-"""Denoising by total variation: the prior that needs no weights.
+"""Total variation and denoising by it: a prior that needs no trained weights.
 
     argmin_x  |x - y|^2 / 2 + weight * sum_p |grad x(p)|
 
-The length is taken over both directions and all channels, so edges of different colours fall
-together. Solved in the dual by accelerated projected gradients; the step is 1/8, since the squared
-norm of the discrete gradient is at most 8.
+The gradient's length is taken over both directions and all channels, so the edges of the channels
+coincide. The dual problem is solved by accelerated projected gradients with step size 1/8, because
+the squared norm of the discrete gradient is at most 8.
 
 Source: Beck and Teboulle, "Fast Gradient-Based Algorithms for Constrained Total Variation Image
 Denoising and Deblurring Problems", 2009, section 4 (without the constraint).
@@ -21,19 +21,19 @@ from deblur_jax.typing import Array, Image, Scalar, typechecked
 def total_variation(image: Image) -> jax.Array:
     """Returns `sum_p |grad image(p)|` with forward differences, zero across the frame."""
     squared = jnp.sum(jnp.square(_gradient(image)), axis=(0, -1))
-    # The square root has no slope at zero; flat places get zero.
+    # The square root has no derivative at zero; flat regions get zero.
     return jnp.sum(jnp.where(squared > 0, jnp.sqrt(jnp.where(squared > 0, squared, 1)), 0))
 
 
 @typechecked
 def denoise_total_variation(image: Image, weight: Scalar, *, steps: int = 20) -> jax.Array:
-    """Returns the image nearest to `image` under a penalty on its total variation.
+    """Denoises `image` by minimising the equation of the module.
 
     Args:
         image: `[h, w, c]`.
-        weight: weight of the total variation, on the image's own scale; zero returns `image`.
-            Noise of standard deviation sigma wants about 0.7 sigma to sigma.
-        steps: iterations.
+        weight: weight of the total variation, on the scale of the image; zero returns `image`.
+            Noise of standard deviation sigma needs about 0.7 sigma to sigma.
+        steps: projected gradient steps.
     """
     image = jnp.asarray(image)
     weight = jnp.maximum(weight, jnp.finfo(image.dtype).tiny).astype(image.dtype)
@@ -43,7 +43,7 @@ def denoise_total_variation(image: Image, weight: Scalar, *, steps: int = 20) ->
         slope = _gradient(image - weight * _gradient_adjoint(ahead))
         moved = ahead + slope / (8 * weight)
         squared = jnp.sum(jnp.square(moved), axis=(0, -1), keepdims=True)
-        projected = moved / jnp.sqrt(jnp.maximum(squared, 1))  # the root of zero has no slope
+        projected = moved / jnp.sqrt(jnp.maximum(squared, 1))  # the root has no derivative at zero
         return (projected, projected + momentum * (projected - dual)), None
 
     zero = jnp.zeros((2, *image.shape), image.dtype)
@@ -64,7 +64,7 @@ def momenta(count: int) -> tuple[list[float], list[float]]:
 
 
 def _gradient(image: Array) -> jax.Array:
-    """Returns forward differences down and to the right, `[2, h, w, c]`; zero at the last ones."""
+    """Returns forward differences down and to the right, `[2, h, w, c]`; zero at the far edges."""
     down = jnp.diff(image, axis=0, append=image[-1:])
     right = jnp.diff(image, axis=1, append=image[:, -1:])
     return jnp.stack([down, right])
