@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from deblur_jax.ops import fourier, pixelwise_form
 from deblur_jax.ops.boundary import check_padding, pad
-from deblur_jax.typing import Image, Kernels, Mixing, typechecked
+from deblur_jax.typing import Image, Kernels, Mixing, compute_dtype, typechecked
 
 
 ORDERS = ("gather", "scatter")
@@ -81,7 +81,7 @@ def basis_blur(
     """
     check_options("basis_blur", kernels, order, padding, method, precision)
     dtype = jnp.result_type(image, kernels, mixing)
-    compute = jnp.float32 if dtype.itemsize < 4 else dtype  # no half-precision FFT in XLA
+    compute = compute_dtype(image, kernels, mixing)  # no half-precision FFT in XLA
     image, kernels, mixing = (jnp.asarray(x, compute) for x in (image, kernels, mixing))
     if method == "auto":
         method = choose_method(kernels.shape[-1], kernels.shape[0], jax.default_backend())

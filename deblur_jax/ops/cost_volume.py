@@ -8,11 +8,10 @@ Features outside the frame are zero. Displacements are in row-major order: chann
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Float
 
-from deblur_jax.typing import Array, typechecked
+from deblur_jax.typing import Array, compute_dtype, typechecked
 
 
 Features = Float[Array, "h w c"]
@@ -51,7 +50,7 @@ def cost_volume(first: Features, second: Features, *, reach: int) -> jax.Array:
     height, width, channels = first.shape
     side = 2 * reach + 1
     padded = jnp.pad(second, ((reach, reach), (reach, reach), (0, 0)))
-    sums = np.promote_types(first.dtype, np.float32)
+    sums = compute_dtype(first)
 
     @jax.checkpoint  # slicing the shifted rows again is cheaper than storing them
     def match_rows(shift: jax.Array) -> jax.Array:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from deblur_jax.ops.boundary import check_padding, pad
-from deblur_jax.typing import Image, PixelKernels, typechecked
+from deblur_jax.typing import Image, PixelKernels, compute_dtype, typechecked
 
 
 @typechecked
@@ -46,11 +46,13 @@ def dense_blur(image: Image, kernels: PixelKernels, *, padding: str = "reflect")
             f"got {side}x{side}; pad them with a row and a column of zeros"
         )
     padded = pad(image, side // 2, padding)
-    blurred = jnp.zeros(image.shape, jnp.result_type(image, kernels))
+    dtype, sums = jnp.result_type(image, kernels), compute_dtype(image, kernels)
 
     def add_tap(blurred, tap):
         row, column = tap // side, tap % side
         seen = lax.dynamic_slice(padded, (row, column, 0), (height, width, image.shape[2]))
-        return blurred + kernels[:, :, row, column, None] * seen, None
+        tap_weights = jnp.asarray(kernels)[:, :, row, column, None].astype(sums)
+        return blurred + tap_weights * seen.astype(sums), None
 
-    return lax.scan(add_tap, blurred, jnp.arange(side * side))[0]
+    taps = jnp.arange(side * side, dtype=jnp.int32)
+    return lax.scan(add_tap, jnp.zeros(image.shape, sums), taps)[0].astype(dtype)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from deblur_jax.typing import Array, Flow, typechecked
+from deblur_jax.typing import Array, Flow, compute_dtype, typechecked
 
 
 CLOSE = 0.5  # pixels: below this distance from the plane the fit is least squares
@@ -39,11 +39,12 @@ def double_angle(flow: Flow) -> jax.Array:
 
     The derivative at zero flow is defined as zero.
     """
-    u, v = flow[..., 0], flow[..., 1]
+    u, v = jnp.moveaxis(jnp.asarray(flow, compute_dtype(flow)), -1, 0)
     squared = u * u + v * v
     moves = squared > 0
     length = jnp.sqrt(jnp.where(moves, squared, jnp.ones_like(u)))
-    return jnp.stack([(u * u - v * v) / length, 2 * u * v / length], axis=-1)
+    doubled = jnp.stack([(u * u - v * v) / length, 2 * u * v / length], axis=-1)
+    return doubled.astype(flow.dtype)
 
 
 @typechecked
@@ -52,12 +53,13 @@ def halve_angle(doubled: Flow) -> jax.Array:
 
     The derivative at zero is defined as zero.
     """
-    across, down = doubled[..., 0], doubled[..., 1]
+    across, down = jnp.moveaxis(jnp.asarray(doubled, compute_dtype(doubled)), -1, 0)
     squared = across * across + down * down
     moves = squared > 0
-    length = jnp.where(moves, jnp.sqrt(jnp.where(moves, squared, 1)), 0).astype(across.dtype)
+    length = jnp.where(moves, jnp.sqrt(jnp.where(moves, squared, 1)), 0)
     angle = jnp.arctan2(down, jnp.where(moves, across, jnp.ones_like(across))) / 2
-    return jnp.stack([length * jnp.cos(angle), length * jnp.sin(angle)], axis=-1)
+    flow = jnp.stack([length * jnp.cos(angle), length * jnp.sin(angle)], axis=-1)
+    return flow.astype(doubled.dtype)
 
 
 @typechecked
@@ -78,7 +80,9 @@ def fit_plane(flow: Flow, *, points: int = 24, steps: int = 20) -> Float[jax.Arr
         its increase from top to bottom and from left to right.
     """
     height, width = flow.shape[:2]
-    rows, columns = (jnp.arange(points) * (size - 1) // (points - 1) for size in (height, width))
+    dtype, flow = flow.dtype, jnp.asarray(flow, compute_dtype(flow))
+    lattice = jnp.arange(points, dtype=jnp.int32)
+    rows, columns = (lattice * (size - 1) // (points - 1) for size in (height, width))
     seen = flow[rows[:, None], columns].reshape(-1, 2)
     basis = plane_basis(rows, columns, height, width, flow.dtype).reshape(-1, 3)
 
@@ -100,14 +104,16 @@ def fit_plane(flow: Flow, *, points: int = 24, steps: int = 20) -> Float[jax.Arr
     directions = jnp.asarray([[1, 0], [1, 1], [0, 1], [-1, 1]], flow.dtype)
     starts = jnp.einsum("kp,dc->kdpc", jnp.eye(3, dtype=flow.dtype), directions).reshape(-1, 3, 2)
     found, apart = jax.vmap(from_start)(starts)
-    return found[jnp.argmin(apart)]
+    return found[jnp.argmin(apart)].astype(dtype)
 
 
 @typechecked
 def plane_flow(plane: Float[Array, "3 2"], height: int, width: int) -> jax.Array:
     """Returns the flow `[height, width, 2]` of a plane, with one sign for the whole frame."""
-    rows, columns = jnp.arange(height), jnp.arange(width)
-    return plane_basis(rows, columns, height, width, plane.dtype) @ plane
+    rows, columns = (jnp.arange(size, dtype=jnp.int32) for size in (height, width))
+    dtype = compute_dtype(plane)
+    flow = plane_basis(rows, columns, height, width, dtype) @ jnp.asarray(plane, dtype)
+    return flow.astype(plane.dtype)
 
 
 def plane_basis(

@@ -127,9 +127,13 @@ def make_partial_gradient(form: Form) -> Callable[..., Any]:
     def compiled(sought: str, options: tuple[tuple[str, Any], ...]) -> Any:
         return jax.jit(functools.partial(bind, sought, **dict(options)))
 
-    primitive.def_impl(
-        lambda *operands, sought, **options: compiled(sought, tuple(options.items()))(*operands)
-    )
+    def run(*operands: jax.Array, sought: str, **options: Any) -> jax.Array:
+        if jax.config.jax_disable_jit:  # `compiled` would bind again, without end
+            extra = form.on_cpu if jax.default_backend() == "cpu" else {}
+            return evaluate(*operands, sought=sought, **extra, **options)
+        return compiled(sought, tuple(options.items()))(*operands)
+
+    primitive.def_impl(run)
     primitive.def_abstract_eval(abstract)
     ad.primitive_jvps[primitive] = jvp
     ad.primitive_transposes[primitive] = transpose

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from deblur_jax.ops import line_walk
 from deblur_jax.ops.boundary import check_padding
 from deblur_jax.ops.form import Form, alike, make_partial_gradient
-from deblur_jax.typing import Flow, Image, typechecked
+from deblur_jax.typing import Flow, Image, compute_dtype, typechecked
 
 
 @typechecked
@@ -68,7 +68,7 @@ def line_blur(image: Image, flow: Flow, *, padding: str = "edge") -> jax.Array:
     check_padding("line_blur", padding)
     image, flow = jnp.asarray(image), jnp.asarray(flow)
     # Half precision cannot represent the positions of the taps.
-    dtype = max(image.dtype, flow.dtype, jnp.dtype(jnp.float32), key=lambda dtype: dtype.itemsize)
+    dtype = compute_dtype(image, flow)
     light, motion = alike(image.astype(dtype), flow.astype(dtype))
     blurry = _partial_gradient("blurry", light[None], motion[None], padding=padding)
     return blurry[0].astype(image.dtype)

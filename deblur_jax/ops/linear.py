@@ -19,7 +19,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from deblur_jax.typing import Array
+from deblur_jax.typing import Array, compute_dtype
 
 
 def inner(x: Array, y: Array) -> jax.Array:
@@ -41,7 +41,8 @@ def inner(x: Array, y: Array) -> jax.Array:
     """
     if x.shape != y.shape:
         raise ValueError(f"inner: x and y must have the same shape, got {x.shape} and {y.shape}")
-    return jnp.vdot(x, y, precision="highest")
+    sums = compute_dtype(x, y)
+    return jnp.vdot(jnp.asarray(x, sums), jnp.asarray(y, sums), precision="highest")
 
 
 def adjoint(operator: Callable[[Array], Array], like: Array) -> Callable[[Array], jax.Array]:
@@ -133,8 +134,9 @@ def operator_norm(
     transpose = adjoint(operator, start)
 
     def step(x: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
-        length = jnp.sqrt(inner(x, x))
-        mapped = operator(x / jnp.where(length > 0, length, jnp.ones_like(length)))
-        return transpose(mapped), jnp.sqrt(inner(mapped, mapped))
+        spread = jnp.sqrt(inner(x, x) / x.size)  # scaled to values near one, for half precision
+        spread = jnp.where(spread > 0, spread, jnp.ones_like(spread))
+        mapped = operator(x / spread.astype(x.dtype))
+        return transpose(mapped), jnp.sqrt(inner(mapped, mapped) / x.size)
 
-    return jax.lax.scan(step, start, length=steps)[1][-1]
+    return jax.lax.scan(step, start, length=steps)[1][-1].astype(start.dtype)

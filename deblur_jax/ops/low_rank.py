@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
-from deblur_jax.typing import Array, PixelKernels, typechecked
+from deblur_jax.typing import Array, PixelKernels, compute_dtype, typechecked
 
 
 @typechecked
@@ -48,7 +48,8 @@ def factor_kernels(kernels: PixelKernels, *, basis: int) -> tuple[jax.Array, jax
             f"factor_kernels: basis must be from 1 to {side**2 + 1} for {side}x{side} kernels, "
             f"got {basis}"
         )
-    rows = jnp.asarray(kernels).reshape(height * width, side**2)
+    dtype = kernels.dtype
+    rows = jnp.asarray(kernels, compute_dtype(kernels)).reshape(height * width, side**2)
     mean = jnp.mean(rows, axis=0)
     rest = rows - mean[None]
     # The right singular vectors of `rest`, largest first, from its small square.
@@ -59,7 +60,8 @@ def factor_kernels(kernels: PixelKernels, *, basis: int) -> tuple[jax.Array, jax
     error = jnp.linalg.norm(lost) / jnp.linalg.norm(rows)
     factors = jnp.concatenate([mean[None], components.T]).reshape(basis, side, side)
     mixing = jnp.concatenate([jnp.ones_like(rows[:, :1]), weights], axis=1)
-    return factors, mixing.reshape(height, width, basis), error
+    mixing = mixing.reshape(height, width, basis)
+    return factors.astype(dtype), mixing.astype(dtype), error.astype(dtype)
 
 
 @typechecked

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.typing import Image, typechecked
+from deblur_jax.typing import Image, compute_dtype, typechecked
 
 
 @typechecked
@@ -44,12 +44,12 @@ def resize_bilinear(image: Image, height: int, width: int, *, antialias: bool = 
 def _separable(image, make_weights, height: int, width: int) -> jax.Array:
     if min(height, width) < 1:
         raise ValueError(f"resize: height and width must be at least 1, got {height}x{width}")
-    image = jnp.asarray(image)
+    dtype, image = image.dtype, jnp.asarray(image, compute_dtype(image))
     # The sizes are static, so the matrices are constants, computed in double precision.
     rows = jnp.asarray(make_weights(image.shape[0], height), image.dtype)
     columns = jnp.asarray(make_weights(image.shape[1], width), image.dtype)
     narrow = jnp.einsum("xw,hwc->hxc", columns, image, precision="highest")
-    return jnp.einsum("yh,hxc->yxc", rows, narrow, precision="highest")
+    return jnp.einsum("yh,hxc->yxc", rows, narrow, precision="highest").astype(dtype)
 
 
 def _area_weights(size: int, target: int) -> np.ndarray:

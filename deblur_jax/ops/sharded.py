@@ -14,7 +14,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, reshard
 
 from deblur_jax.ops.basis_blur import check_options, choose_method, padded_blur
 from deblur_jax.ops.boundary import pad
-from deblur_jax.typing import Image, Kernels, Mixing, typechecked
+from deblur_jax.typing import Image, Kernels, Mixing, compute_dtype, typechecked
 
 
 @typechecked
@@ -87,7 +87,8 @@ def sharded_basis_blur(
         return blur(extend(image), kernels, extend(mixing) if order == "scatter" else mixing)
 
     specs = (PartitionSpec(axis), PartitionSpec(), PartitionSpec(axis))
-    arrays = tuple(map(jnp.asarray, (image, kernels, mixing)))
+    dtype, compute = jnp.result_type(image, kernels, mixing), compute_dtype(image, kernels, mixing)
+    arrays = tuple(jnp.asarray(x, compute) for x in (image, kernels, mixing))
     if mesh.axis_types == (AxisType.Explicit,):  # the sharding is part of an array's type
         shardings = [NamedSharding(mesh, spec) for spec in specs]
         arrays = tuple(map(reshard, arrays, shardings))
@@ -98,7 +99,7 @@ def sharded_basis_blur(
         out_specs=PartitionSpec(axis),
         check_vma=False,  # the loops inside start from constants, which do not vary over devices
     )
-    return spread(*arrays)
+    return spread(*arrays).astype(dtype)
 
 
 def _extended(rows: jax.Array, *, radius: int, padding: str, axis: str, size: int) -> jax.Array:

@@ -17,11 +17,10 @@ ECCV 2016; Zhang et al., "Deep Dynamic Scene Deblurring from Optical Flow", 2021
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Float
 
-from deblur_jax.typing import Array, typechecked
+from deblur_jax.typing import Array, compute_dtype, typechecked
 
 
 Features = Float[Array, "h w c"]
@@ -45,7 +44,7 @@ def linear_recurrence(
     Returns:
         g, `[h, w, c]`, in the dtype of `features`.
     """
-    exact = np.promote_types(features.dtype, np.float32)
+    exact = compute_dtype(features)
     factors = jnp.asarray(weights).astype(exact)
     terms = (1 - factors) * jnp.asarray(features).astype(exact)
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from deblur_jax.ops.boundary import check_padding, resolve_index
-from deblur_jax.typing import Array, Flow, Image, typechecked
+from deblur_jax.typing import Array, Flow, Image, compute_dtype, typechecked
 
 
 Points = Float[Array, "... 2"]
@@ -73,9 +73,9 @@ def warp_flow(image: Image, flow: Flow, *, padding: str = "constant") -> jax.Arr
         flow: `[h, w, 2]` in pixels; its height and width may differ from those of the image.
         padding: see `sample`.
     """
-    return sample(
-        image, pixel_grid(flow.shape[0], flow.shape[1], flow.dtype) + flow, padding=padding
-    )
+    dtype = compute_dtype(flow)  # half precision cannot represent the coordinates
+    grid = pixel_grid(flow.shape[0], flow.shape[1], dtype)
+    return sample(image, grid + jnp.asarray(flow, dtype), padding=padding)
 
 
 @typechecked
@@ -95,7 +95,7 @@ def warp_affine(
         Jaderberg et al., "Spatial Transformer Networks", NeurIPS 2015.
     """
     height, width, _ = image.shape
-    matrix = jnp.asarray(matrix)
+    matrix = jnp.asarray(matrix, compute_dtype(matrix))
     half = jnp.asarray([width - 1, height - 1], matrix.dtype) / 2
     linear = matrix[:, :2] * half[:, None] / jnp.where(half > 0, half, 1)[None]
     offset = (matrix[:, 2] + 1 - jnp.sum(matrix[:, :2], axis=1)) * half
@@ -115,6 +115,7 @@ def warp_homography(
         matrix: maps the output point (x, y, 1) to the input point, up to its scale.
         padding: see `sample`.
     """
+    matrix = jnp.asarray(matrix, compute_dtype(matrix))
     grid = pixel_grid(image.shape[0], image.shape[1], matrix.dtype)
     return sample(image, project(matrix, grid), padding=padding)
 

@@ -42,15 +42,19 @@ def conjugate_gradient(
     if steps < 0:
         raise ValueError(f"conjugate_gradient: steps must be at least 0, got {steps}")
 
+    if steps == 0:
+        return jnp.asarray(start)
+
     def step(carry, _):
         solution, residual, direction, energy = carry
         mapped = apply(direction)
         unsolved = energy > rounding
-        length = _ratio(energy, inner(direction, mapped), unsolved)
+        length = _ratio(energy, inner(direction, mapped), unsolved).astype(solution.dtype)
         solution = solution + length * direction
         residual = residual - length * mapped
         remaining = inner(residual, residual)
-        direction = residual + _ratio(remaining, energy, unsolved) * direction
+        turn = _ratio(remaining, energy, unsolved).astype(solution.dtype)
+        direction = residual + turn * direction
         return (solution, residual, direction, remaining), None
 
     solution = jnp.asarray(start)

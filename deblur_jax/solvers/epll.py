@@ -53,7 +53,8 @@ def epll(
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restores the sharp image behind `observed = blur(sharp) + noise`.
 
-    Each channel is restored with the same prior. Values are checked only outside `jit` and `vmap`.
+    Each channel is restored with the same prior. Half precision is computed in float32. Values are
+    checked only outside `jit` and `vmap`.
 
     Args:
         blur: the known linear blur.
@@ -71,9 +72,9 @@ def epll(
         remat: whether the gradient recomputes the steps instead of storing them.
 
     Returns:
-        The restored image `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
-        `(A x - y)^2` after each step, and `"objective"`, the first equation of the module
-        before each step, at the penalty of that step.
+        The restored image `[h, w, c]`, not clipped, in the dtype of `observed`, and a trace:
+        `"misfit"`, the mean of `(A x - y)^2` after each step, and `"objective"`, the first equation
+        of the module before each step, at the penalty of that step.
 
     Raises:
         ValueError: if an argument does not fit the image or is out of range.
@@ -115,4 +116,4 @@ def epll(
 
     step = jax.checkpoint(step) if remat else step
     canvas, trace = lax.scan(step, canvas, jnp.asarray(penalties, dtype))
-    return framed.crop(canvas), trace
+    return framed.result(canvas), trace

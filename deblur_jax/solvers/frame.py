@@ -9,7 +9,7 @@ photo. Pixels without information, such as saturated ones, get weight zero in th
 
 import dataclasses
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from jax.core import Tracer
 
 from deblur_jax.ops.linear import adjoint, operator_norm
 from deblur_jax.solvers.conjugate_gradient import conjugate_gradient
-from deblur_jax.typing import Array, Image, ImageOperator
+from deblur_jax.typing import Array, Image, ImageOperator, compute_dtype
 
 
 MARGIN = 16  # pixels, the width of the unknown frame in Carbajal et al. 2021
@@ -42,7 +42,7 @@ class Extendable(Protocol):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Framed:
-    """A photo inside its unknown frame.
+    """A photo inside its unknown frame, in float32 at least.
 
     Attributes:
         blur: the linear blur of the whole canvas.
@@ -50,6 +50,7 @@ class Framed:
         weights: weights of the photo's pixels in the misfit, `[h, w, c]`; None weighs all equally.
         margin: width of the frame in pixels.
         respond: the pointwise response of the sensor to light; None if it is linear.
+        dtype: the dtype of the photo as it was given, which the restored image gets.
     """
 
     blur: ImageOperator
@@ -57,6 +58,7 @@ class Framed:
     weights: Array | None
     margin: int = dataclasses.field(metadata={"static": True})
     respond: Response | None = dataclasses.field(metadata={"static": True})
+    dtype: Any = dataclasses.field(metadata={"static": True})
 
     def canvas(self) -> jax.Array:
         """Returns the initial canvas: the photo, mirrored at its edges."""
@@ -69,6 +71,10 @@ class Framed:
         return jnp.asarray(canvas)[
             self.margin : height - self.margin, self.margin : width - self.margin
         ]
+
+    def result(self, canvas: Array) -> jax.Array:
+        """Returns the restored image: the part inside the photo, in the photo's dtype."""
+        return self.crop(canvas).astype(self.dtype)
 
     def expose(self, canvas: Array) -> jax.Array:
         """Returns the light that reaches the photo's pixels: the linear map `crop(A canvas)`."""
@@ -146,7 +152,8 @@ def put_in_frame(
             f"{margin} for {height}x{width}"
         )
     check_range(function, "observed", observed, 0, 1)
-    observed = jnp.asarray(observed)
+    dtype, observed = observed.dtype, jnp.asarray(observed, compute_dtype(observed))
+    blur = jax.tree.map(_widened, blur)
     if weights is not None:
         if weights.shape not in ((height, width, 1), (height, width, channels)):
             raise ValueError(
@@ -155,7 +162,14 @@ def put_in_frame(
             )
         check_range(function, "weights", weights, 0, np.inf)
         weights = jnp.broadcast_to(weights, observed.shape).astype(observed.dtype)
-    return Framed(blur.extended(margin) if margin else blur, observed, weights, margin, respond)
+    framed = blur.extended(margin) if margin else blur
+    return Framed(framed, observed, weights, margin, respond, dtype)
+
+
+def _widened(leaf: Any) -> Any:
+    """Returns a leaf of a blur in float32 if it is an array in half precision."""
+    is_float = hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
+    return leaf.astype(compute_dtype(leaf)) if is_float else leaf
 
 
 def check_range(

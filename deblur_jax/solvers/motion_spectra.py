@@ -26,7 +26,7 @@ import optax
 from jaxtyping import Float
 
 from deblur_jax.ops.flow import fit_plane, plane_basis, plane_flow
-from deblur_jax.typing import Array, Flow, Image, typechecked
+from deblur_jax.typing import Array, Flow, Image, compute_dtype, standard_promotion, typechecked
 
 
 class View(NamedTuple):
@@ -101,6 +101,8 @@ def refine_motion(
             f"refine_motion: blurry must have at least {views[-1].window} pixels a side, got "
             f"{height}x{width}"
         )
+    dtype = flow.dtype
+    blurry, flow = (jnp.asarray(x, compute_dtype(flow, blurry)) for x in (blurry, flow))
     gray = jnp.mean(blurry, axis=-1)
     start = fit_plane(flow)
     starts = jnp.asarray(lengths, flow.dtype)[:, None, None] * start[None]
@@ -111,7 +113,7 @@ def refine_motion(
 
     refined = plane_flow(found.plane, height, width)
     misfits = [_mean_misfit(spectra, motion, found.scenes) for motion in (flow, refined)]
-    return refined, jnp.stack(misfits)
+    return refined.astype(dtype), jnp.stack(misfits).astype(dtype)
 
 
 def _mean_misfit(spectra: list[_Spectra], flow: Array, scenes: list[jax.Array]) -> jax.Array:
@@ -141,8 +143,11 @@ def _descend(
 
     def step(carried: Any, _: None) -> tuple[Any, None]:
         unknowns, state = carried
-        change, state = adam.update(jax.grad(misfit)(unknowns), state)
-        return (optax.apply_updates(unknowns, change), state), None
+        slopes = jax.grad(misfit)(unknowns)
+        with standard_promotion():  # Adam multiplies its integer step by floats
+            change, state = adam.update(slopes, state)
+            unknowns = optax.apply_updates(unknowns, change)
+        return (unknowns, state), None
 
     def from_start(plane: jax.Array) -> tuple[_Unknowns, jax.Array]:
         unknowns: Any = _Unknowns(

@@ -44,7 +44,7 @@ def plug_and_play(
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restores the sharp image behind `observed = blur(sharp) + noise`.
 
-    Values are checked only outside `jit` and `vmap`.
+    Half precision is computed in float32. Values are checked only outside `jit` and `vmap`.
 
     Args:
         blur: the known linear blur.
@@ -65,8 +65,8 @@ def plug_and_play(
             inside loops 30 times slower, so unroll to differentiate through a network `denoise`.
 
     Returns:
-        The restored image `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
-        `(A x - y)^2` after each denoising.
+        The restored image `[h, w, c]`, not clipped, in the dtype of `observed`, and a trace:
+        `"misfit"`, the mean of `(A x - y)^2` after each denoising.
 
     Raises:
         ValueError: if an argument does not fit the image or is out of range.
@@ -82,10 +82,10 @@ def plug_and_play(
     def step(estimate, entry):
         sigma, penalty = entry
         fitted = framed.fit(penalty, penalty * estimate, estimate, steps=linear_steps)
-        estimate = denoise(fitted, sigma)
+        estimate = denoise(fitted, sigma).astype(fitted.dtype)
         return estimate, {"misfit": framed.misfit(framed.expose(estimate))}
 
     entries = (sigmas, pull / jnp.square(sigmas))
     step = jax.checkpoint(step) if remat else step
     canvas, trace = lax.scan(step, canvas, entries, unroll=unroll)
-    return framed.crop(canvas), trace
+    return framed.result(canvas), trace

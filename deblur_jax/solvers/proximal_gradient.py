@@ -43,7 +43,7 @@ def proximal_gradient(
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restores the sharp image behind `observed = blur(sharp) + noise`.
 
-    Values are checked only outside `jit` and `vmap`.
+    Half precision is computed in float32. Values are checked only outside `jit` and `vmap`.
 
     Args:
         blur: the known linear blur.
@@ -59,8 +59,9 @@ def proximal_gradient(
         remat: whether the gradient recomputes the steps instead of storing them.
 
     Returns:
-        The restored image `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
-        `(A x - y)^2`, and `"objective"`, the equation of the module, both after each step.
+        The restored image `[h, w, c]`, not clipped, in the dtype of `observed`, and a trace:
+        `"misfit"`, the mean of `(A x - y)^2`, and `"objective"`, the equation of the module, both
+        after each step.
 
     Raises:
         ValueError: if an argument does not fit the image or is out of range.
@@ -108,4 +109,4 @@ def proximal_gradient(
     leaps, pulls = momenta(steps)
     schedule = {"leap": jnp.asarray(leaps, canvas.dtype), "pull": jnp.asarray(pulls, canvas.dtype)}
     (canvas, *_), trace = lax.scan(jax.checkpoint(step) if remat else step, state, schedule)
-    return framed.crop(canvas), trace
+    return framed.result(canvas), trace

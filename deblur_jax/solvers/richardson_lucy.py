@@ -53,7 +53,7 @@ def richardson_lucy(
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restores the sharp light behind `observed = respond(blur(sharp))` with photon noise.
 
-    Values are checked only outside `jit` and `vmap`.
+    Half precision is computed in float32. Values are checked only outside `jit` and `vmap`.
 
     Args:
         blur: the known linear blur; non-negative, with a positive weight for every pixel.
@@ -72,8 +72,9 @@ def richardson_lucy(
         remat: whether the gradient recomputes the steps instead of storing them.
 
     Returns:
-        The restored light `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
-        `(R(A x) - y)^2`, and `"objective"`, the first equation of the module, both after each step.
+        The restored light `[h, w, c]`, not clipped, in the dtype of `observed`, and a trace:
+        `"misfit"`, the mean of `(R(A x) - y)^2`, and `"objective"`, the first equation of the
+        module, both after each step.
 
     Raises:
         ValueError: if an argument does not fit the image or is out of range.
@@ -110,7 +111,7 @@ def richardson_lucy(
 
     step = jax.checkpoint(step) if remat else step
     (canvas, _), trace = lax.scan(step, (canvas, framed.expose(canvas)), length=steps)
-    return framed.crop(canvas), trace
+    return framed.result(canvas), trace
 
 
 def _respond(framed: Framed, light: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -50,7 +50,7 @@ def steepest_descent(
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restores the sharp image behind `observed = respond(blur(sharp)) + noise`.
 
-    Values are checked only outside `jit` and `vmap`.
+    Half precision is computed in float32. Values are checked only outside `jit` and `vmap`.
 
     Args:
         blur: the known linear blur.
@@ -73,9 +73,9 @@ def steepest_descent(
         remat: whether the gradient recomputes the steps instead of storing them.
 
     Returns:
-        The restored image `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
-        `(respond(A x) - y)^2` after each denoising, which is what to plot when a restoration
-        looks wrong.
+        The restored image `[h, w, c]`, not clipped, in the dtype of `observed`, and a trace:
+        `"misfit"`, the mean of `(respond(A x) - y)^2` after each denoising; plot it if a
+        restoration looks wrong.
 
     Raises:
         ValueError: if an argument does not fit the image or is out of range.
@@ -97,7 +97,7 @@ def steepest_descent(
     if step_size is None:
         step_size = STEP_SIZE * safe_step_size(framed)
     schedule = {
-        "sigma": jnp.asarray(sigmas),
+        "sigma": jnp.asarray(sigmas, canvas.dtype),
         "step_size": _every("step_size", step_size, (len(sigmas), gradient_steps), canvas.dtype),
         "relaxation": _every("relaxation", relaxation, (len(sigmas),), canvas.dtype),
     }
@@ -109,14 +109,14 @@ def steepest_descent(
             if index:
                 light = framed.expose(estimate)
             estimate = estimate - entry["step_size"][index] * transpose(framed.slope(light))
-        cleaner = denoise(estimate, entry["sigma"])
+        cleaner = denoise(estimate, entry["sigma"]).astype(estimate.dtype)
         estimate = estimate + entry["relaxation"] * (cleaner - estimate)
         light = framed.expose(estimate)  # also for the next gradient step
         return (estimate, light), {"misfit": framed.misfit(light)}
 
     state = (canvas, framed.expose(canvas))
     (canvas, _), trace = lax.scan(jax.checkpoint(step) if remat else step, state, schedule)
-    return framed.crop(canvas), trace
+    return framed.result(canvas), trace
 
 
 def _every(name: str, value: float | Array, shape: tuple[int, ...], dtype) -> jax.Array:

@@ -14,12 +14,16 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from deblur_jax.typing import Array, Image, Scalar, typechecked
+from deblur_jax.typing import Array, Image, Scalar, compute_dtype, typechecked
 
 
 @typechecked
 def total_variation(image: Image) -> jax.Array:
-    """Returns `sum_p |grad image(p)|` with forward differences, zero across the frame."""
+    """Returns `sum_p |grad image(p)|` with forward differences, zero across the frame.
+
+    The result has the dtype of `image`, and float32 at least.
+    """
+    image = jnp.asarray(image, compute_dtype(image))
     squared = jnp.sum(jnp.square(_gradient(image)), axis=(0, -1))
     # The square root has no derivative at zero; flat regions get zero.
     return jnp.sum(jnp.where(squared > 0, jnp.sqrt(jnp.where(squared > 0, squared, 1)), 0))
@@ -35,8 +39,8 @@ def denoise_total_variation(image: Image, weight: Scalar, *, steps: int = 20) ->
             Noise of standard deviation sigma needs about 0.7 sigma to sigma.
         steps: projected gradient steps.
     """
-    image = jnp.asarray(image)
-    weight = jnp.maximum(weight, jnp.finfo(image.dtype).tiny).astype(image.dtype)
+    dtype, image = image.dtype, jnp.asarray(image, compute_dtype(image))
+    weight = jnp.maximum(jnp.asarray(weight, image.dtype), jnp.finfo(image.dtype).tiny)
 
     def step(carry, momentum):
         dual, ahead = carry
@@ -49,7 +53,7 @@ def denoise_total_variation(image: Image, weight: Scalar, *, steps: int = 20) ->
     zero = jnp.zeros((2, *image.shape), image.dtype)
     leaps = jnp.asarray(momenta(steps)[0], image.dtype)
     (dual, _), _ = lax.scan(step, (zero, zero), leaps)
-    return image - weight * _gradient_adjoint(dual)
+    return (image - weight * _gradient_adjoint(dual)).astype(dtype)
 
 
 def momenta(count: int) -> tuple[list[float], list[float]]:
