@@ -22,10 +22,10 @@ from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, noise_leve
 from deblur_jax.solvers.frame import MARGIN
 from deblur_jax.solvers.motion_spectra import VIEWS, refine_motion
 from deblur_jax.solvers.schedules import carbajal_sigmas
-from deblur_jax.solvers.steepest_descent import Denoiser, steepest_descent
+from deblur_jax.solvers.steepest_descent import steepest_descent
 from deblur_jax.solvers.tiles import TileProgress, restore_tiled
 from deblur_jax.solvers.total_variation import denoise_total_variation
-from deblur_jax.typing import Array, Flow, Image, typechecked
+from deblur_jax.typing import Array, Denoiser, Flow, Image, typechecked
 
 
 SMALLEST_SIDE = 32  # pixels
@@ -285,7 +285,7 @@ def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
     looked_at = jax.image.resize(blurry, (*small, 3), "linear") if ratio < 1 else blurry
     flow = network.model.flow(_apply(network.model, network.variables, looked_at[None]))[0]
     if isinstance(network.model, CameraMotionNet) and min(small) >= VIEWS[-1].window:
-        refined, misfits = _refine(looked_at, flow)
+        refined, misfits = _refine(flow, looked_at)
         flow = jnp.where(misfits[1] < misfits[0], refined, flow)
     if ratio < 1:
         stretch = jnp.asarray([width / small[1], height / small[0]], flow.dtype)
@@ -338,7 +338,7 @@ def restore_blur(
     """
 
     def flatten(image: Array, sigma: Array) -> jax.Array:
-        return denoise_total_variation(image, strength * sigma, num_steps=10)
+        return denoise_total_variation(image, strength * sigma, steps=10)
 
     sigmas = carbajal_sigmas(denoisings, dtype=blurry.dtype)
     restored, _ = steepest_descent(

@@ -10,9 +10,10 @@ Pixel centres sit on integer coordinates (row, column); the origin is the top-le
 A flow holds (u to the right, v down) in pixels.
 """
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, get_args
 
 import jax
@@ -33,8 +34,25 @@ Images = Float[Array, "b h w c"]
 Flows = Float[Array, "b h w 2"]
 
 ImageOperator = Callable[[Image], jax.Array]
+Denoiser = Callable[[Image, Scalar], jax.Array]  # (image, sigma of its noise) to a cleaner image
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compute_dtype(*arrays: Any) -> np.dtype:
+    """Returns the dtype to compute in: the widest of the arrays, and float32 at least.
+
+    Half precision is for storage: sums over a photo overflow in float16, and iterations stagnate
+    in bfloat16.
+    """
+    return functools.reduce(np.promote_types, (x.dtype for x in arrays), np.dtype(np.float32))
+
+
+@contextlib.contextmanager
+def standard_promotion() -> Iterator[None]:
+    """Lets another library mix dtypes and ranks, even where the user has forbidden it."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
 
 
 def typechecked(function: Function) -> Function:

@@ -46,7 +46,7 @@ from deblur_jax.ops.sensor import quantize
 from deblur_jax.pretrained import load_denoiser, load_mixture
 from deblur_jax.simulate.camera_flow import LARGE, MILD, camera_flow
 from deblur_jax.simulate.shake_kernels import shake_kernel
-from deblur_jax.solvers.diagnosis import QUANTISATION, noise_level
+from deblur_jax.solvers.diagnosis import noise_level
 from deblur_jax.solvers.epll import epll
 from deblur_jax.solvers.plug_and_play import plug_and_play
 from deblur_jax.solvers.proximal_gradient import proximal_gradient
@@ -73,7 +73,7 @@ class Example(NamedTuple):
     blurry: jax.Array
     blur: Blur
     margin: int
-    noise: float = QUANTISATION
+    noise: float = QUANTISATION_NOISE
 
 
 def main() -> None:
@@ -117,7 +117,7 @@ def parse() -> argparse.Namespace:
 SOLVERS = (
     "plug_and_play", "steepest_descent_quiet", "steepest_descent", "epll", "tv", "richardson_lucy",
 )  # fmt: skip
-QUIET = {"descents": 6, "step_size": 1.3}  # for photos with hardly any noise
+QUIET = {"gradient_steps": 6, "step_size": 1.3}  # for photos with hardly any noise
 QUIET_SIGMAS = (20 / 255, 0.6 / 255, 15)
 
 
@@ -133,7 +133,7 @@ def make_solvers(arguments: argparse.Namespace) -> dict[str, Any]:
         return epll(blur, y, mixture, penalties=gong, **options)
 
     def flattened(blur, y, noise, mixture, **options):
-        return proximal_gradient(blur, y, 1e-3 * noise / QUANTISATION, **options)
+        return proximal_gradient(blur, y, 1e-3 * noise / QUANTISATION_NOISE, **options)
 
     def counted(blur, y, noise, mixture, **options):
         return richardson_lucy(blur, y, jnp.float32(1e-3), **options)

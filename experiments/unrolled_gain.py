@@ -52,7 +52,7 @@ class Example(NamedTuple):
 def main() -> None:
     """Trains, compares, writes."""
     arguments = parse()
-    fixed = initial_parameters(denoisings=DENOISINGS)
+    fixed = initial_parameters(denoising_steps=DENOISINGS)
     photos = [read_photo(path).pixels for path in sorted(arguments.images.glob("*.jpg"))]
     runs = []
     for seed in arguments.seeds:
@@ -155,7 +155,7 @@ def restored(params: Parameters, example: Example) -> jax.Array:
     """Returns the photo restored with the given steps."""
 
     def denoise(image, sigma):
-        return denoise_total_variation(image, 0.25 * sigma, num_steps=5)
+        return denoise_total_variation(image, 0.25 * sigma, steps=5)
 
     blur = LineBlur(example.flow)
     return learned_steepest_descent(blur, example.blurry, denoise, params=params, margin=MARGIN)[0]

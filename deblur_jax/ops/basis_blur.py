@@ -3,27 +3,26 @@
     gather    out[p] = sum_k mixing[p, k] * sum_d kernels[k, d] * image[p + d]
     scatter   out[p] = sum_k sum_d kernels[k, d] * mixing[p + d, k] * image[p + d]
 
-`gather` mixes after the filtering: `mixing[p]` names the kernel with which output pixel `p`
-collects light. `scatter` mixes before: `mixing[q]` names how the light of pixel `q` is spread.
-They are different operators, and the adjoint of one has the form of the other with its kernels
+`gather` mixes after filtering: `mixing[p]` weighs the kernels with which output pixel `p` collects
+light. `scatter` mixes before filtering: `mixing[q]` weighs the kernels that spread the light of
+pixel `q`. The two operators differ; the adjoint of one has the form of the other with its kernels
 turned by 180 degrees.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jax.custom_derivatives import SymbolicZero
 
-from deblur_jax.ops import convolution, fourier, pixelwise_form
+from deblur_jax.ops import fourier, pixelwise_form
 from deblur_jax.ops.boundary import check_padding, pad
-from deblur_jax.typing import Image, Kernels, Mixing, typechecked
+from deblur_jax.typing import Image, Kernels, Mixing, compute_dtype, typechecked
 
 
 ORDERS = ("gather", "scatter")
-METHODS = ("auto", "fft", "pixelwise", "direct", "blocked")
+METHODS = ("auto", "fft", "pixelwise")
 PRECISIONS = ("default", "high", "highest")
-BLOCK = 32  # pixels, the width of a matrix unit's tile
 
 
 @typechecked
@@ -39,36 +38,34 @@ def basis_blur(
 ) -> jax.Array:
     """Blurs `image` with the kernel field spanned by `kernels` and `mixing`.
 
-    This is correlation, as in the papers: in `gather` order a point of light under one kernel
-    is drawn as that kernel turned by 180 degrees. The result is linear in each array argument
-    and never clipped.
+    The kernels are applied as correlation, as in the papers: in `gather` order, the image of a
+    point of light under one kernel is that kernel turned by 180 degrees. The result is linear in
+    each array argument and not clipped. Half precision is computed in float32.
 
     Args:
         image: `[h, w, c]`.
-        kernels: `[k, s, s]` with `s` odd; the centre tap is the pixel itself. Each should be
-            non-negative and sum to one, which keeps the mean brightness; not checked.
-        mixing: `[h, w, k]`, the weight of each kernel at each pixel. Should sum to one over
-            `k`; not checked.
+        kernels: `[k, s, s]` with `s` odd; the centre tap is the pixel itself. Each kernel should
+            be non-negative and sum to one, which keeps the mean brightness; not checked.
+        mixing: `[h, w, k]`, the weight of each kernel at each pixel. The weights should sum to
+            one over `k`; not checked.
         order: "gather" filters, then mixes; "scatter" mixes, then filters.
-        padding: how pixels outside the frame are made, see `deblur_jax.ops.boundary`; in
-            scatter order it is the mixed images that are padded.
-        method: how it is computed; the numbers agree, see `choose_method`.
-            "fft": transforms of tiles. "pixelwise": the kernel of each pixel is made.
-            "direct": convolution. "blocked": convolution of blocks, for matrix units.
-            A NaN in the image spoils the pixels that see it; with "blocked" also the blocks
-            of a row that hold these, with "fft" their whole tile. One in the mixing spoils its
-            own pixel.
-        precision: of matrix products, a `jax.lax.Precision` by name: "highest" is full single
-            precision on every device. "high" and "default" are faster on a GPU or TPU, which
-            then round every factor, to TF32 or to bfloat16: a blur of light, where nothing is
-            negative, is off by at most 0.002 or 0.016 of itself. On a CPU all are the same.
-            Transforms always have full precision.
+        padding: how pixels outside the frame are made, see `deblur_jax.ops.boundary`. In scatter
+            order the mixed images are padded.
+        method: the algorithm; the results agree. "fft" transforms tiles, "pixelwise" computes the
+            kernel of each pixel, "auto" selects the faster one, see `choose_method`. A NaN in the
+            image spoils the pixels whose kernels reach it, with "fft" their whole tile. A NaN in
+            the mixing spoils its own pixel.
+        precision: precision of matrix products, the name of a `jax.lax.Precision`. "highest" is
+            full single precision on every device. "high" and "default" are faster on a GPU or TPU,
+            which then rounds every factor to TF32 or bfloat16; the relative error of a blur of
+            non-negative light is at most 0.002 or 0.016. All are the same on a CPU. Transforms
+            always use full precision.
 
     Returns:
         The blurred image, `[h, w, c]`.
 
     Raises:
-        ValueError: if `s` is even, or an option unknown.
+        ValueError: if `s` is even or an option is unknown.
 
     Source:
         Carbajal et al., "Non-uniform Motion Blur Kernel Estimation via Adaptive Decomposition",
@@ -84,7 +81,7 @@ def basis_blur(
     """
     check_options("basis_blur", kernels, order, padding, method, precision)
     dtype = jnp.result_type(image, kernels, mixing)
-    compute = jnp.float32 if dtype.itemsize < 4 else dtype  # half precision has no transforms
+    compute = compute_dtype(image, kernels, mixing)  # no half-precision FFT in XLA
     image, kernels, mixing = (jnp.asarray(x, compute) for x in (image, kernels, mixing))
     if method == "auto":
         method = choose_method(kernels.shape[-1], kernels.shape[0], jax.default_backend())
@@ -96,19 +93,18 @@ def basis_blur(
 
 
 def choose_method(side: int, basis: int, backend: str) -> str:
-    """Returns the method that `method="auto"` stands for.
+    """Returns the method that `method="auto"` selects.
 
-    On a CPU, making the kernel of a pixel costs in proportion to its taps, and transforms in
-    proportion to the number of kernels, plus that of the image itself: measured on two cores at
-    256x256 and 720x1280 for sides 5 to 21, forward, adjoint and gradient together, they meet
-    where `side ** 2` is `12 * basis + 40`. On other devices nothing was measured, and transforms
-    are used.
+    On a CPU, the cost of "pixelwise" grows with the number of taps, and that of "fft" with the
+    number of kernels. They are equal where `side ** 2` is `12 * basis + 40`: measured on two cores
+    at 256x256 and 720x1280 for sides 5 to 21, with forward, adjoint and gradient together. Other
+    devices were not measured and use "fft".
     """
     return "pixelwise" if backend == "cpu" and side**2 <= 12 * basis + 40 else "fft"
 
 
 def check_options(function, kernels, order, padding, method, precision) -> None:
-    """Raises a ValueError that names `function` for an unknown option or kernels of even side."""
+    """Raises a ValueError that names `function` if an option is unknown or the side is even."""
     check_padding(function, padding)
     options = (
         ("order", order, ORDERS),
@@ -126,46 +122,15 @@ def check_options(function, kernels, order, padding, method, precision) -> None:
         )
 
 
-@functools.cache
-def padded_blur(order: str, method: str, precision: str):
-    """Returns `blur(padded image, kernels, mixing)`, whose derivatives are fast as well.
+def padded_blur(order: str, method: str, precision: str) -> Callable[..., jax.Array]:
+    """Returns `blur(padded image, kernels, mixing)`.
 
-    In scatter order the mixing is padded like the image.
-
-    Reverse-mode derivatives of convolutions are ten times slower on a CPU than the forward pass.
-    The derivatives of the transforms are transforms; they are the same function, so they may stand
-    in, and being plain JAX they can be differentiated again.
+    In scatter order the mixing must be padded like the image.
     """
     index = ORDERS.index(order)
-    transforms = (fourier.filter_then_mix, fourier.mix_then_filter)[index]
     if method == "fft":
-        return transforms
-    if method == "pixelwise":
-        return functools.partial(
-            (pixelwise_form.filter_then_mix, pixelwise_form.mix_then_filter)[index],
-            precision=precision,
-        )
-    forms = {
-        "direct": (convolution.filter_then_mix, convolution.mix_then_filter),
-        "blocked": (
-            functools.partial(convolution.filter_then_mix, block=BLOCK),
-            convolution.mix_then_filter,
-        ),
-    }
-    blur = jax.custom_jvp(functools.partial(forms[method][index], precision=precision))
-
-    def tangent_map(primals, tangents):
-        active = [not isinstance(tangent, SymbolicZero) for tangent in tangents]
-
-        def of_active(*values):
-            values = iter(values)
-            return transforms(
-                *(next(values) if on else x for on, x in zip(active, primals, strict=True))
-            )
-
-        moving = [x for on, x in zip(active, primals, strict=True) if on]
-        velocity = [x for on, x in zip(active, tangents, strict=True) if on]
-        return blur(*primals), jax.jvp(of_active, moving, velocity)[1]
-
-    blur.defjvp(tangent_map, symbolic_zeros=True)
-    return blur
+        return (fourier.filter_then_mix, fourier.mix_then_filter)[index]
+    return functools.partial(
+        (pixelwise_form.filter_then_mix, pixelwise_form.mix_then_filter)[index],
+        precision=precision,
+    )

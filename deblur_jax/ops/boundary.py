@@ -1,17 +1,17 @@
 """How pixels outside the frame are made.
 
-Five modes, shown for the row `a b c d` continued by four pixels to each side:
+Five modes, shown for the row `a b c d` extended by four pixels on each side:
 
     reflect     b d c b | a b c d | c b a b      mirrored about the centre of the edge pixel
     symmetric   d c b a | a b c d | d c b a      mirrored about the outer side of the edge pixel
     edge        a a a a | a b c d | d d d d      the edge pixel, repeated
     wrap        a b c d | a b c d | a b c d      the frame, repeated
-    constant    0 0 0 0 | a b c d | 0 0 0 0      darkness
+    constant    0 0 0 0 | a b c d | 0 0 0 0      black
 
-Each mode is linear, and none but `constant` makes a pixel that is not somewhere in the frame.
-There are two ways to ask: `pad` makes a larger array, which suits an operator that reads every
-pixel near the frame, and `resolve_index` says where a pixel is taken from, which suits one that
-gathers. They agree for any distance from the frame, also many times its size.
+Each mode is linear, and all but `constant` copy pixels of the frame. `pad` returns a larger array,
+for operators that read every pixel near the frame. `resolve_index` returns the index of the pixel
+to copy, for operators that gather. The two agree at any distance from the frame, even at many
+times its size.
 """
 
 import jax
@@ -34,7 +34,7 @@ def pad(image: Array, radius: int, padding: str) -> jax.Array:
 
     Args:
         image: `[h, w, ...]`.
-        radius: pixels to add on each of the four sides; may exceed the frame.
+        radius: number of pixels to add on each side; may exceed the size of the frame.
         padding: one of `PADDINGS`.
     """
     check_padding("pad", padding)
@@ -45,14 +45,15 @@ def pad(image: Array, radius: int, padding: str) -> jax.Array:
 
 
 def resolve_index(index: Array, size: int, padding: str) -> jax.Array:
-    """Returns the index inside an axis of `size` pixels whose pixel stands in for `index`.
+    """Returns the index inside an axis of `size` pixels from which pixel `index` is copied.
 
-    For `constant` no pixel does: the nearest edge index is returned, which is safe to read, and
-    the caller multiplies what it reads by `resolved == index`, true inside the frame alone.
+    With `constant` no pixel is copied. The function returns the nearest edge index, which is safe
+    to read; the caller must multiply the value by `resolved == index`, which is true only inside
+    the frame.
 
     Args:
-        index: integers, any shape, any distance from the frame.
-        size: pixels along the axis.
+        index: integers of any shape, at any distance from the frame.
+        size: number of pixels along the axis.
         padding: one of `PADDINGS`.
     """
     check_padding("resolve_index", padding)
@@ -61,7 +62,7 @@ def resolve_index(index: Array, size: int, padding: str) -> jax.Array:
         return jnp.clip(index, 0, size - 1)
     if padding == "wrap":
         return index % size
-    # Mirrors repeat with twice the frame, less the two edge pixels if these are not doubled.
+    # The mirrored axis has a period of twice its size, less two if the edge pixels are not doubled.
     period = 2 * size - 2 if padding == "reflect" else 2 * size
     last = period if padding == "reflect" else period - 1
     place = index % period

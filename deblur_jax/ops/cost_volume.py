@@ -1,18 +1,17 @@
-"""How well the features of two images match, for every displacement of a search range.
+"""Correlation of two feature maps over a search range of displacements.
 
     out[p, d] = 1/c sum_c first[p, c] * second[p + d, c],    d in {-reach, ..., reach}^2
 
-Features outside the frame are zero. Displacements are ordered by rows: channel
+Features outside the frame are zero. Displacements are in row-major order: channel
 `(dv + reach) * (2 reach + 1) + du + reach` holds the displacement (du to the right, dv down).
 """
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Float
 
-from deblur_jax.typing import Array, typechecked
+from deblur_jax.typing import Array, compute_dtype, typechecked
 
 
 Features = Float[Array, "h w c"]
@@ -20,14 +19,14 @@ Features = Float[Array, "h w c"]
 
 @typechecked
 def cost_volume(first: Features, second: Features, *, reach: int) -> jax.Array:
-    """Correlates the features of each pixel with those around it in another image.
+    """Correlates the features of each pixel with those of its neighbours in another image.
 
-    Linear in either argument; features of bfloat16 are summed as float32.
+    The result is linear in each argument. Half precision is summed in float32.
 
     Args:
         first: `[h, w, c]`.
-        second: likewise.
-        reach: pixels, the largest displacement along either axis.
+        second: `[h, w, c]`.
+        reach: the largest displacement along either axis, in pixels.
 
     Returns:
         `[h, w, (2 reach + 1)^2]`, in the dtype of `first`.
@@ -42,7 +41,7 @@ def cost_volume(first: Features, second: Features, *, reach: int) -> jax.Array:
         >>> first = jnp.zeros((3, 4, 1)).at[1, 1].set(1.0)
         >>> second = jnp.zeros((3, 4, 1)).at[1, 2].set(1.0)  # a pixel further to the right
         >>> volume = cost_volume(first, second, reach=1)
-        >>> volume.shape, int(volume[1, 1].argmax())  # displacements row by row; (0, 0) is number 4
+        >>> volume.shape, int(volume[1, 1].argmax())  # number 4 is the displacement (0, 0)
         ((3, 4, 9), 5)
     """
     if reach < 0:
@@ -51,9 +50,9 @@ def cost_volume(first: Features, second: Features, *, reach: int) -> jax.Array:
     height, width, channels = first.shape
     side = 2 * reach + 1
     padded = jnp.pad(second, ((reach, reach), (reach, reach), (0, 0)))
-    sums = np.promote_types(first.dtype, np.float32)
+    sums = compute_dtype(first)
 
-    @jax.checkpoint  # the shifted rows are cheaper to cut out again than to keep
+    @jax.checkpoint  # slicing the shifted rows again is cheaper than storing them
     def match_rows(shift: jax.Array) -> jax.Array:
         rows = lax.dynamic_slice_in_dim(padded, shift, height, axis=0)
         matches = [
@@ -62,6 +61,6 @@ def cost_volume(first: Features, second: Features, *, reach: int) -> jax.Array:
         ]
         return jnp.stack(matches, axis=-1)
 
-    # One loop over rows instead of 81 copies of the product keeps the program small.
+    # A loop over rows keeps the program small: written out, it would hold 81 copies of the product.
     volume = lax.map(match_rows, jnp.arange(side)) / channels
     return jnp.moveaxis(volume, 0, 2).reshape(height, width, side * side).astype(first.dtype)

@@ -1,15 +1,15 @@
 """JAX primitives from scalar forms, closed under differentiation and transposition.
 
-A form is a real function of several named arrays, linear in each of them but perhaps in one, its
-bent argument. For a blur it is the inner product of some blurry image with the blur,
+A form is a real function of several named arrays. It is linear in each of them except possibly one,
+the nonlinear argument. The form of a blur is the inner product of a blurry image with the blur,
 
     form(image, ..., blurry) = <blurry, blur(image, ...)>
 
-One primitive is its partial gradient with respect to any one array: the blur itself for `blurry`,
-its adjoint for `image`, and so on; taken, for the bent argument, along any number of directions.
-The derivatives and the transposes of these are again such partial gradients. So derivatives of
-every order cost what the few hand-written gradients cost, and nothing inside them is ever
-differentiated but along directions of the bent argument.
+One primitive computes the partial gradient of the form with respect to any one array: the blur
+itself for `blurry`, its adjoint for `image`, and so on. It also takes directions along which the
+gradient is differentiated with respect to the nonlinear argument. The derivatives and transposes of
+partial gradients are again partial gradients. So derivatives of every order cost what the few
+hand-written gradients cost, and JAX differentiates their code only along those directions.
 """
 
 import dataclasses
@@ -26,37 +26,38 @@ from jax.interpreters import ad, batching, mlir
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """A form, and how its partial gradients are computed.
+    """A form and how its partial gradients are computed.
 
     Attributes:
-        name: of the primitive.
-        arrays: the names of its arrays, in the order in which operands are given.
-        evaluate: `(sought, arrays by name without the sought one, **options)` to the gradient
-            with respect to `sought`; a bent argument is always among the arrays.
-        shape: `(sought, shapes by name, **options)` to the shape of that gradient.
-        bent: the name of the array in which the form is not linear, the last one, if any.
-        on_cpu: options that `evaluate` gets as well when it is compiled for a CPU.
-        batch: `(bind, operands, axes)` to the result with its mapped axis first: how `vmap` does
-            it. One after another by default.
+        name: name of the primitive.
+        arrays: names of the arrays, in the order of the operands.
+        evaluate: maps `(sought, arrays by name without the sought one, **options)` to the gradient
+            with respect to `sought`. The nonlinear argument is always among the arrays.
+        shape: maps `(sought, shapes by name, **options)` to the shape of that gradient.
+        nonlinear: name of the array in which the form is not linear, the last one; None if it is
+            linear in all of them.
+        on_cpu: further options that `evaluate` gets when it is compiled for a CPU.
+        batch: maps `(bind, operands, axes)` to the result of `vmap`, with the mapped axis first.
+            None loops over the batch.
     """
 
     name: str
     arrays: tuple[str, ...]
     evaluate: Callable[..., jax.Array]
     shape: Callable[..., tuple[int, ...]]
-    bent: str | None = None
+    nonlinear: str | None = None
     on_cpu: dict[str, Any] = dataclasses.field(default_factory=dict)
     batch: Callable[..., jax.Array] | None = None
 
     def operands_of(self, sought: str) -> list[str]:
-        """Returns the names of the operands of a partial gradient, but for directions."""
-        return [name for name in self.arrays if name != sought or name == self.bent]
+        """Returns the names of the operands of a partial gradient, without the directions."""
+        return [name for name in self.arrays if name != sought or name == self.nonlinear]
 
 
 def make_partial_gradient(form: Form) -> Callable[..., Any]:
     """Returns `partial_gradient(sought, *operands, *directions, **options)` of a form.
 
-    The operands are the arrays but for the sought one, of one dtype. Options are static.
+    The operands are the arrays without the sought one, all of one dtype. Options are static.
     """
     primitive = Primitive(form.name)
 
@@ -70,10 +71,10 @@ def make_partial_gradient(form: Form) -> Callable[..., Any]:
         if not directions:
             return form.evaluate(sought, arrays, **options)
 
-        def along_bent(value: jax.Array) -> jax.Array:
-            return form.evaluate(sought, {**arrays, form.bent: value}, **options)
+        def gradient(value: jax.Array) -> jax.Array:
+            return form.evaluate(sought, {**arrays, form.nonlinear: value}, **options)
 
-        return functools.reduce(_along, directions, along_bent)(arrays[names[-1]])
+        return functools.reduce(_along, directions, gradient)(arrays[names[-1]])
 
     def abstract(*operands: Any, sought: str, **options: Any) -> Any:
         shapes = {n: x.shape for n, x in zip(form.operands_of(sought), operands, strict=False)}
@@ -85,7 +86,7 @@ def make_partial_gradient(form: Form) -> Callable[..., Any]:
         for slot, tangent in enumerate(tangents):
             if isinstance(tangent, ad.Zero):
                 continue
-            if slot < len(names) and names[slot] == form.bent:
+            if slot < len(names) and names[slot] == form.nonlinear:
                 operands = (*primals, tangent)
             else:
                 operands = (*primals[:slot], tangent, *primals[slot + 1 :])
@@ -101,15 +102,15 @@ def make_partial_gradient(form: Form) -> Callable[..., Any]:
         names = form.operands_of(sought)
         arrays = dict(zip(names, operands, strict=False))
         directions = list(operands[len(names) :])
-        # The cotangent takes the place of what was sought; what is unknown is sought instead.
-        if sought == form.bent:
+        # The cotangent replaces the sought array, and the undefined operand becomes the sought one.
+        if sought == form.nonlinear:
             directions.append(cotangent)
         else:
             arrays[sought] = cotangent
         if slot < len(names):
             unknown = names[slot]
         else:
-            unknown = names[-1]  # a direction: of the bent argument
+            unknown = names[-1]  # a direction of the nonlinear argument
             del directions[slot - len(names)]
         arguments = [arrays[name] for name in form.operands_of(unknown)]
         result[slot] = bind(unknown, *arguments, *directions, **options)
@@ -126,9 +127,13 @@ def make_partial_gradient(form: Form) -> Callable[..., Any]:
     def compiled(sought: str, options: tuple[tuple[str, Any], ...]) -> Any:
         return jax.jit(functools.partial(bind, sought, **dict(options)))
 
-    primitive.def_impl(
-        lambda *operands, sought, **options: compiled(sought, tuple(options.items()))(*operands)
-    )
+    def run(*operands: jax.Array, sought: str, **options: Any) -> jax.Array:
+        if jax.config.jax_disable_jit:  # `compiled` would bind again, without end
+            extra = form.on_cpu if jax.default_backend() == "cpu" else {}
+            return evaluate(*operands, sought=sought, **extra, **options)
+        return compiled(sought, tuple(options.items()))(*operands)
+
+    primitive.def_impl(run)
     primitive.def_abstract_eval(abstract)
     ad.primitive_jvps[primitive] = jvp
     ad.primitive_transposes[primitive] = transpose
@@ -140,9 +145,9 @@ def make_partial_gradient(form: Form) -> Callable[..., Any]:
 
 
 def alike(*arrays: jax.Array) -> list[jax.Array]:
-    """Returns the arrays varying over the same mapped axes, as shard_map wants operands to.
+    """Returns the arrays, varying over the same mapped axes as `shard_map` requires of operands.
 
-    Must come before any change of shape that `vmap` could undo differently for each array.
+    Call this before any reshape, because `vmap` may batch each array along another axis.
     """
     zero = sum(jnp.zeros_like(array[(0,) * array.ndim]) for array in arrays)
     return [array + zero for array in arrays]

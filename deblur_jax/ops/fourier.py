@@ -1,14 +1,14 @@
 """Basis blur by fast Fourier transforms of overlapping tiles.
 
-Both functions take arrays that are padded already and return the pixels whose window lies
-inside. Four decisions make them fast and small:
+Both functions take padded arrays and return the pixels whose windows lie inside. Four decisions
+make them fast and keep their memory small:
 
-* Transforms of real planes: half of the spectrum stands for the whole, also in the derivatives.
-* Tiles small enough for the cache (`TILE_PIXELS`), of sizes without large prime factors.
-* The spectra of the kernels are those of one tile, made once for all tiles.
-* Nothing of the size of `image x kernels` is ever held: one kernel is applied to one tile at a
-  time, and the backward pass makes a tile again instead of keeping it. Only where tiles are small
-  are several kernels applied at once (`GROUP_NUMBERS`, `STEPS_WRITTEN_OUT`).
+* Real transforms compute half of the spectrum, in the derivatives, too.
+* Tiles fit into the cache (`TILE_PIXELS`), and their sizes have no large prime factors.
+* The spectra of the kernels have the size of one tile and are computed once for all tiles.
+* No array of the size of `image x kernels` is stored: one kernel is applied to one tile at a time,
+  and the backward pass recomputes each tile. Several kernels are applied at once only where tiles
+  are small (`GROUP_NUMBERS`, `STEPS_WRITTEN_OUT`).
 """
 
 import dataclasses
@@ -21,27 +21,27 @@ from jax import lax
 from deblur_jax.ops.tiling import fast_size, join, over_sums, over_windows, plan, split
 
 
-# The largest tile. On a CPU the spectra of three channels of a tile stay near the core; elsewhere
-# launching many small transforms costs more than memory does.
+# The largest tile. On a CPU the spectra of three channels of a tile fit into the cache; elsewhere
+# launching many small transforms would cost more than the memory.
 TILE_PIXELS = {"cpu": 110_000}
 TILE_PIXELS_ELSEWHERE = 4_000_000
-# The complex numbers that are transformed at once, which decide the kernels of a loop's step.
+# The complex numbers transformed at once, which determine the number of kernels in a loop step.
 GROUP_NUMBERS = 120_000
-# The most steps of a single tile that are written out and not a loop: XLA then makes better use of
-# a CPU's cores. A few kernels of a small tile may be held for it; elsewhere tiles are large.
+# The largest number of steps for which the loop of a single tile is unrolled: XLA then makes better
+# use of a CPU's cores, and stores a few kernels of a small tile. Elsewhere tiles are large.
 STEPS_WRITTEN_OUT = {"cpu": 12}
 
 
 def filter_then_mix(
     padded: jax.Array, kernels: jax.Array, mixing: jax.Array, *, tile_pixels: int = 0
 ) -> jax.Array:
-    """Filters with every kernel, then mixes.
+    """Filters with every kernel, then mixes (gather order).
 
     Args:
         padded: `[h + s - 1, w + s - 1, c]`.
         kernels: `[k, s, s]`.
         mixing: `[h, w, k]`.
-        tile_pixels: the largest tile; 0 leaves it to the backend.
+        tile_pixels: pixels in the largest tile; 0 selects the default of the backend.
 
     Returns:
         `[h, w, c]`.
@@ -77,13 +77,13 @@ def filter_then_mix(
 def mix_then_filter(
     padded: jax.Array, kernels: jax.Array, mixing: jax.Array, *, tile_pixels: int = 0
 ) -> jax.Array:
-    """Mixes with every map, then filters.
+    """Mixes with every map, then filters (scatter order).
 
     Args:
         padded: `[h + s - 1, w + s - 1, c]`.
         kernels: `[k, s, s]`.
         mixing: `[h + s - 1, w + s - 1, k]`, padded like the image.
-        tile_pixels: the largest tile; 0 leaves it to the backend.
+        tile_pixels: pixels in the largest tile; 0 selects the default of the backend.
 
     Returns:
         `[h, w, c]`.
@@ -91,7 +91,7 @@ def mix_then_filter(
     reach = kernels.shape[-1] - 1
     height, width, channels = padded.shape
     cuts = plan((height, width), reach, tile_pixels or default_tile_pixels())
-    # What reaches beyond a single tile may come around: it falls on the frame that is cut off.
+    # Light that leaves a single tile may wrap around: it falls on the margin that is cropped.
     rows, columns = (
         dataclasses.replace(cut, tile=fast_size(cut.block)) if cut.count == 1 else cut
         for cut in cuts
@@ -107,7 +107,7 @@ def mix_then_filter(
                 spectrum = spectrum + transfer[None] * each
             return spectrum
 
-        complex_dtype = np.result_type(block.dtype, np.complex64)  # of the same precision
+        complex_dtype = np.result_type(block.dtype, np.complex64)  # keeps the precision
         blank = jnp.zeros((channels, rows.tile, columns.tile // 2 + 1), complex_dtype)
         spectrum = _over_kernels(add_filtered, blank, sources, mixing, blank.size, alone)
         return jnp.fft.irfft2(spectrum, sizes)[:, : seen[0], : seen[1]]
@@ -127,10 +127,10 @@ def default_tile_pixels() -> int:
 
 
 def _spectra(kernels: jax.Array, sizes: tuple[int, int], alone: bool):
-    """Returns what stands for each kernel, and the function from that to its spectrum.
+    """Returns a source for each kernel, and a function from sources to spectra.
 
-    Many tiles share the spectra, `[k, height, width // 2 + 1]`. For a tile that is alone they are
-    as large as everything else together, so each is made where it is used.
+    Several tiles share the spectra, `[k, height, width // 2 + 1]`. For a single tile the spectra
+    would take as much memory as all the rest, so each is computed where it is used.
     """
 
     def spectra(kernels):
@@ -147,13 +147,13 @@ def _over_kernels(
     """Returns `total` after `add(total, sources [n, ...], maps [n, h, w])` for all kernels.
 
     Args:
-        add: adds what some kernels contribute.
-        total: the start.
-        sources: what stands for the kernels.
+        add: adds the contributions of some kernels.
+        total: the initial value.
+        sources: the sources of the kernels, from `_spectra`.
         mixing: `[h, w, k]`.
-        numbers: complex numbers that one kernel transforms, which decide how many are taken at
-            once.
-        alone: whether this tile is the only one; a few steps are then written out.
+        numbers: complex numbers transformed for one kernel, which determine how many kernels are
+            applied at once.
+        alone: whether this is the only tile; a few steps are then unrolled.
     """
     maps = jnp.moveaxis(mixing, 2, 0)
     group = min(len(maps), max(1, GROUP_NUMBERS // numbers))

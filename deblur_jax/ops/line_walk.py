@@ -1,13 +1,14 @@
-"""Walks along the lines of all pixels at once, one pixel a step.
+"""A walk along the lines of all pixels at once, one pixel a step.
 
 The kernel of a flow of length m is a capsule, a segment of length m - 1 with a soft edge one
-pixel wide: the tap q has the weight max(0, 1 - distance from q to the segment). Every line is
-walked along the axis on which it is longer. It leaves that axis by at most 45 degrees, so a tap
-of positive weight is less than sqrt(2) away from it across, and the three integers nearest to the
-line are enough. The kernel is symmetric: half of it is walked and each weight serves two taps.
+pixel wide: the tap q has the weight max(0, 1 - distance from q to the segment). Each line is
+walked along its longer axis. It deviates from that axis by at most 45 degrees, so a tap of positive
+weight is less than sqrt(2) away from the line across the axis, and the three integers nearest to
+the line suffice. The kernel is symmetric: the walk covers one half, and each weight serves two
+taps.
 
-Images are [b h w c], flows [b h w 2]. Pixels are taken in strips of `n`, each walked as far as its
-own longest line; on a CPU a strip that fits the cache is also what makes it fast.
+Images are [b h w c], flows [b h w 2]. Pixels are processed in strips of `n`, and each strip walks
+as far as its longest line. On a CPU, strips that fit into the cache also make the walk fast.
 """
 
 import functools
@@ -22,12 +23,12 @@ from jax import lax
 from deblur_jax.ops.boundary import resolve_index
 
 
-LONGEST = 2**14  # pixels; on longer lines float32 would place the taps wrongly by a thousandth
-LANES = 16  # the numbers that a CPU works on at once
+LONGEST = 2**14  # pixels; on longer lines float32 misplaces taps by a thousandth of a pixel
+LANES = 16  # float32 numbers in a vector register of a CPU
 
 
 class Lines(NamedTuple):
-    """One line a pixel, turned so that it runs forward on its longer axis; all [n]."""
+    """One line for each pixel, reversed where needed to run forward on its longer axis; all [n]."""
 
     half: jax.Array  # half the length of the segment
     major: jax.Array  # cosine of the angle between the line and its longer axis
@@ -37,9 +38,9 @@ class Lines(NamedTuple):
 
 
 def lines_of(flow: jax.Array) -> Lines:
-    """Returns the lines of a flow; where the length is at most 1 they do not depend on it."""
+    """Returns the lines of a flow, which do not depend on flows of length at most 1."""
     u, v = flow[..., 0], flow[..., 1]
-    # What is not finite, or out of reach, must not decide how far everybody walks.
+    # Flows that are not finite or too long must not determine the length of the walk.
     valid = (jnp.abs(u) <= LONGEST) & (jnp.abs(v) <= LONGEST)
     moves = valid & (u * u + v * v > 1)
     right = jnp.where(moves, u, jnp.ones_like(u))
@@ -58,14 +59,14 @@ def lines_of(flow: jax.Array) -> Lines:
 
 
 class Tap(NamedTuple):
-    """A place on the walk: `along` the longer axis (one number), `side` across it ([n])."""
+    """A position on the walk: `along` the longer axis (a scalar), `side` across it ([n])."""
 
     along: jax.Array
     side: jax.Array
 
 
 def walk(line: Lines, step: Callable[[list[Tap], Any], Any], state: Any) -> Any:
-    """Folds `step` over the taps of one half of every line, without the pixel itself."""
+    """Folds `step` over the taps of one half of every line, excluding the pixel itself."""
     dtype = line.half.dtype
     slope = lax.stop_gradient(line.minor / line.major)
     reach = jnp.ceil(jnp.max(lax.stop_gradient(line.half * line.major)))
@@ -76,16 +77,17 @@ def walk(line: Lines, step: Callable[[list[Tap], Any], Any], state: Any) -> Any:
         taps = [Tap(along, centre + offset) for offset in (-1, 0, 1)]
         return along + 1, step(taps, state)
 
-    # Beside the pixel itself the halves meet; the tap on the line's own side is the forward one.
+    # The halves meet beside the pixel: the tap on the side to which the line leans is forward.
     beside = Tap(jnp.zeros((), dtype), jnp.where(slope < 0, -jnp.ones_like(slope), 1))
     start = (jnp.ones((), dtype), step([beside], state))
     return lax.while_loop(lambda carry: carry[0] <= reach, body, start)[1]
 
 
 def offsets(line: Lines, tap: Tap) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Returns how far a tap is off the line, the nearest place on the segment, and how far beyond.
+    """Returns the distance of a tap from the line, and its coordinate along the line in two parts.
 
-    The place is measured from the pixel along the line. No tap of a walk lies behind the pixel.
+    The first part is the nearest point of the segment, measured from the pixel; the second is the
+    distance beyond the end of the segment. No tap of a walk lies behind the pixel.
     """
     off = tap.side * line.major - tap.along * line.minor
     forward = tap.along * line.major + tap.side * line.minor
@@ -94,16 +96,16 @@ def offsets(line: Lines, tap: Tap) -> tuple[jax.Array, jax.Array, jax.Array]:
 
 
 def weight_of(line: Lines, tap: Tap) -> jax.Array:
-    """Returns the weight of a tap and of its opposite."""
+    """Returns the weight of a tap, which is also that of the opposite tap."""
     off, _, beyond = offsets(line, tap)
     squared = off * off + beyond * beyond
-    apart = squared > 0  # on the line itself the root's derivative is taken as zero
+    apart = squared > 0  # on the line, the derivative of the root is defined as zero
     distance = jnp.where(apart, jnp.sqrt(jnp.where(apart, squared, jnp.ones_like(off))), squared)
     return jnp.maximum(1 - distance, 0)
 
 
 def weight_and_slopes_of(line: Lines, tap: Tap) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Returns the weight of a tap, its derivative by `half` and by the angle of the line."""
+    """Returns the weight of a tap and its derivatives by `half` and by the angle of the line."""
     off, near, beyond = offsets(line, tap)
     squared = off * off + beyond * beyond
     apart = squared > 0
@@ -114,20 +116,20 @@ def weight_and_slopes_of(line: Lines, tap: Tap) -> tuple[jax.Array, jax.Array, j
 
 
 class Frame(NamedTuple):
-    """Where the pixels of a strip are in the stack of images, and how the outside is made."""
+    """The positions of a strip's pixels in the stack of images, and the padding."""
 
     height: int
     width: int
     padding: str
-    own: jax.Array  # the flat index of every pixel, [n]
-    top: jax.Array  # that of the first pixel of its image
-    row: jax.Array  # in its image
+    own: jax.Array  # flat index of every pixel, [n]
+    top: jax.Array  # flat index of the first pixel of its image
+    row: jax.Array  # row in its image
     column: jax.Array
 
     def locate(
         self, line: Lines, weight: jax.Array, tap: Tap, sign: int
     ) -> tuple[jax.Array, jax.Array | None]:
-        """Returns the flat index of a tap, and whether there is light where some may be missing."""
+        """Returns the flat index of a tap, and whether it is lit; None if all taps are."""
         along = jnp.full(line.half.shape, sign * tap.along.astype(jnp.int32))
         side = sign * tap.side.astype(jnp.int32)
         row = self.row + jnp.where(line.horizontal, side, along)
@@ -140,13 +142,13 @@ class Frame(NamedTuple):
             lit = (near_row == row) & (near_column == column)
             counts &= lit
         index = self.top + near_row * self.width + near_column
-        # A tap that does not count falls back to the pixel itself, so that NaN and infinity
-        # stay with the kernels that hold them.
+        # A tap of weight zero reads the pixel itself, so that NaN and infinity do not spread to
+        # kernels that do not contain them.
         return jnp.where(counts, index, self.own), lit
 
 
 def make_frame(shape: tuple[int, ...], padding: str, first: jax.Array, size: int) -> Frame:
-    """Returns the frame of the `size` pixels from `first` on, of all images one after another."""
+    """Returns the frame of `size` pixels from index `first` of the flattened images."""
     images, height, width = shape[:3]
     pixel = first + lax.iota(jnp.int32, size)
     pixel = jnp.minimum(pixel, images * height * width - 1)  # the last strip may not be full
@@ -161,7 +163,7 @@ def by_strips(
     """Scans `function(total, frame, *pixels)` over strips of at most about `strip` pixels."""
     pixels = math.prod(shape[:3])
     count = -(-pixels // strip)
-    # XLA's loops on a CPU lose their vector code, and half their speed, at odd sizes.
+    # XLA on a CPU does not vectorise loops of odd sizes, which halves their speed.
     size = LANES * -(-pixels // (LANES * count))
 
     def cut(array):
@@ -182,7 +184,7 @@ def by_strips(
 
 
 def where_lit(lit: jax.Array | None, values: jax.Array) -> jax.Array:
-    """Returns the values, zero where there is no light."""
+    """Returns the values, set to zero where there is no light."""
     return values if lit is None else jnp.where(lit, values, jnp.zeros_like(values))
 
 
@@ -229,7 +231,7 @@ def scatter(blurry: jax.Array, flow: jax.Array, *, padding: str, strip: int) -> 
         shares = [blurry[:, channel] / mass for channel in channels]
 
         def add(total, index, weight):
-            # One plane a channel: scattering single numbers is what backends are good at.
+            # One plane for each channel: backends scatter single numbers faster than vectors.
             return [
                 plane.at[index].add(weight * share, mode="promise_in_bounds")
                 for share, plane in zip(shares, total, strict=True)
@@ -261,7 +263,7 @@ def slope(
         line = lines_of(flow)
         planes = [blurry[:, channel] for channel in channels]
 
-        def inner(light):  # written out: on a CPU a short reduction after a gather is slow
+        def inner(light):  # unrolled: on a CPU a short reduction after a gather is slow
             return functools.reduce(jnp.add, [light[:, c] * planes[c] for c in channels])
 
         def step(taps, state):
@@ -287,7 +289,7 @@ def slope(
 
 
 def turn_back(line: Lines, flow: jax.Array, by_half: jax.Array, by_angle: jax.Array) -> jax.Array:
-    """Turns a gradient by half length and angle into one by (u, v), zero where nothing moves."""
+    """Converts a gradient by half length and angle to one by (u, v), zero where nothing moves."""
     by_length = by_half / 2
     by_arc = by_angle / (2 * line.half + 1)
     major = by_length * line.major - by_arc * line.minor

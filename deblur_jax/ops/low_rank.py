@@ -1,14 +1,14 @@
-"""From many kernels to a few: principal components of a kernel field, with the error they leave.
+"""Low-rank approximation of a kernel field by principal components.
 
     kernels[p] ~ mean + sum_k weights[p, k] * component[k]
 
-The mean is the first basis kernel and its map is one everywhere. If all kernels have the same
-sum, the components have sum zero and every approximate kernel keeps that sum exactly, so no
-brightness is lost however few components are kept.
+The mean is the first basis kernel, and its map is one everywhere. If all kernels have the same sum,
+the components sum to zero and every approximate kernel keeps that sum exactly, so the brightness
+does not depend on the number of components.
 
-A field of point-spread functions, as astronomers and microscopists measure them, becomes a field
-of our correlation kernels when each is turned by 180 degrees; if it is known at the sources of
-light, the blur is `order="scatter"`.
+To use a field of point spread functions, as measured in astronomy and microscopy, turn each by 180
+degrees: that makes it a correlation kernel. If the functions belong to the sources of light, use
+`order="scatter"`.
 """
 
 import jax
@@ -16,20 +16,22 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
-from deblur_jax.typing import Array, PixelKernels, typechecked
+from deblur_jax.typing import Array, PixelKernels, compute_dtype, typechecked
 
 
 @typechecked
 def factor_kernels(kernels: PixelKernels, *, basis: int) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Returns the basis kernels and maps closest to a kernel for every pixel.
+    """Returns the basis kernels and mixing maps that best approximate a kernel for every pixel.
+
+    Half precision is computed in float32.
 
     Args:
-        kernels: `[h, w, s, s]`, for `dense_blur`. A coarse grid of kernels will do as well.
-        basis: number of basis kernels, the mean included; at most `s * s + 1`.
+        kernels: `[h, w, s, s]`, as for `dense_blur`, or on a coarse grid.
+        basis: number of basis kernels including the mean; at most `s * s + 1`.
 
     Returns:
-        kernels `[k, s, s]` and mixing `[h, w, k]` for `basis_blur`, and the root mean square
-        of what is lost relative to that of the kernels, a scalar measured on the result.
+        kernels `[k, s, s]` and mixing `[h, w, k]` for `basis_blur`, and the root mean square of the
+        approximation error relative to that of the kernels, a scalar measured on the result.
 
     Raises:
         ValueError: if `basis` is out of range.
@@ -37,7 +39,7 @@ def factor_kernels(kernels: PixelKernels, *, basis: int) -> tuple[jax.Array, jax
     Example:
         >>> kernels = jax.random.uniform(jax.random.key(0), (4, 5, 3, 3))
         >>> basis, mixing, error = factor_kernels(kernels, basis=10)
-        >>> basis.shape, mixing.shape, bool(error < 1e-3)  # nine and the mean say all of 3x3
+        >>> basis.shape, mixing.shape, bool(error < 1e-3)  # nine and the mean are a basis of 3x3
         ((10, 3, 3), (4, 5, 10), True)
     """
     height, width, side, _ = kernels.shape
@@ -46,7 +48,8 @@ def factor_kernels(kernels: PixelKernels, *, basis: int) -> tuple[jax.Array, jax
             f"factor_kernels: basis must be from 1 to {side**2 + 1} for {side}x{side} kernels, "
             f"got {basis}"
         )
-    rows = jnp.asarray(kernels).reshape(height * width, side**2)
+    dtype = kernels.dtype
+    rows = jnp.asarray(kernels, compute_dtype(kernels)).reshape(height * width, side**2)
     mean = jnp.mean(rows, axis=0)
     rest = rows - mean[None]
     # The right singular vectors of `rest`, largest first, from its small square.
@@ -57,31 +60,32 @@ def factor_kernels(kernels: PixelKernels, *, basis: int) -> tuple[jax.Array, jax
     error = jnp.linalg.norm(lost) / jnp.linalg.norm(rows)
     factors = jnp.concatenate([mean[None], components.T]).reshape(basis, side, side)
     mixing = jnp.concatenate([jnp.ones_like(rows[:, :1]), weights], axis=1)
-    return factors, mixing.reshape(height, width, basis), error
+    mixing = mixing.reshape(height, width, basis)
+    return factors.astype(dtype), mixing.astype(dtype), error.astype(dtype)
 
 
 @typechecked
 def factor_grid(
     grid: Float[Array, "rows columns s s"], *, height: int, width: int, basis: int
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Returns basis kernels and maps for a frame from kernels known on a coarse grid.
+    """Returns basis kernels and mixing maps for a frame from kernels on a coarse grid.
 
-    The grid divides the frame into equal cells and its kernels belong to the cells' centres.
-    Between the centres the weights are interpolated linearly, which interpolates the kernels;
-    outside they are those of the nearest centre.
+    The grid divides the frame into equal cells, and each kernel belongs to the centre of its cell.
+    Between centres the weights are interpolated linearly, which interpolates the kernels; outside
+    they are those of the nearest centre.
 
     Args:
         grid: `[rows, columns, s, s]`.
-        height: of the frame, pixels.
-        width: of the frame, pixels.
-        basis: number of basis kernels, the mean included.
+        height: height of the frame in pixels.
+        width: width of the frame in pixels.
+        basis: number of basis kernels including the mean.
 
     Returns:
-        kernels `[k, s, s]` and mixing `[height, width, k]` for `basis_blur`, and the error at
-        the grid's kernels as `factor_kernels` gives it.
+        kernels `[k, s, s]` and mixing `[height, width, k]` for `basis_blur`, and the error of
+        `factor_kernels` on the grid.
 
     Raises:
-        ValueError: if `basis` is out of range, or the frame smaller than the grid.
+        ValueError: if `basis` is out of range or the frame is smaller than the grid.
 
     Example:
         >>> grid = jax.random.uniform(jax.random.key(0), (2, 3, 5, 5))
@@ -102,7 +106,7 @@ def factor_grid(
 
 
 def _interpolate(weights: jax.Array, length: int) -> jax.Array:
-    """Returns the first axis, values at the centres of cells, sampled at `length` pixels."""
+    """Interpolates the first axis from the centres of its cells to `length` pixels."""
     cells = weights.shape[0]
     position = (jnp.arange(length, dtype=weights.dtype) + 0.5) * (cells / length) - 0.5
     distance = jnp.abs(

@@ -1,4 +1,4 @@
-"""Blur operators as values: a blur, with its parameters, that is called like a function.
+"""Blur operators: a blur with its parameters that is called like a function.
 
 An operator is a pytree, so it passes through `jit`, `vmap` and `grad`; its arrays are leaves and
 its options are static. Every operator has
@@ -7,8 +7,8 @@ its options are static. Every operator has
     operator.adjoint(blurry)    the exact adjoint
     operator.extended(margin)   the same blur on a canvas larger by `margin` on each side
 
-A solver that does not trust the border estimates an unknown frame as well: it works on the
-extended canvas and compares the inner part of the blurred canvas with what was observed.
+A solver that also estimates the unknown surroundings of the photo works on the extended canvas, and
+compares the inner part of the blurred canvas with the photo.
 """
 
 import abc
@@ -24,7 +24,7 @@ from deblur_jax.typing import Flow, Image, Kernels, Mixing, typechecked
 
 
 class Blur(abc.ABC):
-    """What the blurs have in common; `adjoint` serves every linear one."""
+    """The interface of all blurs; `adjoint` works for every linear one."""
 
     @abc.abstractmethod
     def __call__(self, image: Image) -> jax.Array:
@@ -50,7 +50,7 @@ class BasisBlur(Blur):
         mixing: `[h, w, k]`.
         order: "gather" or "scatter".
         padding: how pixels outside the frame are made.
-        method: how it is computed.
+        method: the algorithm, see `basis_blur`.
 
     Example:
         >>> kernels = jnp.full((1, 3, 3), 1 / 9)
@@ -82,8 +82,8 @@ class BasisBlur(Blur):
     def extended(self, margin: int) -> "BasisBlur":
         """Returns the blur on a canvas with `margin` more pixels on each side.
 
-        The mixing outside the frame is that of the nearest pixel inside. Inside the frame, at
-        least the kernel's radius away from the canvas's edge, no pixel depends on the padding.
+        The mixing outside the frame is that of the nearest pixel inside. A pixel of the frame does
+        not depend on the padding if it is at least the kernel's radius away from the canvas's edge.
         """
         return dataclasses.replace(self, mixing=pad(self.mixing, margin, "edge"))
 

@@ -1,12 +1,12 @@
-"""Basis blur by making the kernel of every pixel, for small kernels.
+"""Basis blur that computes the kernel of every pixel, for small kernels.
 
-The kernel of a pixel is a product of two matrices, `mixing[p] @ kernels`, which serves all
-colour channels; applying it is a weighted sum of shifted images. One row of pixels is made,
-used and dropped at a time, so no kernel ever leaves the cache. The cost grows with the taps of a
-kernel and hardly with their number, unlike that of transforms. In the forward pass a few small
-kernels are mixed tap by tap instead, in the loops that use the taps.
+The kernel of a pixel is the matrix product `mixing[p] @ kernels`, which serves all colour channels;
+applying it is a weighted sum of shifted images. The kernels of one row of pixels are computed, used
+and discarded at a time, so they stay in the cache. The time grows with the number of taps and
+hardly with the number of kernels, unlike that of transforms. In the forward pass, a few small
+kernels are mixed tap by tap in the loops that use the taps.
 
-Arrays come padded; see `deblur_jax.ops.fourier`, whose results these are.
+The functions take padded arrays and return the same as those of `deblur_jax.ops.fourier`.
 """
 
 import jax
@@ -16,13 +16,13 @@ from jax import lax
 from deblur_jax.ops.tiling import Cut, join, over_windows, split
 
 
-# The CPU compiler fuses all taps of a small kernel into one fast loop. Beyond, it needs one loop
-# for each row of taps, and turns that into vector instructions from this many taps on.
+# XLA on a CPU fuses all taps of a kernel up to this side into one fast loop. Larger kernels need
+# one loop for each row of taps, which it vectorises from this many taps on.
 FUSED_SIDE = 11
 ROW_TAPS = 17
-# So few kernels are sooner mixed where the taps are used than by a matrix product: 0.65 to 0.9 of
-# the time with 3 to 5 kernels of side 5 to 9, and 1.2 with 8, on two cores. Rows are taken by so
-# many at once.
+# Up to this many kernels are mixed where the taps are used, not by a matrix product: this took 0.65
+# to 0.9 of the time with 3 to 5 kernels of side 5 to 9, and 1.2 with 8, on two cores. The rows are
+# then processed in strips.
 FEW_KERNELS = 5
 STRIP = 4
 
@@ -32,7 +32,7 @@ def filter_then_mix(
 ) -> jax.Array:
     """Filters with every kernel, then mixes; see `deblur_jax.ops.fourier`.
 
-    `precision` is that of the matrix products that make the kernels, here and below.
+    `precision` applies to the matrix products that compute the kernels, here and below.
     """
     side, width = kernels.shape[-1], mixing.shape[1]
     fused = side <= FUSED_SIDE
@@ -61,12 +61,12 @@ def filter_then_mix(
 
 
 def _filter_with_few(padded: jax.Array, kernels: jax.Array, mixing: jax.Array) -> jax.Array:
-    """Returns what `filter_then_mix` returns, each tap of the pixels made where it is used."""
+    """Returns the same as `filter_then_mix`; computes each tap of the pixels where it is used."""
     side, (height, width, _) = kernels.shape[-1], mixing.shape
     strips = Cut(count=-(-height // STRIP), block=STRIP, tile=STRIP + side - 1)
 
     def filter_strip(seen, mixing):  # [c, h + s - 1, w + s - 1], [h, w, k]
-        seen = lax.optimization_barrier(seen)  # put together once, and not in every loop
+        seen = lax.optimization_barrier(seen)  # concatenated once, not in every loop
         maps = jnp.moveaxis(mixing, 2, 0)[:, None]
         total = _blank((seen.shape[0], STRIP, width), padded)
         for row in range(side):
@@ -74,8 +74,8 @@ def _filter_with_few(padded: jax.Array, kernels: jax.Array, mixing: jax.Array) -
                 pairs = zip(kernels[:, row, column], maps, strict=True)
                 taps = sum(tap * weights for tap, weights in pairs)
                 total = total + taps * seen[:, row : row + STRIP, column : column + width]
-            # One loop for each row of taps: with all in one, the compiler gives up on
-            # vector instructions somewhere beyond 5 kernels of side 9.
+            # One loop for each row of taps: XLA does not vectorise a single loop over all taps
+            # beyond about 5 kernels of side 9.
             total = lax.optimization_barrier(total)
         return total
 
@@ -102,7 +102,7 @@ def spread_pixels(
     taps_of_columns = _by_columns(kernels)
 
     def spread_row(pending, inputs):
-        """Adds a row of pixels to the `side` rows that it reaches; the first is then complete."""
+        """Adds a row of pixels to the `side` rows that it reaches and returns the first of them."""
         weights, light = inputs
         sent = lax.dot_general(
             taps_of_columns, weights, (((1,), (1,)), ((), ())), precision=precision
@@ -178,13 +178,13 @@ def mixing_slopes(
 
 
 def _seen_rows(padded: jax.Array, side: int):
-    """Returns a function from an output row to the input rows that it sees, `[c, s, w + s - 1]`."""
+    """Returns a function from an output row to its input rows, `[c, s, w + s - 1]`."""
     canvas = jnp.moveaxis(padded, 2, 0)
     return lambda row: lax.dynamic_slice_in_dim(canvas, row, side, axis=1)
 
 
 def _scan_rows(step, start, rows):
-    """Scans `step` over output rows; the first of `rows` is a function of the row's number."""
+    """Scans `step` over output rows; the first of `rows` is a function of the row index."""
     seen, *arrays = rows
 
     def at_row(carry, inputs):
@@ -195,7 +195,7 @@ def _scan_rows(step, start, rows):
 
 
 def _tap_products(seen: jax.Array, light: jax.Array, side: int) -> jax.Array:
-    """Returns, for each tap and pixel of a row, the light seen times the pixel's, `[s * s, w]`.
+    """Returns the product of the input and output light for each tap and pixel, `[s * s, w]`.
 
     Taps are in the order of `_by_columns`.
     """
@@ -209,7 +209,7 @@ def _tap_products(seen: jax.Array, light: jax.Array, side: int) -> jax.Array:
 
 
 def _by_columns(kernels: jax.Array) -> jax.Array:
-    """Returns the taps of kernels `[k, s, s]`, column after column, as `[s * s, k]`."""
+    """Returns the taps of kernels `[k, s, s]` in column-major order, `[s * s, k]`."""
     return jnp.transpose(kernels, (2, 1, 0)).reshape(-1, kernels.shape[0])
 
 

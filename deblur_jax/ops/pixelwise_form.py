@@ -3,10 +3,10 @@
     form(padded, kernels, mixing, blurred) = <blurred, filter_then_mix(padded, kernels, mixing)>
 
 is linear in each of its four arrays, and the four functions of `deblur_jax.ops.pixelwise` are its
-partial gradients. As a `deblur_jax.ops.form`, no sum of shifts is ever differentiated.
+partial gradients. As a `deblur_jax.ops.form`, its sums of shifts are never differentiated.
 
-The gradients to the kernels and to the mixing handle every tap of every pixel whatever the number
-of kernels; where these are few, transforms give the same numbers sooner.
+The gradients with respect to the kernels and the mixing process every tap of every pixel, whatever
+the number of kernels. Where there are few kernels, transforms give the same numbers faster.
 """
 
 from typing import Any
@@ -18,8 +18,9 @@ from deblur_jax.ops import fourier, pixelwise
 from deblur_jax.ops.form import Form, alike, make_partial_gradient
 
 
-# The most taps with which a gradient is sooner made by pixels: so many for each kernel, and so many
-# besides. Measured with jax 0.12 on two cores: 256x256 and 512x512, sides 5 to 17, 3 to 25 kernels.
+# The largest number of taps for which a pixelwise gradient is faster: a number for each kernel and
+# a constant. Measured with jax 0.12 on two cores at 256x256 and 512x512, sides 5 to 17, 3 to 25
+# kernels.
 TAPS_BY_PIXELS = {"kernels": (10, 40), "mixing": (6, 20)}
 
 
@@ -36,7 +37,7 @@ def mix_then_filter(
 ) -> jax.Array:
     """Mixes with every map, then filters; see `deblur_jax.ops.fourier`.
 
-    Light that is spread over the taps, and not gathered, is the adjoint with the kernels turned.
+    Spreading light over the taps is the adjoint of gathering it with the kernels turned.
     """
     side, (height, width, _) = kernels.shape[-1], padded.shape
     arrays = alike(kernels[:, ::-1, ::-1], mixing, padded)
@@ -61,7 +62,7 @@ def _evaluate(sought: str, arrays: dict[str, jax.Array], *, side: int, precision
 
 
 def _by_transforms(sought: str, arrays: dict[str, jax.Array], *, side: int) -> jax.Array:
-    """Returns the gradient to the kernels or the mixing, from the blur by transforms."""
+    """Returns the gradient with respect to the kernels or the mixing, computed by transforms."""
     blurred = arrays["blurred"]
     others = {name: array for name, array in arrays.items() if name != "blurred"}
     shapes = {name: array.shape for name, array in arrays.items()}

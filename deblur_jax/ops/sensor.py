@@ -1,7 +1,7 @@
-"""What a camera does to light: transfer curve, saturation, noise, quantisation.
+"""Camera sensor model: transfer curve, saturation, noise and quantisation.
 
-Blur is linear in light, and files hold display values: `to_light` before a blur and `to_display`
-after it. All functions are pointwise, keep dtype and shape, and work on any shape.
+Blur is linear in light, and files store display values: call `to_light` before a blur and
+`to_display` after it. All functions are pointwise, accept any shape, and keep shape and dtype.
 """
 
 import jax
@@ -12,14 +12,16 @@ from deblur_jax.typing import Array
 
 Transfer = str | float
 
+QUANTISATION_NOISE = 1 / 255 / 12**0.5  # standard deviation of rounding to 8 bits
+
 
 def to_light(display: Array, transfer: Transfer) -> jax.Array:
     """Returns the light behind display values.
 
     Args:
         display: display values, nominally in [0, 1].
-        transfer: "srgb" (IEC 61966-2-1), "linear" (nothing to do), or a gamma such as 2.2,
-            for which light is `display ** gamma` and negative values are black.
+        transfer: "srgb" (IEC 61966-2-1), "linear" (the identity), or a gamma such as 2.2: light is
+            then `display ** gamma`, and zero for negative values.
     """
     display = jnp.asarray(display)
     gamma = _gamma("to_light", transfer)
@@ -32,7 +34,7 @@ def to_light(display: Array, transfer: Transfer) -> jax.Array:
 def to_display(light: Array, transfer: Transfer) -> jax.Array:
     """Returns the display values of `light`, the inverse of `to_light`.
 
-    The slope of a plain gamma is infinite at black; its gradient there is given as zero.
+    The slope of a plain gamma is infinite at zero; its gradient there is defined as zero.
 
     Args:
         light: light, nominally in [0, 1].
@@ -47,25 +49,25 @@ def to_display(light: Array, transfer: Transfer) -> jax.Array:
 
 
 def saturate(light: Array, *, limit: float = 1.0, sharpness: float = 50.0) -> jax.Array:
-    """Clips bright light softly, `R(x) = x - log(1 + exp(a (x - m))) / a`.
+    """Clips bright light softly: `R(x) = x - log(1 + exp(a (x - m))) / a`.
 
-    Evaluated as `m - log(1 + exp(a (m - x))) / a`, which is the same and loses nothing for
-    light far above the limit. Its derivative is `1 / (1 + exp(a (x - m)))`.
+    Computed as `m - log(1 + exp(a (m - x))) / a`, which is equal and stays accurate for light far
+    above the limit. The derivative is `1 / (1 + exp(a (x - m)))`.
 
     Args:
-        light: any range.
-        limit: m, the value that the sensor does not exceed.
+        light: light of any range.
+        limit: m, the largest value that the sensor returns.
         sharpness: a, the inverse width of the bend.
 
     Source:
-        The response used with Carbajal et al., arXiv:2102.01026, after Whyte et al. 2014.
+        Whyte et al. 2014, as used by Carbajal et al., arXiv:2102.01026.
     """
     return limit - jax.nn.softplus(sharpness * (limit - jnp.asarray(light))) / sharpness
 
 
 def add_noise(
-    image: Array,
     key: jax.Array,
+    image: Array,
     *,
     sigma: float | Array = 0.0,
     shot: float | Array = 0.0,
@@ -74,11 +76,11 @@ def add_noise(
     """Returns `image` with Gaussian noise of variance `sigma^2 + shot x + (proportional x)^2`.
 
     Args:
-        image: any range; pixels below zero have the noise of zero.
         key: a JAX key.
-        sigma: standard deviation of the noise that does not depend on the signal.
-        shot: variance of the photon noise at signal one.
-        proportional: standard deviation of the gain's variation, at signal one.
+        image: values of any range; negative ones get the noise of zero.
+        sigma: standard deviation of the signal-independent noise.
+        shot: variance of the photon noise at a signal of one.
+        proportional: standard deviation of the gain noise at a signal of one.
     """
     image = jnp.asarray(image)
     signal = jnp.maximum(image, 0.0)
@@ -90,8 +92,8 @@ def add_noise(
 def quantize(image: Array, *, levels: int = 256) -> jax.Array:
     """Returns `image` clipped to [0, 1] and rounded to the nearest of `levels` values.
 
-    The gradient ignores the rounding, so that a simulated camera can stand inside a training
-    step; it is zero for clipped pixels.
+    The gradient ignores the rounding, so that a simulated camera can be part of a training step.
+    It is zero for clipped pixels.
     """
     if levels < 2:
         raise ValueError(f"quantize: levels must be at least 2, got {levels}")

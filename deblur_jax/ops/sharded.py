@@ -1,8 +1,8 @@
-"""Basis blur of one large image that is spread over several devices by rows.
+"""Basis blur of one large image whose rows are sharded over several devices.
 
-Every device blurs its own rows. For that it needs the `radius` rows above and below, its halo,
-which its neighbours send; the outermost devices make theirs by the padding. So the traffic is two
-strips of rows for each device, and no device ever holds the whole image.
+Every device blurs its own rows. Its neighbours send the `radius` rows above and below, its halo;
+the outermost devices pad theirs. So each device receives two strips of rows, and no device holds
+the whole image.
 """
 
 import functools
@@ -14,7 +14,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, reshard
 
 from deblur_jax.ops.basis_blur import check_options, choose_method, padded_blur
 from deblur_jax.ops.boundary import pad
-from deblur_jax.typing import Image, Kernels, Mixing, typechecked
+from deblur_jax.typing import Image, Kernels, Mixing, compute_dtype, typechecked
 
 
 @typechecked
@@ -29,35 +29,35 @@ def sharded_basis_blur(
     method: str = "auto",
     precision: str = "highest",
 ) -> jax.Array:
-    """Blurs `image` as `basis_blur` does, its rows spread over the devices of `mesh`.
+    """Blurs `image` like `basis_blur`, with its rows sharded over the devices of `mesh`.
 
-    It may be used inside `jit` and is differentiable like `basis_blur`. Also a CPU of several
-    cores is sooner done with a large image so, each core a device: JAX makes as many devices as
-    the environment variable `JAX_NUM_CPU_DEVICES` says when Python starts.
+    The function works inside `jit` and is differentiable like `basis_blur`. It also speeds up large
+    images on a CPU with several cores, with one device for each core: set the environment variable
+    `JAX_NUM_CPU_DEVICES` before Python starts.
 
     Args:
-        image: `[h, w, c]`; `h` is a multiple of the number of devices.
+        image: `[h, w, c]`; `h` must be a multiple of the number of devices.
         kernels: `[k, s, s]` with `s` odd, copied to every device.
-        mixing: `[h, w, k]`, spread like the image.
-        mesh: devices along one axis, of the kind that `jax.make_mesh` makes or any other.
-        order: as for `basis_blur`.
-        padding: as for `basis_blur`.
-        method: as for `basis_blur`.
-        precision: as for `basis_blur`.
+        mixing: `[h, w, k]`, sharded like the image.
+        mesh: devices along one axis, from `jax.make_mesh` or `jax.sharding.Mesh`.
+        order: see `basis_blur`.
+        padding: see `basis_blur`.
+        method: see `basis_blur`.
+        precision: see `basis_blur`.
 
     Returns:
-        The blurred image, `[h, w, c]`, its rows spread over the devices.
+        The blurred image, `[h, w, c]`, with its rows sharded over the devices.
 
     Raises:
-        ValueError: if the mesh has several axes, if `h` is not a multiple of the number of
-            devices or a device would have no more rows than the radius, or for an option.
+        ValueError: if the mesh has several axes, `h` is not a multiple of the number of devices, a
+            device would have no more rows than the radius, or an option is unknown.
 
     Example:
         >>> image = jnp.ones((16 * jax.device_count(), 12, 3))
         >>> kernels, mixing = jnp.full((1, 3, 3), 1 / 9), jnp.ones((*image.shape[:2], 1))
         >>> mesh = jax.make_mesh((jax.device_count(),), ("rows",))
         >>> blurred = sharded_basis_blur(image, kernels, mixing, mesh=mesh)
-        >>> bool(jnp.allclose(blurred, image))  # light that is even stays so
+        >>> bool(jnp.allclose(blurred, image))  # a constant image stays constant
         True
     """
     check_options("sharded_basis_blur", kernels, order, padding, method, precision)
@@ -87,8 +87,9 @@ def sharded_basis_blur(
         return blur(extend(image), kernels, extend(mixing) if order == "scatter" else mixing)
 
     specs = (PartitionSpec(axis), PartitionSpec(), PartitionSpec(axis))
-    arrays = tuple(map(jnp.asarray, (image, kernels, mixing)))
-    if mesh.axis_types == (AxisType.Explicit,):  # where the rows are is part of an array's type
+    dtype, compute = jnp.result_type(image, kernels, mixing), compute_dtype(image, kernels, mixing)
+    arrays = tuple(jnp.asarray(x, compute) for x in (image, kernels, mixing))
+    if mesh.axis_types == (AxisType.Explicit,):  # the sharding is part of an array's type
         shardings = [NamedSharding(mesh, spec) for spec in specs]
         arrays = tuple(map(reshard, arrays, shardings))
     spread = jax.shard_map(
@@ -96,13 +97,13 @@ def sharded_basis_blur(
         mesh=mesh,
         in_specs=specs,
         out_specs=PartitionSpec(axis),
-        check_vma=False,  # the loops inside start from constants, which vary on no device
+        check_vma=False,  # the loops inside start from constants, which do not vary over devices
     )
-    return spread(*arrays)
+    return spread(*arrays).astype(dtype)
 
 
 def _extended(rows: jax.Array, *, radius: int, padding: str, axis: str, size: int) -> jax.Array:
-    """Returns a device's rows, padded at the sides and with the halos of its neighbours."""
+    """Returns a device's rows, padded at the sides and extended by the halos of its neighbours."""
     if radius == 0:
         return rows
     own = pad(rows, radius, padding)
@@ -110,7 +111,7 @@ def _extended(rows: jax.Array, *, radius: int, padding: str, axis: str, size: in
     down = [(device, (device + 1) % size) for device in range(size)]
     above = lax.ppermute(inner[-radius:], axis, down)
     below = lax.ppermute(inner[:radius], axis, [(to, start) for start, to in down])
-    if padding != "wrap":  # the ring has brought the other end of the frame
+    if padding != "wrap":  # otherwise the ring already delivers the other end of the frame
         place = lax.axis_index(axis)
         above = jnp.where(place == 0, own[:radius], above)
         below = jnp.where(place == size - 1, own[-radius:], below)

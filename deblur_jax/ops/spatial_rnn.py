@@ -4,11 +4,12 @@ From left to right, for each row and channel by itself,
 
     g[x] = (1 - p[x]) f[x] + p[x] g[x - 1],    g[-1] = 0
 
-and likewise from the right, from the top and from the bottom, each with its own weights p. Where
-|p| < 1 the result stays bounded; p = 0 copies the features, p = 1 carries what came before.
+The recurrence also runs from the right, from the top and from the bottom, each time with other
+weights p. Where |p| < 1 the result stays bounded; p = 0 copies the features, and p = 1 copies the
+previous result.
 
-Steps of a linear recurrence compose: two of them are one with p = p1 p2. So the whole row is
-computed in log2(w) parallel passes rather than w steps after each other.
+Two steps of a linear recurrence compose to one with p = p1 p2. So a row is computed in log2(w)
+parallel passes instead of w sequential steps.
 
 Source: Liu et al., "Learning Recursive Filters for Low-Level Vision via a Hybrid Neural Network",
 ECCV 2016; Zhang et al., "Deep Dynamic Scene Deblurring from Optical Flow", 2021, equation 13.
@@ -16,11 +17,10 @@ ECCV 2016; Zhang et al., "Deep Dynamic Scene Deblurring from Optical Flow", 2021
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Float
 
-from deblur_jax.typing import Array, typechecked
+from deblur_jax.typing import Array, compute_dtype, typechecked
 
 
 Features = Float[Array, "h w c"]
@@ -33,18 +33,18 @@ def linear_recurrence(
 ) -> jax.Array:
     """Runs `g[x] = (1 - p[x]) f[x] + p[x] g[x - 1]` along one axis.
 
-    Computed in float32 at least, whatever the dtype: errors would add up along the row.
+    Computed in float32 at least, because errors accumulate along the row.
 
     Args:
         features: f, `[h, w, c]`.
-        weights: p, likewise; should lie between -1 and 1, which is not checked.
-        axis: 0 runs down the columns, 1 to the right along the rows.
+        weights: p, `[h, w, c]`; should lie between -1 and 1, not checked.
+        axis: 0 runs down the columns, 1 runs to the right along the rows.
         reverse: whether to run up or to the left instead.
 
     Returns:
         g, `[h, w, c]`, in the dtype of `features`.
     """
-    exact = np.promote_types(features.dtype, np.float32)
+    exact = compute_dtype(features)
     factors = jnp.asarray(weights).astype(exact)
     terms = (1 - factors) * jnp.asarray(features).astype(exact)
 
@@ -63,11 +63,11 @@ def spatial_rnn(features: Features, weights: DirectionWeights) -> jax.Array:
 
     Args:
         features: `[h, w, c]`.
-        weights: `[h, w, 4 c]`: those of the runs to the right, down, to the left and up.
+        weights: `[h, w, 4 c]`: the weights of the runs to the right, down, to the left and up.
 
     Returns:
-        `[h, w, 4 c]`: what the runs to the right, to the left, down and up give. (The two orders
-        differ; both are those of the paper's released network.)
+        `[h, w, 4 c]`: the results of the runs to the right, to the left, down and up. The two
+        orders differ, as in the released network of the paper.
 
     Raises:
         ValueError: if there are not four weights for each feature.

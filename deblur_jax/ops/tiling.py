@@ -1,8 +1,8 @@
-"""Overlapping tiles of one shape: where to cut, how to take apart and put together.
+"""Overlapping tiles of one shape: where to cut an image, how to split and join it.
 
-An axis of `length` output pixels, each of which sees `reach + 1` input pixels, is cut into
-`count` blocks of `block` output pixels; the tile of a block holds the `block + reach` input
-pixels that it sees and is rounded up to a size that transforms fast.
+An axis of `length` output pixels, each of which depends on `reach + 1` input pixels, is cut into
+`count` blocks of `block` output pixels. The tile of a block holds the `block + reach` input pixels
+on which it depends, and is rounded up to a size with fast transforms.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ TILE_COST = 30_000.0
 
 @dataclasses.dataclass(frozen=True)
 class Cut:
-    """How one axis is cut: `count` blocks of `block` pixels, each seen through `tile` pixels."""
+    """How one axis is cut: `count` blocks of `block` output pixels, with tiles of `tile` pixels."""
 
     count: int
     block: int
@@ -42,17 +42,17 @@ def fast_size(size: int) -> int:
 
 @functools.cache
 def plan(lengths: tuple[int, int], reach: int, limit: int) -> tuple[Cut, Cut]:
-    """Returns the cuts of two axes that cost the fewest operations.
+    """Returns the cuts of two axes with the lowest cost.
 
-    The cost of a tile is that of its transforms, `n log n`, of the pointwise products, and a
-    constant; a tile has at most `limit` pixels unless the reach alone asks for more. Of cuts that
-    cost nearly the same, the one with the lowest tiles is taken, which rearranges the least at a
-    time.
+    The cost of a tile is that of its transforms, `n log n`, plus the pointwise products and a
+    constant. A tile has at most `limit` pixels unless the reach requires more. Of the cuts with
+    nearly the lowest cost, the one with the fewest rows in a tile is selected, because it moves
+    the least memory at a time.
 
     Args:
         lengths: output pixels along both axes.
-        reach: input pixels that an output pixel sees along an axis, less one.
-        limit: of the pixels in a tile.
+        reach: input pixels on which an output pixel depends along an axis, less one.
+        limit: the largest number of pixels in a tile.
     """
     rows, columns = (_cuts(length, reach) for length in lengths)
     pairs = [(row, column) for row in rows for column in columns]
@@ -83,16 +83,16 @@ def _height(pair: tuple[Cut, Cut]) -> int:
 def over_windows(function, array: jax.Array, axis: int, cut: Cut, reach: int, *others: jax.Array):
     """Applies a function to the overlapping windows of an axis, one after the other.
 
-    What a window shares with the one before is handed on, so that nothing is copied beforehand,
-    and the derivative adds up overlaps in the same way.
+    The overlap with the next window is carried, so the windows are not copied in advance, and the
+    derivative accumulates overlaps in the same way.
 
     Args:
-        function: takes a window, of which `axis` has `cut.block + reach` pixels, and a part of
+        function: takes a window, with `cut.block + reach` pixels along `axis`, and one element of
             each of the others.
-        array: `axis` holds `reach` pixels more than the blocks; zero where it is too short.
+        array: has `reach` more pixels along `axis` than the blocks; extended with zeros if shorter.
         axis: the axis that is cut.
-        cut: how.
-        reach: pixels that a window has more than a block, in front.
+        cut: how the axis is cut.
+        reach: pixels by which a window is longer than a block, at its front.
         *others: `[cut.count, ...]`.
 
     Returns:
@@ -110,18 +110,18 @@ def over_windows(function, array: jax.Array, axis: int, cut: Cut, reach: int, *o
 
 
 def over_sums(function, axis: int, cut: Cut, reach: int, *inputs: jax.Array):
-    """Adds up the overlapping results of a function along an axis, in the manner of the above.
+    """Adds up the overlapping results of a function along an axis: overlap-add.
 
     Args:
-        function: takes a part of each input. `axis` of its result has `cut.block + reach` pixels;
-            or, if there is one block alone, as many as that.
+        function: takes one element of each input. Its result has `cut.block + reach` pixels along
+            `axis`, or `cut.block` if there is only one block.
         axis: the axis that is cut.
-        cut: how.
-        reach: pixels that a result reaches into the next block.
+        cut: how the axis is cut.
+        reach: pixels by which a result extends into the next block.
         *inputs: `[cut.count, ...]`.
 
     Returns:
-        The sums as blocks, `[cut.count, ...]`, without what reaches beyond the last one.
+        The sums as blocks, `[cut.count, ...]`, without the extension of the last one.
     """
     if cut.count == 1:
         return function(*(array[0] for array in inputs))[None]
@@ -141,21 +141,21 @@ def over_sums(function, axis: int, cut: Cut, reach: int, *inputs: jax.Array):
 
 
 def split(array: jax.Array, axis: int, cut: Cut) -> jax.Array:
-    """Returns the blocks of an axis, without overlap and zero beyond its end, as a leading axis."""
+    """Splits an axis into blocks along a new leading axis, padded with zeros at the end."""
     array = _fit(jnp.moveaxis(array, axis, 0), cut.count * cut.block)
     blocks = array.reshape(cut.count, cut.block, *array.shape[1:])
     return jnp.moveaxis(blocks, 1, axis + 1)
 
 
 def join(blocks: jax.Array, axis: int, length: int) -> jax.Array:
-    """Returns the first `length` pixels of an axis put together from its blocks."""
+    """Joins blocks to an axis and returns its first `length` pixels: the inverse of `split`."""
     blocks = jnp.moveaxis(blocks, axis + 1, 1)
     whole = blocks.reshape(-1, *blocks.shape[2:])[:length]
     return jnp.moveaxis(whole, 0, axis)
 
 
 def _fit(array: jax.Array, length: int) -> jax.Array:
-    """Returns `array` with its first axis cropped, or continued with zeros, to `length`."""
+    """Returns `array` with its first axis cropped or zero-padded to `length`."""
     missing = length - array.shape[0]
     if missing <= 0:
         return array[:length]

@@ -1,8 +1,8 @@
-"""Reading an image between its pixels: by points, by a flow, by an affine map, by a homography.
+"""Bilinear sampling of images at points, by a flow, by an affine map and by a homography.
 
-All warps look backwards: the output at pixel `p` is what the image shows at the point that `p` is
-sent to, blended from the four pixels around it (bilinear). Points are (x to the right, y down)
-with pixel centres on integers.
+All warps are backward: the map sends output pixel `p` to a point of the image, whose value is
+interpolated bilinearly from the four pixels around it. Points are (x to the right, y down), with
+pixel centres on integers.
 """
 
 import jax
@@ -10,14 +10,14 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from deblur_jax.ops.boundary import check_padding, resolve_index
-from deblur_jax.typing import Array, Flow, Image, typechecked
+from deblur_jax.typing import Array, Flow, Image, compute_dtype, typechecked
 
 
 Points = Float[Array, "... 2"]
 
 
 def pixel_grid(height: int, width: int, dtype: jnp.dtype | type) -> jax.Array:
-    """Returns the point of every pixel, `[h, w, 2]`: x to the right, y down."""
+    """Returns the coordinates of every pixel, `[h, w, 2]`: x to the right, y down."""
     return jnp.stack(
         jnp.meshgrid(jnp.arange(width, dtype=dtype), jnp.arange(height, dtype=dtype)), axis=-1
     )
@@ -25,16 +25,16 @@ def pixel_grid(height: int, width: int, dtype: jnp.dtype | type) -> jax.Array:
 
 @typechecked
 def sample(image: Image, points: Points, *, padding: str = "constant") -> jax.Array:
-    """Reads `image` at `points`, bilinearly.
+    """Samples `image` at `points` by bilinear interpolation.
 
-    Differentiable in both; at integer coordinates the derivative in `points` is the one to the
-    right and below.
+    Differentiable in both arguments. At integer coordinates the derivative in `points` is the one
+    to the right and below.
 
     Args:
         image: `[h, w, c]`.
-        points: `[..., 2]`, finite for the paddings that repeat the image.
-        padding: how pixels outside the frame are made, see `deblur_jax.ops.boundary`;
-            "constant" makes them zero.
+        points: `[..., 2]`; must be finite if the padding repeats the image.
+        padding: how pixels outside the frame are made, see `deblur_jax.ops.boundary`; they are zero
+            with "constant".
 
     Returns:
         The values, `[..., c]`.
@@ -44,7 +44,7 @@ def sample(image: Image, points: Points, *, padding: str = "constant") -> jax.Ar
     height, width, channels = image.shape
     pixels = image.reshape(height * width, channels)
     x, y = points[..., 0], points[..., 1]
-    if padding in ("constant", "edge"):  # beyond these bounds nothing changes any more
+    if padding in ("constant", "edge"):  # the result is constant beyond these bounds
         x, y = jnp.clip(x, -2, width + 1), jnp.clip(y, -2, height + 1)
     left, top = jnp.floor(x), jnp.floor(y)
     to_right, to_below = (x - left).astype(image.dtype), (y - top).astype(image.dtype)
@@ -64,18 +64,18 @@ def sample(image: Image, points: Points, *, padding: str = "constant") -> jax.Ar
 
 @typechecked
 def warp_flow(image: Image, flow: Flow, *, padding: str = "constant") -> jax.Array:
-    """Returns the image of which each pixel is taken from `flow` away: out[p] = image[p + flow[p]].
+    """Warps `image` by a flow: `out[p] = image[p + flow[p]]`.
 
-    With a flow from a first frame to a second, warping the second frame gives the first one.
+    With a flow from a first frame to a second, warping the second frame gives the first.
 
     Args:
         image: `[h, w, c]`.
-        flow: `[h, w, 2]`, pixels; its frame may have another size than the image's.
+        flow: `[h, w, 2]` in pixels; its height and width may differ from those of the image.
         padding: see `sample`.
     """
-    return sample(
-        image, pixel_grid(flow.shape[0], flow.shape[1], flow.dtype) + flow, padding=padding
-    )
+    dtype = compute_dtype(flow)  # half precision cannot represent the coordinates
+    grid = pixel_grid(flow.shape[0], flow.shape[1], dtype)
+    return sample(image, grid + jnp.asarray(flow, dtype), padding=padding)
 
 
 @typechecked
@@ -86,8 +86,8 @@ def warp_affine(
 
     Args:
         image: `[h, w, c]`.
-        matrix: sends the output point (x, y, 1) to the input point (x, y). Coordinates run
-            from -1 to 1 between the centres of the corner pixels, so that the identity is
+        matrix: maps the output point (x, y, 1) to the input point (x, y). Coordinates run from -1
+            to 1 between the centres of the corner pixels, so the identity is
             `[[1, 0, 0], [0, 1, 0]]` for every size.
         padding: see `sample`.
 
@@ -95,7 +95,7 @@ def warp_affine(
         Jaderberg et al., "Spatial Transformer Networks", NeurIPS 2015.
     """
     height, width, _ = image.shape
-    matrix = jnp.asarray(matrix)
+    matrix = jnp.asarray(matrix, compute_dtype(matrix))
     half = jnp.asarray([width - 1, height - 1], matrix.dtype) / 2
     linear = matrix[:, :2] * half[:, None] / jnp.where(half > 0, half, 1)[None]
     offset = (matrix[:, 2] + 1 - jnp.sum(matrix[:, :2], axis=1)) * half
@@ -112,26 +112,27 @@ def warp_homography(
 
     Args:
         image: `[h, w, c]`.
-        matrix: sends the output point (x, y, 1) to the input point, up to its scale.
+        matrix: maps the output point (x, y, 1) to the input point, up to its scale.
         padding: see `sample`.
     """
+    matrix = jnp.asarray(matrix, compute_dtype(matrix))
     grid = pixel_grid(image.shape[0], image.shape[1], matrix.dtype)
     return sample(image, project(matrix, grid), padding=padding)
 
 
 @typechecked
 def project(matrix: Float[Array, "3 3"], points: Points) -> jax.Array:
-    """Returns where the homography `matrix` sends `points`, `[..., 2]`."""
+    """Returns `points` mapped by the homography `matrix`, `[..., 2]`."""
     matrix, points = jnp.asarray(matrix), jnp.asarray(points)
     x, y = points[..., 0], points[..., 1]
-    # Written out, because a product with a 3x3 matrix would not fuse with what reads the points.
+    # Written out, because XLA does not fuse a 3x3 matrix product with the code that uses it.
     across, down, depth = (row[0] * x + row[1] * y + row[2] for row in matrix)
     return jnp.stack([across / depth, down / depth], axis=-1)
 
 
 @typechecked
 def invert_homography(matrix: Float[Array, "3 3"]) -> jax.Array:
-    """Returns the inverse of a homography up to its scale: the adjugate, without a division."""
+    """Returns the inverse of a homography up to its scale: the adjugate, without division."""
     rows = jnp.asarray(matrix)
     return jnp.stack(
         [jnp.cross(rows[1], rows[2]), jnp.cross(rows[2], rows[0]), jnp.cross(rows[0], rows[1])],

@@ -57,7 +57,7 @@ def develop(key: jax.Array, light: Image, camera: Camera = CAMERA) -> jax.Array:
     low, high = jnp.asarray([camera.sigma, camera.shot], light.dtype).T
     sigma, shot = jax.random.uniform(drawing, (2,), light.dtype, minval=low, maxval=high)
     display = to_display(jnp.clip(light, 0, 1), camera.transfer)
-    picture = jnp.clip(add_noise(display, noise, sigma=sigma, shot=shot), 0, 1)
+    picture = jnp.clip(add_noise(noise, display, sigma=sigma, shot=shot), 0, 1)
     if camera.levels is not None:
         picture = quantize(picture, levels=camera.levels)
     if camera.quality is not None:

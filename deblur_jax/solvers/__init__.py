@@ -1,1 +1,1 @@
-"""Deconvolution as fixed-length scans."""
+"""Deconvolution by fixed-length scans."""

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from deblur_jax.ops.sensor import QUANTISATION_NOISE
 from deblur_jax.typing import Array, Image, ImageOperator, typechecked
 
 
-QUANTISATION = 1 / 255 / 12**0.5  # deviation of 8-bit rounding: less noise is not believed
 TOLERANCE = 3.0  # deviations of the noise that a residual may have
 WINDOW = 7  # pixels over which the residual is averaged
 EXPLAINED, DOUBTFUL = 0.9, 0.7  # shares of the photo
@@ -81,7 +81,7 @@ def diagnose_residual(
     """
     residual, observed = jnp.asarray(residual), jnp.asarray(observed)
     noise = jnp.asarray(noise_level(observed) if noise is None else noise, observed.dtype)
-    noise = jnp.maximum(noise, jnp.asarray(QUANTISATION, observed.dtype))
+    noise = jnp.maximum(noise, jnp.asarray(QUANTISATION_NOISE, observed.dtype))
     squared = jnp.mean(jnp.square(residual), axis=-1)
     local = _window_mean(squared)
     within = local <= jnp.square(TOLERANCE * noise)

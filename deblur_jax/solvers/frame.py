@@ -1,55 +1,56 @@
-"""What every solver works on: a photo, its blur, and the unknown frame around the photo.
+"""The problem that every solver works on: a photo, its blur and the unknown frame around it.
 
     observed = respond(crop(A canvas)) + noise
 
-Light from outside the photo is not guessed by a rule: the image is estimated on a canvas larger
-than the photo by `margin` pixels on every side, of which the blur is seen only inside the photo.
-Pixels that say nothing, such as saturated ones, have weight zero in the misfit.
+Light from outside the photo is estimated instead of padded: the image is estimated on a canvas that
+is larger than the photo by `margin` pixels on each side, and its blur is compared only inside the
+photo. Pixels without information, such as saturated ones, get weight zero in the misfit.
 """
 
 import dataclasses
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from deblur_jax.ops.linear import adjoint, inner
+from deblur_jax.ops.linear import adjoint, operator_norm
 from deblur_jax.solvers.conjugate_gradient import conjugate_gradient
-from deblur_jax.typing import Array, Image, ImageOperator
+from deblur_jax.typing import Array, Image, ImageOperator, compute_dtype
 
 
-MARGIN = 16  # pixels, of the unknown frame in Carbajal et al. 2021
-ROUNDING = 1e-4  # how far a computed image may lie outside [0, 1]
+MARGIN = 16  # pixels, the width of the unknown frame in Carbajal et al. 2021
+ROUNDING = 1e-4  # tolerance of the range of a computed image
 
 Response = Callable[[jax.Array], jax.Array]
 
 
 class Extendable(Protocol):
-    """A blur of images that can also be had on a larger canvas, like `LineBlur` and `BasisBlur`."""
+    """A blur that can be extended to a larger canvas, such as `LineBlur` and `BasisBlur`."""
 
     def __call__(self, image: Image) -> jax.Array:
         """Blurs an image."""
         ...
 
     def extended(self, margin: int) -> ImageOperator:
-        """Returns the blur of images larger by `margin` pixels on every side."""
+        """Returns the blur of images that are larger by `margin` pixels on each side."""
         ...
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Framed:
-    """A photo inside its unknown frame.
+    """A photo inside its unknown frame, in float32 at least.
 
     Attributes:
         blur: the linear blur of the whole canvas.
         observed: the blurry photo, `[h, w, c]`.
-        weights: of the photo's pixels in the misfit, `[h, w, c]`, or None if all count alike.
+        weights: weights of the photo's pixels in the misfit, `[h, w, c]`; None weighs all equally.
         margin: width of the frame in pixels.
-        respond: what the sensor makes of light, pixel by pixel; None if nothing.
+        respond: the pointwise response of the sensor to light; None if it is linear.
+        dtype: the dtype of the photo as it was given, which the restored image gets.
     """
 
     blur: ImageOperator
@@ -57,21 +58,26 @@ class Framed:
     weights: Array | None
     margin: int = dataclasses.field(metadata={"static": True})
     respond: Response | None = dataclasses.field(metadata={"static": True})
+    dtype: Any = dataclasses.field(metadata={"static": True})
 
     def canvas(self) -> jax.Array:
-        """Returns a first guess of the canvas: the photo, mirrored at its edges."""
+        """Returns the initial canvas: the photo, mirrored at its edges."""
         around = ((self.margin, self.margin), (self.margin, self.margin), (0, 0))
         return jnp.pad(self.observed, around, mode="reflect")
 
     def crop(self, canvas: Array) -> jax.Array:
-        """Returns the part of a canvas that is inside the photo."""
+        """Returns the part of a canvas inside the photo."""
         height, width, _ = canvas.shape
         return jnp.asarray(canvas)[
             self.margin : height - self.margin, self.margin : width - self.margin
         ]
 
+    def result(self, canvas: Array) -> jax.Array:
+        """Returns the restored image: the part inside the photo, in the photo's dtype."""
+        return self.crop(canvas).astype(self.dtype)
+
     def expose(self, canvas: Array) -> jax.Array:
-        """Returns the light that falls on the photo's pixels; linear."""
+        """Returns the light that reaches the photo's pixels: the linear map `crop(A canvas)`."""
         return self.crop(self.blur(canvas))
 
     def transpose(self) -> Callable[[Array], jax.Array]:
@@ -105,13 +111,13 @@ class Framed:
         return values if self.weights is None else jnp.asarray(self.weights) * values
 
     def fit(
-        self, diagonal: jax.Array, pull: jax.Array, start: jax.Array, *, num_steps: int
+        self, diagonal: jax.Array, pull: jax.Array, start: jax.Array, *, steps: int
     ) -> jax.Array:
-        """Returns about `(A* W A + diagonal)^-1 (A* W observed + pull)`, W being the weights.
+        """Returns about `(A* W A + diagonal)^-1 (A* W observed + pull)`, where W are the weights.
 
-        With `pull = diagonal * image` that is the canvas of the least
-        `sum(weights * (A x - observed)^2) + sum(diagonal * (x - image)^2)`; `respond` is not
-        looked at. It takes `num_steps` steps of conjugate gradients from `start`.
+        With `pull = diagonal * image` this canvas minimises
+        `sum(weights * (A x - observed)^2) + sum(diagonal * (x - image)^2)`. It is computed by
+        `steps` conjugate gradient steps from `start`. `respond` is ignored.
         """
         transpose = self.transpose()
 
@@ -119,7 +125,7 @@ class Framed:
             return transpose(self.weigh(self.expose(canvas))) + diagonal * canvas
 
         target = transpose(self.weigh(jnp.asarray(self.observed))) + pull
-        return conjugate_gradient(apply, target, start, num_steps=num_steps)
+        return conjugate_gradient(apply, target, start, steps=steps)
 
 
 def put_in_frame(
@@ -133,20 +139,21 @@ def put_in_frame(
 ) -> Framed:
     """Checks a solver's arguments and returns them as a `Framed`; errors name `function`.
 
-    Values are checked only outside of `jit` and `vmap`.
+    Values are checked only outside `jit` and `vmap`.
 
     Raises:
-        ValueError: if the margin does not fit the photo, the weights do not fit it or are
-            negative, or the photo has values that are not finite or not in [0, 1].
+        ValueError: if the margin or the weights do not fit the photo, the weights are negative, or
+            the photo has values that are not finite or not in [0, 1].
     """
     height, width, channels = observed.shape
     if not 0 <= margin < min(height, width):
         raise ValueError(
-            f"{function}: margin must be from 0 to below the shorter side of the image, got "
+            f"{function}: margin must be from 0 to less than the shorter side of the image, got "
             f"{margin} for {height}x{width}"
         )
     check_range(function, "observed", observed, 0, 1)
-    observed = jnp.asarray(observed)
+    dtype, observed = observed.dtype, jnp.asarray(observed, compute_dtype(observed))
+    blur = jax.tree.map(_widened, blur)
     if weights is not None:
         if weights.shape not in ((height, width, 1), (height, width, channels)):
             raise ValueError(
@@ -155,15 +162,22 @@ def put_in_frame(
             )
         check_range(function, "weights", weights, 0, np.inf)
         weights = jnp.broadcast_to(weights, observed.shape).astype(observed.dtype)
-    return Framed(blur.extended(margin) if margin else blur, observed, weights, margin, respond)
+    framed = blur.extended(margin) if margin else blur
+    return Framed(framed, observed, weights, margin, respond, dtype)
+
+
+def _widened(leaf: Any) -> Any:
+    """Returns a leaf of a blur in float32 if it is an array in half precision."""
+    is_float = hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
+    return leaf.astype(compute_dtype(leaf)) if is_float else leaf
 
 
 def check_range(
     function: str, name: str, values: Array | float, lowest: float, highest: float
 ) -> None:
-    """Raises a ValueError unless all `values` are numbers from `lowest` to `highest`.
+    """Raises a ValueError unless all `values` are finite and from `lowest` to `highest`.
 
-    Nothing is checked inside `jit` and `vmap`, where values are not known.
+    This is a no-op inside `jit` and `vmap`, where the values are not available.
     """
     if isinstance(values, Tracer):
         return
@@ -176,7 +190,7 @@ def check_range(
 
 
 def check_sigmas(function: str, sigmas: Array | float, *, name: str = "sigmas") -> None:
-    """Raises a ValueError unless noise levels are above 0 and at most 1; not inside `jit`."""
+    """Raises a ValueError unless all noise levels are above 0 and at most 1; a no-op in `jit`."""
     if isinstance(sigmas, Tracer):
         return
     low, high = float(np.asarray(sigmas).min()), float(np.asarray(sigmas).max())
@@ -188,13 +202,14 @@ def check_sigmas(function: str, sigmas: Array | float, *, name: str = "sigmas") 
 
 
 def saturation_weights(observed: Array, *, limit: float = 0.99) -> jax.Array:
-    """Returns weights that leave out saturated pixels, `[h, w, 1]`.
+    """Returns weights that exclude saturated pixels, `[h, w, 1]`.
 
-    A pixel counts unless one of its channels has reached the limit, in it or beside it.
+    The weight is zero where a channel of the pixel or of one of its eight neighbours reaches the
+    limit, and one elsewhere.
 
     Args:
         observed: the blurry photo, `[h, w, c]`.
-        limit: display value from which a pixel may stand for any brighter light.
+        limit: the value from which a pixel counts as saturated.
     """
     observed = jnp.asarray(observed)
     brightest = jnp.max(observed, axis=-1)
@@ -206,20 +221,14 @@ def saturation_weights(observed: Array, *, limit: float = 0.99) -> jax.Array:
     return (near < limit).astype(observed.dtype)[..., None]
 
 
-def squared_norm(framed: Framed, *, num_steps: int = 10) -> jax.Array:
-    """Returns about `|A|^2` of the blur inside its frame, by power iteration; a scalar.
+def safe_step_size(framed: Framed) -> jax.Array:
+    """Returns about `1 / |A|^2` of the blur inside its frame, a scalar; costs ten steps.
 
-    The iteration comes from below; what it may still lack is added as 2 %. It begins with an even
-    image, which is near the answer for a blur, plus a little noise so that any operator is met.
+    The norm is approached from below, and 2 % are added to its square for what may be missing.
+    The iteration starts from a constant image, which is near the answer for a blur, plus a little
+    noise so that it works for any operator.
     """
     canvas = framed.canvas()
     noise = jax.random.uniform(jax.random.key(0), canvas.shape, canvas.dtype)
-    transpose = framed.transpose()
-
-    def step(image, _):
-        image = image / jnp.sqrt(inner(image, image))
-        mapped = transpose(framed.expose(image))
-        return mapped, inner(image, mapped)
-
-    _, values = jax.lax.scan(step, 1 + noise / 2, None, length=num_steps)
-    return values[-1] * jnp.asarray(1.02, canvas.dtype)
+    norm = operator_norm(framed.expose, 1 + noise / 2, steps=10)
+    return 1 / (jnp.square(norm) * jnp.asarray(1.02, norm.dtype))

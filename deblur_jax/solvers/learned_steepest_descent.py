@@ -1,16 +1,14 @@
-"""Plug-and-play steepest descent whose steps are learned.
+"""Plug-and-play steepest descent with learned steps.
 
-The schedule of `steepest_descent` (the length of every gradient step, how far to go towards the
-denoised image, and for which noise to denoise) becomes parameters. They are kept as numbers without
-bounds; `schedule` makes a valid schedule of any of them, and `initial_parameters` are the fixed
-schedule itself, so training starts from it. The gradient passes through the whole solve, also into
-the blur: an estimator of the blur can be trained with it.
+The parameters are the schedule of `steepest_descent`: the size of every gradient step, the
+relaxation and the noise level of every denoising. They are unconstrained numbers; `schedule`
+converts any of them to a valid schedule. `initial_parameters` represent the fixed schedule, so
+training starts from it. The gradient passes through the whole solve and into the blur, so an
+estimator of the blur can be trained as well.
 
-After the idea of unrolled optimisation: Gregor and LeCun, "Learning Fast Approximations of Sparse
-Coding", 2010.
+Unrolled optimisation follows Gregor and LeCun, "Learning Fast Approximations of Sparse Coding",
+2010.
 """
-
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -18,32 +16,32 @@ import jax.numpy as jnp
 from deblur_jax.solvers.frame import MARGIN, Extendable, Response
 from deblur_jax.solvers.schedules import carbajal_sigmas
 from deblur_jax.solvers.steepest_descent import RELAXATION, STEP_SIZE, steepest_descent
-from deblur_jax.typing import Array, Image, typechecked
+from deblur_jax.typing import Array, Denoiser, Image, typechecked
 
 
 Parameters = dict[str, jax.Array]
 
 
 def initial_parameters(
-    *, denoisings: int = 15, descents: int = 2, dtype: jnp.dtype | type = jnp.float32
+    *, denoising_steps: int = 15, gradient_steps: int = 2, dtype: jnp.dtype | type = jnp.float32
 ) -> Parameters:
     """Returns the parameters of the fixed schedule.
 
     Args:
-        denoisings: how many times the image is denoised.
-        descents: gradient steps before each denoising.
-        dtype: of the parameters.
+        denoising_steps: number of denoiser calls.
+        gradient_steps: gradient steps before each denoising.
+        dtype: dtype of the parameters.
     """
-    relaxation = jnp.full(denoisings, RELAXATION, dtype)
+    relaxation = jnp.full(denoising_steps, RELAXATION, dtype)
     return {
-        "log_step_sizes": jnp.log(jnp.full((denoisings, descents), STEP_SIZE, dtype)),
+        "log_step_sizes": jnp.log(jnp.full((denoising_steps, gradient_steps), STEP_SIZE, dtype)),
         "relaxation_logits": jnp.log(relaxation) - jnp.log1p(-relaxation),
-        "log_sigmas": jnp.log(carbajal_sigmas(denoisings, dtype)),
+        "log_sigmas": jnp.log(carbajal_sigmas(denoising_steps, dtype)),
     }
 
 
 def schedule(params: Parameters) -> dict[str, jax.Array]:
-    """Returns the schedule of `steepest_descent` that the parameters stand for."""
+    """Converts parameters to the schedule of `steepest_descent`."""
     return {
         "step_size": jnp.exp(params["log_step_sizes"]),
         "relaxation": jax.nn.sigmoid(params["relaxation_logits"]),
@@ -55,7 +53,7 @@ def schedule(params: Parameters) -> dict[str, jax.Array]:
 def learned_steepest_descent(
     blur: Extendable,
     observed: Image,
-    denoise: Callable[[Array, Array], jax.Array],
+    denoise: Denoiser,
     *,
     params: Parameters,
     margin: int = MARGIN,
@@ -68,12 +66,13 @@ def learned_steepest_descent(
     Args:
         blur: the blur, known or estimated.
         observed: the blurry image, `[h, w, c]` in [0, 1].
-        denoise: maps `(image, sigma)` to a cleaner image.
-        params: as from `initial_parameters`; their shapes say how many steps there are.
+        denoise: maps `(image, sigma)` to a denoised image.
+        params: parameters like `initial_parameters`; their shapes set the numbers of steps.
         margin: width in pixels of the unknown frame around the photo.
-        weights: of each pixel in the misfit, `[h, w, 1]` or `[h, w, c]`; all count alike if None.
-        respond: what the sensor makes of light, pixel by pixel; nothing if None.
-        remat: whether a gradient recomputes the steps instead of keeping them.
+        weights: weights of the pixels in the misfit, `[h, w, 1]` or `[h, w, c]`; None weighs all
+            pixels equally.
+        respond: the pointwise response of the sensor to light; None if it is linear.
+        remat: whether the gradient recomputes the steps instead of storing them.
 
     Returns:
         The restored image `[h, w, c]`, not clipped, and the trace of `steepest_descent`.
@@ -83,7 +82,7 @@ def learned_steepest_descent(
 
     Example:
         >>> from deblur_jax.solvers.learned_steepest_descent import initial_parameters
-        >>> params = initial_parameters(denoisings=3)  # to be trained
+        >>> params = initial_parameters(denoising_steps=3)  # to be trained
         >>> blur, photo = LineBlur(jnp.full((12, 16, 2), 2.0)), jnp.full((12, 16, 3), 0.5)
         >>> restored, _ = learned_steepest_descent(
         ...     blur, photo, lambda image, sigma: image, params=params, margin=2)
@@ -98,7 +97,7 @@ def learned_steepest_descent(
         sigmas=steps["sigmas"],
         step_size=steps["step_size"],
         relaxation=steps["relaxation"],
-        descents=params["log_step_sizes"].shape[1],
+        gradient_steps=params["log_step_sizes"].shape[1],
         margin=margin,
         weights=weights,
         respond=respond,

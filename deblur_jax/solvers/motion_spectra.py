@@ -1,20 +1,20 @@
-"""A camera's motion, made exact by the stripes that it draws in the spectra of a photo.
+"""Refinement of a camera's motion by the zeros that it leaves in the spectra of a photo.
 
-Where a scene moves by f pixels while the shutter is open, its spectrum is multiplied by
-sinc(w . f). The power of natural scenes falls with a power of the frequency, so that around a place
-the logarithm of the power is expected to be
+Where a scene moves by f pixels during the exposure, its spectrum is multiplied by sinc(w . f). The
+power spectrum of natural scenes falls with a power of the frequency, so the log power of a window
+is expected to be
 
-    log(sinc(w . f)^2 + e) - g log|w| + a constant of the place
+    log(sinc(w . f)^2 + e) - g log|w| + a constant of the window
 
-with what leaks between frequencies in e. What a window holds departs from that, but a photo has
-hundreds of windows, and a camera that translates, turns and zooms moves all of them by nearly a
-plane over the frame: six numbers. They, g and e are moved to where the mean departure, which counts
-large ones by their size and not by their square, is least.
+where e accounts for spectral leakage. A single window departs from this model, but a photo has
+hundreds of windows. The motion of a camera that translates, rotates and zooms is nearly linear over
+the frame: six numbers. These, g and e are fitted by minimising the mean misfit under a robust loss,
+which is linear in large residuals.
 
-The misfit has many valleys, one for each way to lay the stripes over each other. So the search
-begins near the motion, with several multiples of what a network saw, in large windows, which tell
-the stripes of long motions apart; the best of them is made exact in these and in smaller ones, of
-which there are more.
+The misfit has many local minima, because stripes can be aligned in several ways. So the search
+starts from several multiples of the estimated motion, in large windows, which resolve the stripes
+of long motions. The best result is refined in the large windows and in smaller ones, of which there
+are more.
 """
 
 from typing import Any, NamedTuple
@@ -26,34 +26,34 @@ import optax
 from jaxtyping import Float
 
 from deblur_jax.ops.flow import fit_plane, plane_basis, plane_flow
-from deblur_jax.typing import Array, Flow, Image, typechecked
+from deblur_jax.typing import Array, Flow, Image, compute_dtype, standard_promotion, typechecked
 
 
 class View(NamedTuple):
-    """Windows in which spectra are taken, and the frequencies that are looked at.
+    """The windows in which spectra are computed, and the frequencies that are used.
 
     Attributes:
-        window: side in pixels.
-        step: pixels from window to window.
-        lowest: cycles a pixel; below it the scene's own shapes outweigh the stripes.
-        highest: above it there is mostly noise.
+        window: side of a window in pixels.
+        stride: pixels from window to window.
+        lowest: lowest frequency in cycles per pixel; below it the scene dominates.
+        highest: highest frequency; above it noise dominates.
     """
 
     window: int
-    step: int
+    stride: int
     lowest: float
     highest: float
 
 
 VIEWS = (View(128, 32, 0.01, 0.25), View(64, 24, 0.02, 0.35))
-LENGTHS = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5)  # times the motion at the start
-RATE = 0.3  # of Adam, which halves it four times
-FALL, LOG_LEAK = 2.5, -4.0  # g and log(e) at the start
+LENGTHS = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5)  # multiples of the initial motion
+RATE = 0.3  # learning rate of Adam, halved four times
+FALL, LOG_LEAK = 2.5, -4.0  # initial g and log(e)
 POWER_FLOOR = 1e-9
 
 
 class _Spectra(NamedTuple):
-    """What a photo shows: log powers `[n, m]` at frequencies `[m, 2]`, in windows at `[n, 2]`."""
+    """Log powers `[n, m]` of a photo's windows at frequencies `[m, 2]`, and the window centres."""
 
     power: jax.Array
     frequencies: jax.Array
@@ -62,7 +62,7 @@ class _Spectra(NamedTuple):
 
 
 class _Unknowns(NamedTuple):
-    """The plane `[3, 2]`, and g and log(e) of each view, `[2]` each."""
+    """The plane `[3, 2]`, and for each view the pair g, log(e), `[2]`."""
 
     plane: jax.Array
     scenes: list[jax.Array]
@@ -70,27 +70,27 @@ class _Unknowns(NamedTuple):
 
 @typechecked
 def refine_motion(
-    blurry: Image,
     flow: Flow,
+    blurry: Image,
     *,
     views: tuple[View, ...] = VIEWS,
     lengths: tuple[float, ...] = LENGTHS,
-    iterations: int = 120,
+    steps: int = 120,
 ) -> tuple[jax.Array, Float[jax.Array, "2"]]:
-    """Finds the plane of motion that explains the spectra of a photo best, near a given motion.
+    """Fits a linear motion field to the spectra of a photo, starting from a given motion.
 
     Args:
-        blurry: `[h, w, c]` in [0, 1], at least as large as the last view's window.
-        flow: `[h, w, 2]` in pixels, the start; of either sign at each place.
-        views: all of them count in the end, with equal weights; those whose window is larger than
-            the photo are left out.
-        lengths: multiples of the start's plane to begin from, in the first view alone.
-        iterations: of Adam, from each of these lengths and in the end.
+        flow: the initial motion, `[h, w, 2]` in pixels, of either sign at each pixel.
+        blurry: the photo, `[h, w, c]` in [0, 1], at least as large as the last view's window. Half
+            precision is computed in float32.
+        views: the windows and frequencies of the final fit, with equal weights. Views whose window
+            is larger than the photo are ignored.
+        lengths: multiples of the initial motion from which the first view's fit starts.
+        steps: Adam steps, for each of these lengths and for the final fit.
 
     Returns:
         The motion `[h, w, 2]` in pixels, with one sign for the whole frame, and the misfits of
-        `flow` as it was given and of the motion found, in nepers: only where the second is lower
-        does the motion found explain the photo better.
+        `flow` and of the returned motion in nepers. Use the result only if the second is lower.
 
     Raises:
         ValueError: if the photo is smaller than the last view's window.
@@ -101,17 +101,19 @@ def refine_motion(
             f"refine_motion: blurry must have at least {views[-1].window} pixels a side, got "
             f"{height}x{width}"
         )
+    dtype = flow.dtype
+    blurry, flow = (jnp.asarray(x, compute_dtype(flow, blurry)) for x in (blurry, flow))
     gray = jnp.mean(blurry, axis=-1)
     start = fit_plane(flow)
     starts = jnp.asarray(lengths, flow.dtype)[:, None, None] * start[None]
-    spectra = [_look(gray, view) for view in views if view.window <= min(height, width)]
-    found = _descend(spectra[:1], starts, (height, width), iterations)
+    spectra = [_measure(gray, view) for view in views if view.window <= min(height, width)]
+    found = _descend(spectra[:1], starts, (height, width), steps)
     if len(spectra) > 1:
-        found = _descend(spectra, found.plane[None], (height, width), iterations)
+        found = _descend(spectra, found.plane[None], (height, width), steps)
 
     refined = plane_flow(found.plane, height, width)
     misfits = [_mean_misfit(spectra, motion, found.scenes) for motion in (flow, refined)]
-    return refined, jnp.stack(misfits)
+    return refined.astype(dtype), jnp.stack(misfits).astype(dtype)
 
 
 def _mean_misfit(spectra: list[_Spectra], flow: Array, scenes: list[jax.Array]) -> jax.Array:
@@ -128,11 +130,11 @@ def _mean_misfit(spectra: list[_Spectra], flow: Array, scenes: list[jax.Array]) 
 
 
 def _descend(
-    spectra: list[_Spectra], starts: jax.Array, size: tuple[int, int], iterations: int
+    spectra: list[_Spectra], starts: jax.Array, size: tuple[int, int], steps: int
 ) -> _Unknowns:
-    """Returns the unknowns of least misfit that are reached from planes `[k, 3, 2]`."""
+    """Returns the unknowns with the lowest misfit of the fits started from planes `[k, 3, 2]`."""
     bases = [_basis(one, size) for one in spectra]
-    adam = optax.adam(optax.exponential_decay(RATE, max(1, iterations // 4), 0.5))
+    adam = optax.adam(optax.exponential_decay(RATE, max(1, steps // 4), 0.5))
 
     def misfit(unknowns: _Unknowns) -> jax.Array:
         each = zip(spectra, bases, unknowns.scenes, strict=True)
@@ -141,30 +143,33 @@ def _descend(
 
     def step(carried: Any, _: None) -> tuple[Any, None]:
         unknowns, state = carried
-        change, state = adam.update(jax.grad(misfit)(unknowns), state)
-        return (optax.apply_updates(unknowns, change), state), None
+        slopes = jax.grad(misfit)(unknowns)
+        with standard_promotion():  # Adam multiplies its integer step by floats
+            change, state = adam.update(slopes, state)
+            unknowns = optax.apply_updates(unknowns, change)
+        return (unknowns, state), None
 
     def from_start(plane: jax.Array) -> tuple[_Unknowns, jax.Array]:
         unknowns: Any = _Unknowns(
             plane, [jnp.asarray([FALL, LOG_LEAK], plane.dtype)] * len(spectra)
         )
-        (unknowns, _), _ = jax.lax.scan(step, (unknowns, adam.init(unknowns)), length=iterations)
+        (unknowns, _), _ = jax.lax.scan(step, (unknowns, adam.init(unknowns)), length=steps)
         return unknowns, misfit(unknowns)
 
-    # One after the other: together they would not fit into the cache.
+    # Sequentially, because the fits together would not fit into the cache.
     found, misfits = jax.lax.map(from_start, starts)
     return jax.tree.map(lambda each: each[jnp.argmin(misfits)], found)
 
 
-def _look(gray: jax.Array, view: View) -> _Spectra:
-    """Takes the spectra of a photo `[h, w]`."""
+def _measure(gray: jax.Array, view: View) -> _Spectra:
+    """Computes the spectra of a photo `[h, w]`."""
     window = view.window
     down, right = np.meshgrid(np.fft.fftfreq(window), np.fft.rfftfreq(window), indexing="ij")
     distance = np.hypot(right, down)
-    looked_at = (distance > view.lowest) & (distance < view.highest)
-    frequencies = np.stack([right[looked_at], down[looked_at]], axis=-1)
+    used = (distance > view.lowest) & (distance < view.highest)
+    frequencies = np.stack([right[used], down[used]], axis=-1)
 
-    rows, columns = (np.arange(0, size - window + 1, view.step) for size in gray.shape)
+    rows, columns = (np.arange(0, size - window + 1, view.stride) for size in gray.shape)
     inside = np.arange(window)
     down, right = (starts[:, None] + inside for starts in (rows, columns))
     cut = gray[down[:, None, :, None], right[None, :, None, :]].reshape(-1, window, window)
@@ -173,7 +178,7 @@ def _look(gray: jax.Array, view: View) -> _Spectra:
     weights = jnp.asarray(taper / taper.sum(), gray.dtype)
     cut = cut - jnp.sum(cut * weights, axis=(1, 2), keepdims=True)
     spectrum = jnp.fft.rfft2(cut * jnp.asarray(taper, gray.dtype))
-    spectrum = spectrum.reshape(len(cut), -1)[:, np.flatnonzero(looked_at)]
+    spectrum = spectrum.reshape(len(cut), -1)[:, np.flatnonzero(used)]
     power = jnp.square(jnp.abs(spectrum)) / jnp.asarray(np.square(taper).sum(), gray.dtype)
     return _Spectra(
         jnp.log(power + POWER_FLOOR),
@@ -184,13 +189,13 @@ def _look(gray: jax.Array, view: View) -> _Spectra:
 
 
 def _basis(spectra: _Spectra, size: tuple[int, int]) -> jax.Array:
-    """Returns what planes are made of in the middles of the windows, `[n, 3]`."""
+    """Returns the basis of planes at the window centres, `[n, 3]`."""
     rows, columns = jnp.asarray(spectra.rows), jnp.asarray(spectra.columns)
     return plane_basis(rows, columns, *size, spectra.power.dtype).reshape(-1, 3)
 
 
 def _misfit(spectra: _Spectra, flow: jax.Array, scene: jax.Array) -> jax.Array:
-    """Returns how far the log powers are from those that motions `[n, 2]` would leave."""
+    """Returns the mean robust distance of the log powers from those of motions `[n, 2]`."""
     stripes = jnp.square(jnp.sinc(flow @ spectra.frequencies.T))
     fall = scene[0] * jnp.log(jnp.linalg.norm(spectra.frequencies, axis=-1))[None]
     apart = spectra.power - jnp.log(stripes + jnp.exp(scene[1])) + fall

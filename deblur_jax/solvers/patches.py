@@ -1,14 +1,14 @@
-"""All overlapping patches of an image, and what a Gaussian mixture makes of them.
+"""Denoising of all overlapping patches of an image under a Gaussian mixture.
 
 For a patch `v` without its mean, under noise of variance `s2`, the most probable Gaussian is
 
     argmax_m  log_weight_m + log N(v; 0, S_m + s2 I)
 
-and the patch is replaced by its Wiener filter, `S_m (S_m + s2 I)^-1 v`. Two things make that cheap.
-The Gaussians are told apart in the few directions in which patches differ by more than noise, the
-same for all of them: there the exponent is one product of the patch's pairs of coordinates with a
-table of all Gaussians. And patches are sorted by their Gaussian, so that each filter is read once
-for a block of patches.
+and the patch is replaced by its Wiener estimate, `S_m (S_m + s2 I)^-1 v`. Two decisions make that
+cheap. The Gaussians are compared in the few directions in which patches vary by more than the
+noise, which all Gaussians share: the exponents are one product of the pairs of a patch's
+coordinates with a table of all Gaussians. And patches are sorted by their Gaussian, so that each
+filter is read once for a block of patches.
 """
 
 import dataclasses
@@ -23,19 +23,20 @@ from jax import lax
 from deblur_jax.typing import Array
 
 
-BLOCK = 32  # patches that share one filter in a matrix product
+BLOCK = 32  # patches that share a filter in a matrix product
 
 
 class Mixture(Protocol):
-    """Gaussians of zero mean over patches without their mean, such as `models.gmm.PatchMixture`.
+    """Zero-mean Gaussians over patches without their mean, such as `models.gmm.PatchMixture`.
 
-    `log_weights [m]`; `eigenvalues [m, r]`, variances along the orthonormal `directions [m, d, r]`,
-    of patches of `d` pixels of one channel, row by row; each direction is orthogonal to a constant.
+    A patch has `d` pixels of one channel in row-major order. Each Gaussian has variances
+    `eigenvalues [m, r]` along orthonormal `directions [m, d, r]`, which are orthogonal to a
+    constant patch.
     """
 
     @property
     def log_weights(self) -> Array:
-        """The logarithm of how common each Gaussian is, `[m]`."""
+        """The logarithm of the probability of each Gaussian, `[m]`."""
         ...
 
     @property
@@ -52,13 +53,13 @@ class Mixture(Protocol):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Experts:
-    """A mixture made ready for one noise level.
+    """A mixture prepared for one noise level.
 
     Attributes:
-        subspace: `[d, q]`, the directions in which the Gaussians are told apart.
-        table: `[m, q (q + 1) / 2]`, of the exponents, for pairs of coordinates.
-        constants: `[m]`, log weight and normalisation.
-        filters: `[m, d, d]`, the Wiener filters; symmetric.
+        subspace: `[d, q]`, the directions in which the Gaussians are compared.
+        table: `[m, q (q + 1) / 2]`, the coefficients of the exponents for pairs of coordinates.
+        constants: `[m]`, the log weights with the normalisation.
+        filters: `[m, d, d]`, the symmetric Wiener filters.
     """
 
     subspace: jax.Array
@@ -68,13 +69,13 @@ class Experts:
 
 
 def make_experts(mixture: Mixture, variance: jax.Array, *, rank: int) -> Experts:
-    """Returns the mixture ready for noise of `variance`.
+    """Prepares a mixture for noise of `variance`.
 
     Args:
-        mixture: of Gaussians over patches.
-        variance: of the noise, a scalar.
-        rank: directions in which Gaussians are told apart, those in which all patches together
-            vary most. With all of them, `d - 1`, the choice is that of the module's equation.
+        mixture: the Gaussians over patches.
+        variance: variance of the noise, a scalar.
+        rank: number of directions in which Gaussians are compared: the principal directions of all
+            patches. With all of them, `d - 1`, the selection is that of the module's equation.
     """
     directions, values = mixture.directions, mixture.eigenvalues
     rank = min(rank, values.shape[1])
@@ -100,17 +101,17 @@ def make_experts(mixture: Mixture, variance: jax.Array, *, rank: int) -> Experts
 def denoise_patches(
     canvas: jax.Array, experts: Experts, *, side: int, chunk: int
 ) -> tuple[jax.Array, jax.Array]:
-    """Filters every overlapping patch and puts them back where they were.
+    """Filters every overlapping patch and sums the results at their positions.
 
     Args:
         canvas: `[h, w, c]`; channels are filtered independently.
         experts: from `make_experts`.
-        side: of a patch in pixels.
-        chunk: patches at a time, about; bounds the memory.
+        side: side of a patch in pixels.
+        chunk: approximate number of patches at a time; bounds the memory.
 
     Returns:
-        At every pixel the sum of the filtered patches that cover it, `[h, w, c]`, and the sum over
-        all patches of the log density of the Gaussian that was chosen.
+        The sum of the filtered patches that cover each pixel, `[h, w, c]`, and the sum over all
+        patches of the log density under the selected Gaussian.
     """
     height, width, channels = canvas.shape
     rows, columns = height - side + 1, width - side + 1
@@ -140,7 +141,7 @@ def denoise_patches(
 
 
 def cover(height: int, width: int, side: int, dtype) -> jax.Array:
-    """Returns how many patches cover each pixel, `[h, w, 1]`."""
+    """Returns the number of patches that cover each pixel, `[h, w, 1]`."""
     of_rows, of_columns = (
         np.convolve(np.ones(length - side + 1), np.ones(side)) for length in (height, width)
     )
@@ -160,7 +161,7 @@ def _take(planes: jax.Array, side: int) -> jax.Array:
 
 
 def _put(patches: jax.Array, side: int) -> jax.Array:
-    """Returns the planes to which the patches of `_take` add up, its adjoint."""
+    """Adds up patches to planes: the adjoint of `_take`."""
     patches = patches.reshape(side, side, *patches.shape[1:])
     rows, columns = patches.shape[3] + side - 1, patches.shape[4] + side - 1
     strips = jnp.zeros((*patches.shape[:1], *patches.shape[2:4], columns), patches.dtype)
@@ -173,7 +174,7 @@ def _put(patches: jax.Array, side: int) -> jax.Array:
 
 
 def _filter(patches: jax.Array, experts: Experts) -> tuple[jax.Array, jax.Array]:
-    """Returns patches `[d, n]` filtered, and the log densities `[n]` by which it was chosen how."""
+    """Filters patches `[d, n]`; also returns the log densities `[n]` of the selected Gaussians."""
     mean = jnp.mean(patches, axis=0, keepdims=True)
     patches = patches - mean
     coordinates = jnp.matmul(experts.subspace.T, patches, precision="highest")
@@ -193,14 +194,14 @@ def _filter(patches: jax.Array, experts: Experts) -> tuple[jax.Array, jax.Array]
 def _apply_sorted(patches: jax.Array, chosen: jax.Array, filters: jax.Array) -> jax.Array:
     """Returns `filters[chosen[i]] @ patches[i]` for every patch, `[n, d]`.
 
-    Patches are sorted into blocks that have one filter; each filter's last block may have gaps.
+    Patches are sorted into blocks with one filter each; the last block of a filter may have gaps.
     """
     count, components = patches.shape[0], filters.shape[0]
     sizes = jnp.zeros(components, jnp.int32).at[chosen].add(1)
     blocks = (sizes + BLOCK - 1) // BLOCK
     last_block, last_patch = (jnp.cumsum(some, dtype=jnp.int32) for some in (blocks, sizes))
     order = jnp.argsort(chosen).astype(jnp.int32)
-    number = count // BLOCK + components  # enough blocks for any choice
+    number = count // BLOCK + components  # enough blocks for any selection
 
     block = jnp.arange(number, dtype=jnp.int32)
     of_block = jnp.searchsorted(last_block, block, side="right").astype(jnp.int32)
@@ -209,7 +210,7 @@ def _apply_sorted(patches: jax.Array, chosen: jax.Array, filters: jax.Array) -> 
     place = place + jnp.arange(BLOCK, dtype=jnp.int32)[None]
     source = (last_patch - sizes)[of_block][:, None] + place
     source = order[jnp.clip(source, 0, count - 1)]
-    # Gaps are filled with any patch, and never read.
+    # Gaps hold arbitrary patches whose results are discarded.
     filtered = jnp.einsum("bnd,bde->bne", patches[source], filters[of_block], precision="highest")
 
     of_patch = chosen[order]

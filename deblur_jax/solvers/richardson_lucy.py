@@ -1,16 +1,16 @@
 """Richardson-Lucy deconvolution with total variation, for light that may saturate.
 
-Photons are counted, so the misfit is that of Poisson noise and light stays positive. For light `x`,
-observed light `y` and a sensor response `R`,
+The misfit is the likelihood of Poisson noise, and light stays positive. For light `x`, observed
+light `y` and a sensor response `R`,
 
-    minimise  sum weights (R(A x) - y log R(A x)) + strength TV(x)
+    minimise  sum weights (R(A x) - y log R(A x)) + weight TV(x)
 
     ratio = y R'(A x) / R(A x) + 1 - R'(A x)
-    x    <- x A*(weights ratio) / (A* weights + strength dTV(x))
+    x    <- x A*(weights ratio) / (A* weights + weight dTV(x))
 
 where `dTV` is minus the divergence of the unit gradient. Without a response the ratio is `y / A x`.
-Where light saturates, its ringing can be kept away from the rest: dark light is then updated by
-unsaturated pixels alone, bright light by all.
+To keep the ringing of saturated light from spreading, dark light can be updated by unsaturated
+pixels only, and bright light by all.
 
 Source: Richardson 1972 and Lucy 1974; total variation after Dey et al. 2006; saturation after
 Whyte et al., "Deblurring Shaken and Partially Saturated Images", 2014, as Carbajal et al. use it,
@@ -30,54 +30,51 @@ from deblur_jax.solvers.frame import (
     put_in_frame,
     saturation_weights,
 )
-from deblur_jax.solvers.iterate import Progress, iterate
 from deblur_jax.solvers.total_variation import total_variation
 from deblur_jax.typing import Array, Image, Scalar, typechecked
 
 
-STRENGTH = 1e-3  # of Carbajal et al.
-NUM_STEPS = 30
-DARKEST = 1e-6  # light below which ratios are not taken
+STEPS = 30
+DARKEST = 1e-6  # light is clamped to this value before divisions
 
 
 @typechecked
 def richardson_lucy(
     blur: Extendable,
     observed: Image,
-    strength: Scalar,
+    weight: Scalar,
     *,
-    num_steps: int = NUM_STEPS,
+    steps: int = STEPS,
     limit: float | None = None,
     margin: int = MARGIN,
     weights: Array | None = None,
     respond: Response | None = None,
     remat: bool = False,
-    progress: Progress | None = None,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Restores the sharp light behind `observed = respond(blur(sharp))` and photon noise.
+    """Restores the sharp light behind `observed = respond(blur(sharp))` with photon noise.
 
-    Values are checked only outside of `jit` and `vmap`.
+    Half precision is computed in float32. Values are checked only outside `jit` and `vmap`.
 
     Args:
-        blur: the known linear blur, non-negative and not zero anywhere.
-        observed: the blurry photo in light, `[h, w, c]` in [0, 1]; `ops.sensor.to_light` makes
-            light of display values.
-        strength: how much the total variation of the light counts, at least 0; large ones (beyond
-            about 0.1) can make it diverge.
-        num_steps: iterations.
-        limit: light from which a pixel counts as saturated: bright light is then updated apart.
-            None treats all light alike.
-        margin: width in pixels of the unknown frame around the photo. Zero trusts the blur's own
-            padding.
-        weights: of each pixel in the misfit, `[h, w, 1]` or `[h, w, c]`; all count alike if None.
-        respond: what the sensor makes of light, pixel by pixel, such as `ops.sensor.saturate`;
-            nothing if None.
-        remat: whether a gradient recomputes the steps instead of keeping them.
-        progress: called after each step as `progress(done, all, {"misfit": ..., ...})`.
+        blur: the known linear blur; non-negative, with a positive weight for every pixel.
+        observed: the blurry photo in light, `[h, w, c]` in [0, 1]; convert display values with
+            `ops.sensor.to_light`.
+        weight: weight of the total variation of the light, from 0 to 1; Carbajal et al. use 1e-3.
+            The solver can diverge beyond about 0.1.
+        steps: number of updates.
+        limit: light from which a pixel counts as saturated; dark light is then updated by
+            unsaturated pixels only. None updates all light by all pixels.
+        margin: width in pixels of the unknown frame around the photo; 0 uses the blur's padding.
+        weights: weights of the pixels in the misfit, `[h, w, 1]` or `[h, w, c]`; None weighs all
+            pixels equally.
+        respond: the pointwise response of the sensor to light, such as `ops.sensor.saturate`; None
+            if it is linear.
+        remat: whether the gradient recomputes the steps instead of storing them.
 
     Returns:
-        The restored light `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean of
-        `(R(A x) - y)^2`, and `"objective"`, the module's first equation, both after each step.
+        The restored light `[h, w, c]`, not clipped, in the dtype of `observed`, and a trace:
+        `"misfit"`, the mean of `(R(A x) - y)^2`, and `"objective"`, the first equation of the
+        module, both after each step.
 
     Raises:
         ValueError: if an argument does not fit the image or is out of range.
@@ -85,21 +82,22 @@ def richardson_lucy(
     Example:
         >>> sharp = jax.random.uniform(jax.random.key(0), (12, 16, 3))
         >>> blur = LineBlur(jnp.full((12, 16, 2), 2.0))
-        >>> restored, _ = richardson_lucy(blur, blur(sharp), 0.001, num_steps=5, margin=2)
+        >>> restored, _ = richardson_lucy(blur, blur(sharp), 0.001, steps=5, margin=2)
         >>> bool(psnr(restored, sharp) > psnr(blur(sharp), sharp))
         True
     """
     framed = put_in_frame(
         "richardson_lucy", blur, observed, margin=margin, weights=weights, respond=respond
     )
-    check_range("richardson_lucy", "strength", strength, 0, 1)
+    check_range("richardson_lucy", "weight", weight, 0, 1)
     canvas = jnp.maximum(framed.canvas(), DARKEST)
     dark = None if limit is None else saturation_weights(framed.observed, limit=limit)
 
-    def step(problem, state, _):
-        framed, strength, dark = problem
+    weight = jnp.asarray(weight, canvas.dtype)
+
+    def step(state, _):
         estimate, light = state
-        flat = jax.grad(total_variation)(estimate) * strength
+        flat = jax.grad(total_variation)(estimate) * weight
         update = _update(framed, light, framed.weigh(jnp.ones_like(light)), flat)
         if dark is not None and limit is not None:
             of_dark = _update(framed, light, framed.weigh(dark * jnp.ones_like(light)), flat)
@@ -108,20 +106,17 @@ def richardson_lucy(
             )
         estimate = jnp.maximum(estimate * update, DARKEST)
         light = framed.expose(estimate)
-        objective = _poisson(framed, light) + strength * total_variation(estimate)
+        objective = _poisson(framed, light) + weight * total_variation(estimate)
         return (estimate, light), {"misfit": framed.misfit(light), "objective": objective}
 
-    problem = (framed, jnp.asarray(strength, canvas.dtype), dark)
-    (canvas, _), trace = iterate(
-        step, problem, (canvas, framed.expose(canvas)), jnp.arange(num_steps),
-        remat=remat, progress=progress,
-    )  # fmt: skip
-    return framed.crop(canvas), trace
+    step = jax.checkpoint(step) if remat else step
+    (canvas, _), trace = lax.scan(step, (canvas, framed.expose(canvas)), length=steps)
+    return framed.result(canvas), trace
 
 
 def _respond(framed: Framed, light: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns what the sensor makes of light, and its slope."""
-    light = jnp.maximum(light, DARKEST)  # transforms leave less than nothing here and there
+    """Returns the response of the sensor to light, and its derivative."""
+    light = jnp.maximum(light, DARKEST)  # transforms can return small negative values
     if framed.respond is None:
         return light, jnp.ones_like(light)
     return jax.jvp(framed.respond, (light,), (jnp.ones_like(light),))
@@ -131,7 +126,7 @@ def _update(framed: Framed, light: jax.Array, weights: jax.Array, flat: jax.Arra
     transpose = framed.transpose()
     shown, slope = _respond(framed, light)
     ratio = framed.observed * slope / jnp.maximum(shown, DARKEST) + 1 - slope
-    # Light that no weighted pixel sees is left alone.
+    # Light that reaches no weighted pixel is not updated.
     seen, pull = transpose(weights), transpose(weights * ratio)
     bottom = seen + flat
     trusted = (seen > 1e-3) & (bottom > seen / 2)

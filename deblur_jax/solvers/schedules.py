@@ -1,4 +1,4 @@
-"""Noise levels and penalties, step by step."""
+"""Schedules of noise levels and penalties."""
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +10,9 @@ from deblur_jax.typing import Array
 def log_spaced(
     first: float | Array, last: float | Array, count: int, dtype=jnp.float32
 ) -> jax.Array:
-    """Returns `count` positive numbers from `first` to `last`, in equal factors.
+    """Returns `count` positive numbers from `first` to `last` in equal ratios.
 
-    Values are checked only outside of `jit` and `vmap`.
+    Values are checked only outside `jit` and `vmap`.
     """
     if not all(isinstance(end, Tracer) or end > 0 for end in (first, last)):
         raise ValueError(f"log_spaced: first and last must be positive, got {first} and {last}")
@@ -22,19 +22,19 @@ def log_spaced(
 def carbajal_sigmas(count: int = 15, dtype=jnp.float32) -> jax.Array:
     """Returns the denoiser's noise levels of Carbajal et al. 2021, on images in [0, 1].
 
-    They fall from 49 to 7.65 on the 8-bit scale in equal factors; the authors' code halves them.
+    They fall from 49 to 7.65 on the 8-bit scale in equal ratios; the authors' code halves them.
     """
     return log_spaced(49 / 255 / 2, 7.65 / 255 / 2, count, dtype)
 
 
 def gong_penalties(dtype=jnp.float32) -> jax.Array:
-    """Returns the penalties of Gong et al. 2017 for EPLL: 50 to 800, each twice the one before."""
+    """Returns the penalties of Gong et al. 2017 for EPLL: 50 to 800, each twice the last."""
     return 50 * 2 ** jnp.arange(5, dtype=dtype)
 
 
 def zhang_sigmas(noise: float | Array, count: int = 8, dtype=jnp.float32) -> jax.Array:
     """Returns the denoiser's noise levels of Zhang et al. 2021, on images in [0, 1].
 
-    They fall from 49 on the 8-bit scale to the `noise` of the photo in equal factors.
+    They fall from 49 on the 8-bit scale to the `noise` of the photo in equal ratios.
     """
     return log_spaced(49 / 255, noise, count, dtype)

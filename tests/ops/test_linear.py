@@ -39,17 +39,17 @@ def test_the_normal_map_is_the_adjoint_of_the_map(key):
 
 def test_the_norm_is_the_largest_singular_value(key):
     matrix = jax.random.normal(key, (5, 4))
-    norm = operator_norm(lambda x: matrix @ x, jnp.zeros(4), key, steps=200)
+    norm = operator_norm(lambda x: matrix @ x, jax.random.normal(key, (4,)), steps=200)
     np.testing.assert_allclose(norm, jnp.linalg.norm(matrix, 2), rtol=1e-9)
 
 
-def test_the_norm_of_nothing_is_zero(key):
-    assert operator_norm(lambda x: 0 * x, jnp.zeros(4), key) == 0
+def test_the_norm_of_nothing_is_zero():
+    assert operator_norm(lambda x: 0 * x, jnp.ones(4)) == 0
 
 
-def test_the_norm_refuses_no_steps(key):
+def test_the_norm_refuses_no_steps():
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
-        operator_norm(lambda x: x, jnp.zeros(4), key, steps=0)
+        operator_norm(lambda x: x, jnp.ones(4), steps=0)
 
 
 def blurry(key):

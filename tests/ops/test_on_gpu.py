@@ -52,11 +52,10 @@ def test_adjoints_are_exact(key, method):
     assert abs(float(inner(forward, y) - inner(x, backward))) < 1e-5 * scale
 
 
-@pytest.mark.parametrize("method", ["direct", "blocked", "pixelwise"])
-def test_at_default_precision_a_blur_of_light_is_within_the_stated_error(key, method):
+def test_at_default_precision_a_blur_of_light_is_within_the_stated_error(key):
     image, kernels, mixing = singles(key, 17)
     image = jnp.abs(image)
-    blurred = jax.jit(partial(basis_blur, method=method, precision="default"))(
+    blurred = jax.jit(partial(basis_blur, method="pixelwise", precision="default"))(
         image, kernels, mixing
     )
     np.testing.assert_allclose(blurred, on_cpu(basis_blur, image, kernels, mixing), rtol=0.002)

@@ -51,7 +51,7 @@ def test_the_slope_of_saturation_is_a_logistic_curve():
 
 def test_noise_has_the_stated_variance(key):
     signal = jnp.full((200, 200), 0.5)
-    noisy = add_noise(signal, key, sigma=0.1, shot=0.02, proportional=0.2)
+    noisy = add_noise(key, signal, sigma=0.1, shot=0.02, proportional=0.2)
     expected = 0.1**2 + 0.02 * 0.5 + (0.2 * 0.5) ** 2
     np.testing.assert_allclose(jnp.var(noisy - signal), expected, rtol=0.05)
 
@@ -59,13 +59,13 @@ def test_noise_has_the_stated_variance(key):
 def test_noise_is_a_function_of_the_key_and_none_is_none(key):
     signal = jnp.full((4, 4), 0.5)
     np.testing.assert_array_equal(
-        add_noise(signal, key, sigma=1.0), add_noise(signal, key, sigma=1.0)
+        add_noise(key, signal, sigma=1.0), add_noise(key, signal, sigma=1.0)
     )
-    np.testing.assert_array_equal(add_noise(signal, key), signal)
+    np.testing.assert_array_equal(add_noise(key, signal), signal)
 
 
 def test_gradient_through_noise_is_finite_at_black(key):
-    slope = jax.grad(lambda x: jnp.sum(add_noise(x, key, shot=0.1)))(jnp.zeros(3))
+    slope = jax.grad(lambda x: jnp.sum(add_noise(key, x, shot=0.1)))(jnp.zeros(3))
     assert bool(jnp.all(jnp.isfinite(slope)))
 
 

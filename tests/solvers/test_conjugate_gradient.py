@@ -11,11 +11,9 @@ from jax.test_util import check_grads
 from deblur_jax.solvers.conjugate_gradient import conjugate_gradient
 
 
-@functools.partial(jax.jit, static_argnames="num_steps")
-def solve(matrix, target, *, num_steps):
-    return conjugate_gradient(
-        lambda x: matrix @ x, target, jnp.zeros_like(target), num_steps=num_steps
-    )
+@functools.partial(jax.jit, static_argnames="steps")
+def solve(matrix, target, *, steps):
+    return conjugate_gradient(lambda x: matrix @ x, target, jnp.zeros_like(target), steps=steps)
 
 
 def system(key, size=6):
@@ -26,13 +24,13 @@ def system(key, size=6):
 
 def test_as_many_steps_as_unknowns_solve_the_system(key):
     matrix, target = system(key)
-    solution = solve(matrix, target, num_steps=6)
+    solution = solve(matrix, target, steps=6)
     np.testing.assert_allclose(solution, np.linalg.solve(matrix, target), rtol=1e-8)
 
 
 def test_each_step_lowers_the_energy(key):
     matrix, target = system(key)
-    solutions = [solve(matrix, target, num_steps=count) for count in range(5)]
+    solutions = [solve(matrix, target, steps=count) for count in range(5)]
     energies = [x @ matrix @ x / 2 - x @ target for x in solutions]
     assert np.all(np.diff(energies) < 0)
 
@@ -40,8 +38,8 @@ def test_each_step_lowers_the_energy(key):
 def test_steps_after_the_solution_change_nothing_and_have_gradients(key):
     matrix = jnp.eye(3)
     target = jax.random.normal(key, (3,))
-    np.testing.assert_array_equal(solve(matrix, target, num_steps=9), target)
-    gradient = jax.jacobian(lambda y: solve(matrix, y, num_steps=9))(target)
+    np.testing.assert_array_equal(solve(matrix, target, steps=9), target)
+    gradient = jax.jacobian(lambda y: solve(matrix, y, steps=9))(target)
     np.testing.assert_allclose(gradient, np.eye(3), atol=1e-12)
 
 
@@ -51,7 +49,7 @@ def test_a_solution_but_for_rounding_has_finite_gradients_in_single_precision(ke
     @jax.jit
     @jax.grad
     def slope(diagonal, start):
-        solved = conjugate_gradient(lambda x: diagonal * x, target, start, num_steps=6)
+        solved = conjugate_gradient(lambda x: diagonal * x, target, start, steps=6)
         return jnp.sum(jnp.square(solved))
 
     diagonal = jnp.asarray(1.0012345, jnp.float32)
@@ -63,20 +61,20 @@ def test_a_solution_but_for_rounding_has_finite_gradients_in_single_precision(ke
 
 def test_the_derivative_is_that_of_the_steps_taken(key):
     matrix, target = system(key)
-    check_grads(lambda m, y: solve(m, y, num_steps=2), (matrix, target), order=1, modes=("rev",))
+    check_grads(lambda m, y: solve(m, y, steps=2), (matrix, target), order=1, modes=("rev",))
 
 
 def test_vmap_equals_a_loop(key):
     systems = [system(k) for k in jax.random.split(key, 2)]
     stacked = [jnp.stack(x) for x in zip(*systems, strict=True)]
-    looped = jnp.stack([solve(*one, num_steps=3) for one in systems])
-    batched = jax.vmap(functools.partial(solve, num_steps=3))(*stacked)
+    looped = jnp.stack([solve(*one, steps=3) for one in systems])
+    batched = jax.vmap(functools.partial(solve, steps=3))(*stacked)
     np.testing.assert_allclose(batched, looped, rtol=1e-10)
 
 
 def test_what_does_not_fit_is_refused():
     one = jnp.ones(3)
     with pytest.raises(ValueError, match=r"must have one shape, got \[3\] and \[2\]"):
-        conjugate_gradient(lambda x: x, one, jnp.ones(2), num_steps=1)
-    with pytest.raises(ValueError, match="num_steps must be at least 0, got -1"):
-        conjugate_gradient(lambda x: x, one, one, num_steps=-1)
+        conjugate_gradient(lambda x: x, one, jnp.ones(2), steps=1)
+    with pytest.raises(ValueError, match="steps must be at least 0, got -1"):
+        conjugate_gradient(lambda x: x, one, one, steps=-1)

@@ -17,7 +17,7 @@ from deblur_jax.solvers.total_variation import denoise_total_variation
 
 
 def denoise(image, sigma):
-    return denoise_total_variation(image, 0.2 * sigma, num_steps=2)
+    return denoise_total_variation(image, 0.2 * sigma, steps=2)
 
 
 def problem(key):
@@ -29,7 +29,7 @@ def problem(key):
 @pytest.mark.slow
 def test_at_the_beginning_it_is_the_fixed_schedule(key):
     blur, observed, _ = problem(key)
-    params = initial_parameters(denoisings=3, dtype=jnp.float64)
+    params = initial_parameters(denoising_steps=3, dtype=jnp.float64)
     restored = jax.jit(
         lambda p: learned_steepest_descent(blur, observed, denoise, params=p, margin=3)[0]
     )(params)
@@ -42,7 +42,7 @@ def test_at_the_beginning_it_is_the_fixed_schedule(key):
 
 def test_a_step_along_the_gradient_restores_better_and_reaches_the_blur(key):
     blur, observed, image = problem(key)
-    params = initial_parameters(denoisings=2, dtype=jnp.float64)
+    params = initial_parameters(denoising_steps=2, dtype=jnp.float64)
 
     @jax.jit
     @jax.value_and_grad

@@ -95,7 +95,7 @@ def test_each_denoising_may_have_a_coupling_of_its_own_and_steps_may_be_unrolled
         restored = framed.canvas()
         for sigma, coupling in zip((0.1, 0.05), (0.1, 0.4), strict=True):
             penalty = jnp.asarray(coupling * (0.05 / sigma) ** 2)
-            restored = framed.fit(penalty, penalty * restored, restored, num_steps=2)
+            restored = framed.fit(penalty, penalty * restored, restored, steps=2)
         return found, framed.crop(restored)
 
     np.testing.assert_allclose(*both(), atol=1e-10)

@@ -20,7 +20,7 @@ def problem(key):
 
 @pytest.mark.parametrize("solve", [richardson_lucy, proximal_gradient])
 def test_the_objective_falls_at_every_step(key, solve):
-    run = jax.jit(functools.partial(solve, strength=jnp.asarray(1e-3), num_steps=12, margin=3))
+    run = jax.jit(functools.partial(solve, weight=jnp.asarray(1e-3), steps=12, margin=3))
     _, trace = run(*problem(key))
     assert np.all(np.diff(trace["objective"]) <= 1e-12)
     assert trace["objective"][-1] < trace["objective"][0]
@@ -29,12 +29,12 @@ def test_the_objective_falls_at_every_step(key, solve):
 @pytest.mark.parametrize("limit", [None, 0.8])
 def test_light_stays_positive(key, limit):
     restored, _ = jax.jit(
-        functools.partial(richardson_lucy, strength=jnp.asarray(0.0), limit=limit, margin=3)
+        functools.partial(richardson_lucy, weight=jnp.asarray(0.0), limit=limit, margin=3)
     )(*problem(key))
     assert np.all(restored > 0)
 
 
 @pytest.mark.parametrize("solve", [richardson_lucy, proximal_gradient])
-def test_a_strength_out_of_range_is_refused(key, solve):
-    with pytest.raises(ValueError, match=r"strength must be finite and in \[0, 1\], got .* -1"):
+def test_a_weight_out_of_range_is_refused(key, solve):
+    with pytest.raises(ValueError, match=r"weight must be finite and in \[0, 1\], got .* -1"):
         solve(*problem(key), jnp.asarray(-1.0), margin=2)

@@ -11,7 +11,7 @@ import pytest
 from deblur_jax.ops.operators import BasisBlur, LineBlur
 from deblur_jax.ops.sensor import saturate
 from deblur_jax.solvers.epll import epll
-from deblur_jax.solvers.frame import put_in_frame, saturation_weights, squared_norm
+from deblur_jax.solvers.frame import put_in_frame, safe_step_size, saturation_weights
 from deblur_jax.solvers.plug_and_play import plug_and_play
 from deblur_jax.solvers.proximal_gradient import proximal_gradient
 from deblur_jax.solvers.richardson_lucy import richardson_lucy
@@ -21,7 +21,7 @@ from tests.solvers.mixtures import small_mixture
 
 
 def denoise(image, sigma):
-    return denoise_total_variation(image, 0.1 * sigma, num_steps=3)
+    return denoise_total_variation(image, 0.1 * sigma, steps=3)
 
 
 def hsd(blur, observed, **options):
@@ -41,11 +41,11 @@ def patches(blur, observed, **options):
 
 
 def counted(blur, observed, **options):
-    return richardson_lucy(blur, observed, jnp.asarray(1e-3), **{"num_steps": 3, **options})
+    return richardson_lucy(blur, observed, jnp.asarray(1e-3), **{"steps": 3, **options})
 
 
 def flattened(blur, observed, **options):
-    options = {"num_steps": 3, "denoising_steps": 3, **options}
+    options = {"steps": 3, "denoising_steps": 3, **options}
     return proximal_gradient(blur, observed, jnp.asarray(1e-3), **options)
 
 
@@ -115,33 +115,6 @@ def test_pixels_of_weight_zero_do_not_matter(key):
     np.testing.assert_array_equal(*(f.misfit(light) for f in framed))
 
 
-@pytest.mark.parametrize(
-    "solve",
-    [
-        pytest.param(solve, id=name, marks=[] if name == "hsd" else pytest.mark.slow)
-        for name, solve in SOLVERS.items()
-    ],
-)
-def test_people_are_told_of_every_step_and_get_the_same_result(key, solve):
-    blur, observed, _ = problem(key)
-    told = []
-    watched, trace = solve(blur, observed, margin=2, progress=lambda *news: told.append(news))
-    restored, rows = jax.jit(functools.partial(solve, margin=2))(blur, observed)
-    np.testing.assert_allclose(watched, restored, rtol=1e-9)
-    np.testing.assert_allclose(trace["misfit"], rows["misfit"], rtol=1e-9)
-    assert [(done, total) for done, total, _ in told] == [
-        (number + 1, len(told)) for number in range(len(rows["misfit"]))
-    ]
-    assert told[-1][2]["misfit"] == pytest.approx(float(rows["misfit"][-1]))
-
-
-@EACH
-def test_progress_inside_jit_is_refused(key, solve):
-    blur, observed, _ = problem(key)
-    with pytest.raises(ValueError, match="progress is for people and cannot be called inside jit"):
-        jax.jit(lambda y: solve(blur, y, margin=2, progress=print)[0])(observed)
-
-
 @EACH
 @pytest.mark.parametrize(
     ("spoil", "message"),
@@ -181,13 +154,13 @@ def test_the_frame_is_estimated_and_not_mirrored(key):
 
 
 @pytest.mark.slow
-def test_squared_norm_is_the_largest_singular_value_squared(key):
+def test_the_safe_step_size_is_just_below_the_inverse_of_the_squared_norm(key):
     blur, observed, _ = problem(key, 6, 5, 1)
     framed = put_in_frame("", blur, observed, margin=1)
     matrix = jax.jacobian(framed.expose)(framed.canvas()).reshape(30, -1)
     expected = np.linalg.norm(matrix, 2) ** 2
-    measured = float(jax.jit(squared_norm)(framed))
-    assert expected <= measured <= 1.03 * expected
+    measured = float(jax.jit(safe_step_size)(framed))
+    assert 1 / 1.03 <= measured * expected <= 1
 
 
 def test_saturated_pixels_and_their_neighbours_have_no_weight():

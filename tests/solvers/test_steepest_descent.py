@@ -19,7 +19,7 @@ def keep(image, sigma):
 
 
 def denoise(image, sigma):
-    return denoise_total_variation(image, 0.1 * sigma, num_steps=5)
+    return denoise_total_variation(image, 0.1 * sigma, steps=5)
 
 
 def line_problem(key, side=14):

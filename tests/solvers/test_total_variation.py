@@ -10,7 +10,7 @@ from deblur_jax.ops.linear import adjoint, inner
 from deblur_jax.solvers import total_variation as tv
 
 
-denoise = jax.jit(tv.denoise_total_variation, static_argnames="num_steps")
+denoise = jax.jit(tv.denoise_total_variation, static_argnames="steps")
 
 
 def sample(key, height=9, width=8):
@@ -45,11 +45,11 @@ def test_the_divergence_is_the_adjoint_of_the_gradient(key):
 
 
 def test_denoising_lowers_its_objective_below_every_neighbour(key):
-    image, strength = sample(key), jnp.asarray(0.1)
-    best = denoise(image, strength, num_steps=500)
+    image, weight = sample(key), jnp.asarray(0.1)
+    best = denoise(image, weight, steps=500)
 
     def objective(x):
-        return jnp.sum(jnp.square(x - image)) / 2 + strength * tv.total_variation(x)
+        return jnp.sum(jnp.square(x - image)) / 2 + weight * tv.total_variation(x)
 
     for seed in range(5):
         step = 0.01 * jax.random.normal(jax.random.fold_in(key, seed), image.shape)
@@ -57,14 +57,14 @@ def test_denoising_lowers_its_objective_below_every_neighbour(key):
     assert objective(best) < objective(image)
 
 
-def test_no_strength_returns_the_image(key):
+def test_no_weight_returns_the_image(key):
     image = sample(key)
     np.testing.assert_allclose(denoise(image, jnp.asarray(0.0)), image, atol=1e-12)
 
 
-def test_much_strength_returns_the_mean(key):
+def test_a_large_weight_returns_the_mean(key):
     image = sample(key)
-    flat = denoise(image, jnp.asarray(1e3), num_steps=2000)
+    flat = denoise(image, jnp.asarray(1e3), steps=2000)
     np.testing.assert_allclose(flat, jnp.broadcast_to(image.mean((0, 1)), image.shape), atol=1e-3)
 
 
