@@ -268,7 +268,7 @@ def _draw_masks(key: jax.Array, count: int, size: list[int]) -> jax.Array:
 
 
 def _draw_presence(key: jax.Array, count: int) -> jax.Array:
-    """Draws which layers are present: the first and the last always, others with probability 1/2."""
+    """Draws which layers are present: the first and the last always, others half the time."""
     return jax.random.bernoulli(key, shape=(count,)).at[jnp.asarray([0, count - 1])].set(True)
 
 

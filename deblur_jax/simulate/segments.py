@@ -6,8 +6,8 @@ blurred by its own kernel:
     mixing_k = (kernel_k * m_k) / sum_j (kernel_j * m_j)
     blurry   = sum_k mixing_k (kernel_k * image)
 
-where * is a correlation. A mask blurred by its own kernel is the fraction of the gathered light that
-comes from the object. Masks come from segmentations or from random shapes.
+where * is a correlation. A mask blurred by its own kernel is the fraction of the gathered light
+that comes from the object. Masks come from segmentations or from random shapes.
 """
 
 import dataclasses
