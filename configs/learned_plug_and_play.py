@@ -56,7 +56,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.model.unit = 128.0  # pixels
     config.model.prior_widths = (32, 64, 128)
     config.model.prior_blocks = 1
-    config.model.denoisings = 3
+    config.model.denoising_steps = 3
     config.model.linear_steps = 6
     config.model.margin = 16  # pixels
     config.model.schedule_rate = 10.0  # times the rate of the rest
@@ -78,7 +78,7 @@ def get_config(variant: str = "full") -> ConfigDict:
         config.source.smallest = config.evaluation_source.smallest = 72
         config.source.limit = config.evaluation_source.limit = 1
         config.simulate.update(limit=8.0, border=8)
-        config.model.update(width=8, blocks=1, window=16, prior_widths=(4, 8), denoisings=2)
+        config.model.update(width=8, blocks=1, window=16, prior_widths=(4, 8), denoising_steps=2)
         config.model.update(linear_steps=2, margin=4)
         config.loss.update(part=24, start="", prior="")
         config.evaluate.update(start="", prior="")

@@ -26,6 +26,7 @@ RENAMED_WEIGHTS = {
     "motion-flow-quickstart": "motion-context",
 }
 RENAMED_MODELS = {"unrolled": "learned_plug_and_play"}
+RENAMED_FIELDS = {"denoisings": "denoising_steps"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,8 +94,8 @@ def load(name: str = DEFAULT) -> Pretrained:
     half = np.dtype(np.float16)
     variables = jax.tree.map(lambda x: x.astype(np.float32) if x.dtype == half else x, variables)
     try:
-        kind = card["model"]["name"]
-        model = make_model(**{**card["model"], "name": RENAMED_MODELS.get(kind, kind)})
+        fields = {RENAMED_FIELDS.get(key, key): value for key, value in card["model"].items()}
+        model = make_model(**fields | {"name": RENAMED_MODELS.get(fields["name"], fields["name"])})
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the model card does not fit this version ({error})") from None
     return Pretrained(name=name, model=model, variables=variables, card=card)

@@ -278,7 +278,9 @@ def estimate_flow(network: Pretrained, blurry: jax.Array) -> jax.Array:
     """
     if isinstance(network.model, LearnedPlugAndPlayNet):
         variables = {"params": network.params["estimator"]}
-        network = dataclasses.replace(network, model=network.model.eyes(), variables=variables)
+        network = dataclasses.replace(
+            network, model=network.model.motion_estimator(), variables=variables
+        )
     height, width, _ = blurry.shape
     ratio = min(1.0, (ESTIMATION_PIXELS / (height * width)) ** 0.5)
     small = (max(round(height * ratio), SMALLEST_SIDE), max(round(width * ratio), SMALLEST_SIDE))

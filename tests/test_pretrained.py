@@ -11,6 +11,7 @@ from deblur_jax.data.photos import PhotoSource, embedded_photos
 from deblur_jax.io.weights import write_weights
 from deblur_jax.metrics import psnr
 from deblur_jax.models.denoiser import DenoiserNet
+from deblur_jax.models.learned_plug_and_play import LearnedPlugAndPlayNet
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.pretrained import (
     DEFAULT,
@@ -38,6 +39,13 @@ def test_a_denoiser_file_is_loaded_as_a_function_of_a_photo_and_sigma(tmp_path, 
     assert restored.dtype == jnp.float32  # float16 is how the file keeps them, not how they act
     expected = model.apply(variables, image[None], 0.1)[0]
     np.testing.assert_allclose(restored, expected, atol=0.01)
+
+
+def test_fields_of_former_model_cards_are_renamed(tmp_path):
+    fields = {"name": "unrolled", "prior_widths": [4, 8], "denoisings": 2}
+    write_weights(tmp_path / "net.safetensors", {"params": {"x": np.ones(1)}}, {"model": fields})
+    network = load(str(tmp_path / "net.safetensors"))
+    assert network.model == LearnedPlugAndPlayNet(prior_widths=(4, 8), denoising_steps=2)
 
 
 def test_other_weights_are_no_denoiser_and_no_mixture():

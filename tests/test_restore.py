@@ -94,7 +94,7 @@ def test_a_net_with_steps_of_its_own_takes_no_others(sharp, options):
 @pytest.mark.slow  # to compile
 def test_a_net_with_steps_of_its_own_restores_with_the_motion_that_it_sees(sharp, key):
     shape = {"width": 8, "blocks": 1, "window": 16, "prior_widths": (4, 8)}
-    model = LearnedPlugAndPlayNet(**shape, denoisings=1, linear_steps=2, margin=4)
+    model = LearnedPlugAndPlayNet(**shape, denoising_steps=1, linear_steps=2, margin=4)
     photo = np.asarray(sharp[:48, :56])
     variables = jax.jit(model.init)(key, photo[None])
     variables["params"]["estimator"]["Dense_1"]["bias"] += jnp.asarray([0.5, 0.0])

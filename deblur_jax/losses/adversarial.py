@@ -1,11 +1,11 @@
-"""What a generator and its critic learn from each other, as Wasserstein distances.
+"""Objectives of a Wasserstein GAN with gradient penalty, and the perceptual loss.
 
     critic      mean score(restored) - mean score(sharp)
                     + penalty * mean_i (|grad score(x_i)| - 1)^2
     generator   -mean score(restored)
 
-with x_i a random point between a restored and a sharp photo. The penalty keeps the slope of the
-score near one, so that the difference of the means is a distance.
+with x_i a random point between a restored and a sharp photo. The penalty keeps the norm of the
+score's gradient near one, so that the difference of the means is a Wasserstein distance.
 
 Source: Gulrajani et al., "Improved Training of Wasserstein GANs", NeurIPS 2017, equation 3.
 """
@@ -32,13 +32,13 @@ def critic_distance(
     *,
     penalty: float = PENALTY,
 ) -> jax.Array:
-    """Returns what the critic is to make small.
+    """Returns the loss of the critic.
 
     Args:
-        critic: scores `[b, ...]` of photos `[b, h, w, c]`; each photo by itself.
+        critic: returns scores `[b, ...]` of photos `[b, h, w, c]`, each photo independently.
         restored: `[b, h, w, c]`, from the generator.
         sharp: `[b, h, w, c]`.
-        key: a JAX key, for the points between them.
+        key: a JAX random key, for the points between them.
         penalty: weight of the gradient penalty.
     """
     distance = jnp.mean(critic(restored)) - jnp.mean(critic(sharp))
@@ -47,13 +47,13 @@ def critic_distance(
 
 @typechecked
 def gradient_penalty(critic: Critic, restored: Images, sharp: Images, key: jax.Array) -> jax.Array:
-    """Returns how far the slope of the score is from one, between the two kinds of photos.
+    """Returns the mean squared deviation of the score's gradient norm from one.
 
     Args:
-        critic: see `critic_distance`. The mean of a photo's scores is what is differentiated.
+        critic: see `critic_distance`. The mean of a photo's scores is differentiated.
         restored: `[b, h, w, c]`.
         sharp: `[b, h, w, c]`.
-        key: a JAX key, for one point on the line between each pair.
+        key: a JAX random key, for one point on the line between each pair.
     """
     restored, sharp = jnp.asarray(restored), jnp.asarray(sharp)
     share = jax.random.uniform(key, (restored.shape[0], 1, 1, 1), restored.dtype)
@@ -65,14 +65,14 @@ def gradient_penalty(critic: Critic, restored: Images, sharp: Images, key: jax.A
 
     slopes = jax.grad(scores)(between)
     squared = jnp.sum(jnp.square(slopes), axis=(1, 2, 3))
-    # The root has no slope at zero, where an untrained critic may start.
+    # The square root has no finite gradient at zero, where an untrained critic may start.
     lengths = jnp.sqrt(jnp.maximum(squared, jnp.finfo(squared.dtype).tiny))
     return jnp.mean(jnp.square(lengths - 1))
 
 
 @typechecked
 def generator_distance(critic: Critic, restored: Images) -> jax.Array:
-    """Returns what the generator is to make small: minus the mean score of what it restored.
+    """Returns the adversarial loss of the generator: minus the mean score of its photos.
 
     Args:
         critic: see `critic_distance`.
@@ -85,17 +85,17 @@ def generator_distance(critic: Critic, restored: Images) -> jax.Array:
 def feature_distance(
     features: Callable[[Array], jax.Array], restored: Images, sharp: Images
 ) -> jax.Array:
-    """Returns the mean squared difference of two batches of photos in the maps of a network.
+    """Returns the mean squared difference of the features of two batches: the perceptual loss.
 
     Args:
-        features: maps `[b, ...]` of photos `[b, h, w, c]`; the photos themselves make this the mean
-            squared error.
+        features: returns features `[b, ...]` of photos `[b, h, w, c]`; with the identity the loss
+            is the mean squared error.
         restored: `[b, h, w, c]`.
-        sharp: `[b, h, w, c]`; what is compared with, without a gradient.
+        sharp: `[b, h, w, c]`, the target; it gets no gradient.
 
     Source:
         Johnson et al., "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", ECCV
         2016, section 3.2.
     """
-    wanted = jax.lax.stop_gradient(features(sharp))
-    return jnp.mean(jnp.square(features(restored) - wanted))
+    target = jax.lax.stop_gradient(features(sharp))
+    return jnp.mean(jnp.square(features(restored) - target))

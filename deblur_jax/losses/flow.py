@@ -1,6 +1,6 @@
-"""How wrong an estimated motion flow of one photo is, for training.
+"""Losses of the estimated motion flow of one photo.
 
-A motion and its opposite draw the same blur; every true flow here is canonical (u >= 0).
+A motion and its opposite cause the same blur; every true flow here is canonical (u >= 0).
 """
 
 import jax
@@ -12,7 +12,7 @@ from deblur_jax.ops.flow import double_angle
 from deblur_jax.typing import Array, Flow, typechecked
 
 
-SOFTNESS = 0.03  # pixels, below which the doubled-angle error counts by its square
+SOFTNESS = 0.03  # pixels, below which the doubled-angle loss is quadratic
 
 
 @typechecked
@@ -21,14 +21,14 @@ def label_cross_entropy(
 ) -> jax.Array:
     """Averages the cross-entropy of the motion labels of one photo over its pixels.
 
-    The paper sums over the pixels of a photo; the mean is that sum over `h * w`, so that learning
-    rates do not depend on the crop.
+    The paper sums over the pixels of a photo. The mean makes learning rates independent of the
+    crop.
 
     Args:
         scores: logits of the motions 0, 1, ... to the right, and of the motions
             -reach, ..., reach downwards, whose number is odd.
-        flow: the true canonical flow in pixels. It is rounded to the nearest label; motions beyond
-            the labels count as the outermost ones.
+        flow: the true canonical flow in pixels, rounded to the nearest label and clipped to the
+            range of the labels.
 
     Returns:
         The mean over pixels of the sum of the two cross-entropies, in nats.
@@ -48,14 +48,14 @@ def label_cross_entropy(
 def summed_label_cross_entropy(
     scores: tuple[Float[Array, "h w nu"], Float[Array, "h w nv"]], flow: Flow
 ) -> jax.Array:
-    """Sums the cross-entropy of the motion labels of one photo over its pixels, as the paper does.
+    """Sums the cross-entropy of the motion labels of one photo over its pixels, as in the paper.
 
     Args:
         scores: see `label_cross_entropy`.
         flow: see `label_cross_entropy`.
 
     Returns:
-        `h * w` times the mean, in nats.
+        The sum over pixels, in nats.
     """
     return label_cross_entropy(scores, flow) * flow[..., 0].size
 

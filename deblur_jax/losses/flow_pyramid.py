@@ -1,4 +1,4 @@
-"""Objectives of flows at several scales, for one image: against the truth, or without it."""
+"""Losses of the flows of one image at several scales, supervised and unsupervised."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,11 @@ ARGAW_WEIGHTS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.32)  # of the levels from fine
 def pyramid_error(
     flows: Sequence[Array], flow: Flow, *, weights: Sequence[float], scale: float = 20.0
 ) -> jax.Array:
-    """Sums the lengths of the errors of all levels, weighted: sum_l w_l sum_p |f_l - f|.
+    """Returns the weighted sum of end-point errors over all levels: sum_l w_l sum_p |f_l - f|.
 
     Args:
         flows: estimates `[h_l, w_l, 2]` in pixels of the full size.
-        flow: the truth at full size, shrunk to each level with its values kept.
+        flow: the true flow at full size; it is resized to each level without scaling its values.
         weights: w, one a level.
         scale: pixels that count as one.
 
@@ -30,14 +30,14 @@ def pyramid_error(
     """
     if len(flows) != len(weights):
         raise ValueError(
-            f"pyramid_error: there must be a weight for each of {len(flows)} flows, "
+            f"pyramid_error: weights must have one value for each of {len(flows)} flows, "
             f"got {len(weights)}"
         )
     total = jnp.zeros((), flow.dtype)
     for estimate, weight in zip(flows, weights, strict=True):
         truth = resize_bilinear(flow, estimate.shape[0], estimate.shape[1])
         squared = jnp.sum(jnp.square((estimate - truth) / scale), axis=-1)
-        # The root has no gradient at zero.
+        # The square root has no finite gradient at zero.
         length = jnp.sqrt(jnp.where(squared > 0, squared, 1))
         total = total + weight * jnp.sum(jnp.where(squared > 0, length, 0))
     return total
@@ -45,15 +45,15 @@ def pyramid_error(
 
 @typechecked
 def warp_error(flows: Sequence[Array], first: Image, second: Image) -> jax.Array:
-    """Half the squared error of warping `second` to `first`, summed over scales and pixels.
+    """Returns half the squared error of warping `second` to `first`, summed over scales and pixels.
 
     Args:
         flows: from `first` to `second`, `[h_s, w_s, 2]`, in pixels of their own scale.
         first: `[h, w, c]`.
-        second: likewise; darkness outside.
+        second: `[h, w, c]`, zero outside the frame.
 
     Source:
-        Zhang et al., TCSVT 2021, equation 14; both images are shrunk bilinearly without aliasing.
+        Zhang et al., TCSVT 2021, equation 14; both images are resized bilinearly with antialiasing.
     """
     total = jnp.zeros((), first.dtype)
     for flow in flows:

@@ -1,20 +1,20 @@
-"""How wrong an estimated kernel field is, without a kernel for every pixel.
+"""Losses of an estimated kernel field, without storing a kernel for every pixel.
 
 The estimate and the truth are mixtures of a few kernels each, so their difference at a pixel is a
-mixture too,
+mixture, too:
 
     difference[p] = sum_k mixing[p, k] kernels[k] - sum_j true_mixing[p, j] true_kernels[j]
                   = sum_i c[p, i] a_i
 
-with the estimated and the true kernels side by side in `a`, and `c[p]` the mixing and minus the
-true mixing. The weighted sum of squares over all pixels and taps needs the inner products of the
-kernels alone, and those of the weights:
+where `a` holds the estimated and the true kernels, and `c[p]` the estimated and the negated true
+mixing coefficients. The weighted sum of squares over all pixels and taps only needs the inner
+products of the kernels and those of the coefficients:
 
     sum_p w[p] |difference[p]|^2 = sum_ij <a_i, a_j> sum_p w[p] c[p, i] c[p, j]
 
-For absolute values there is no such short cut. They are summed over a few thousand pixels at a
-time, and made again in the backward pass. At 256x256 pixels and 33x33 taps the kernels of all
-pixels would be 285 megabytes a photo.
+Absolute values have no such closed form. They are summed over about a thousand pixels at a time and
+recomputed in the backward pass. At 256x256 pixels and 33x33 taps the kernels of all pixels would
+take 285 megabytes a photo.
 """
 
 import jax
@@ -40,25 +40,25 @@ def squared_kernel_error(
 ) -> jax.Array:
     """Returns the weighted sum over pixels of the squared error of their kernels.
 
-    It sums over the taps, without a root and without dividing by their number. Where the error is
-    below a millionth of the kernels' own squares, single precision rounds it, to either side of
-    zero.
+    The error of a pixel is the sum of squares over the taps, neither rooted nor averaged. In single
+    precision its rounding error is about a millionth of the kernels' squared norm, so that a
+    smaller error may come out negative.
 
     Args:
         kernels: `[k, s, s]`, the estimated basis.
-        mixing: `[h, w, k]`, the estimated share of each at each pixel.
+        mixing: `[h, w, k]`, the estimated mixing coefficients.
         true_kernels: `[j, s, s]`.
         true_mixing: `[h, w, j]`.
-        weights: `[h, w]`, of the pixels; one over the size of a pixel's segment lets every segment
-            count alike.
+        weights: `[h, w]`, weights of the pixels; the reciprocal size of a pixel's segment gives all
+            segments the same weight.
 
     Source:
         Carbajal et al., arXiv:2102.01026, section 3.2 with p = 2.
     """
-    taps, shares = _difference(kernels, mixing, true_kernels, true_mixing)
+    taps, coefficients = _difference(kernels, mixing, true_kernels, true_mixing)
     products = jnp.matmul(taps, taps.T, precision="highest")
-    weighted = shares * weights.reshape(-1, 1)
-    return jnp.sum(products * jnp.matmul(weighted.T, shares, precision="highest"))
+    weighted = coefficients * weights.reshape(-1, 1)
+    return jnp.sum(products * jnp.matmul(weighted.T, coefficients, precision="highest"))
 
 
 @typechecked
@@ -75,11 +75,11 @@ def absolute_kernel_error(
 
     Args:
         kernels: `[k, s, s]`, the estimated basis.
-        mixing: `[h, w, k]`, the estimated share of each at each pixel.
+        mixing: `[h, w, k]`, the estimated mixing coefficients.
         true_kernels: `[j, s, s]`.
         true_mixing: `[h, w, j]`.
         weights: `[h, w]`, see `squared_kernel_error`.
-        chunk: pixels whose kernels exist at a time.
+        chunk: number of pixels whose kernels are computed at a time.
 
     Raises:
         ValueError: if `chunk` is below one.
@@ -89,23 +89,23 @@ def absolute_kernel_error(
     """
     if chunk < 1:
         raise ValueError(f"absolute_kernel_error: chunk must be at least 1 pixel, got {chunk}")
-    taps, shares = _difference(kernels, mixing, true_kernels, true_mixing)
+    taps, coefficients = _difference(kernels, mixing, true_kernels, true_mixing)
     flat = jnp.asarray(weights).reshape(-1)
-    missing = -flat.size % chunk  # pixels of no weight
-    shares = jnp.pad(shares, ((0, missing), (0, 0))).reshape(-1, chunk, taps.shape[0])
+    missing = -flat.size % chunk  # pixels of zero weight
+    coefficients = jnp.pad(coefficients, ((0, missing), (0, 0)))
     flat = jnp.pad(flat, (0, missing)).reshape(-1, chunk)
 
     @jax.checkpoint
-    def error(some):
-        shares, weights = some
-        difference = jnp.matmul(shares, taps, precision="highest")
+    def chunk_error(some):
+        coefficients, weights = some
+        difference = jnp.matmul(coefficients, taps, precision="highest")
         return jnp.sum(weights * jnp.sum(jnp.abs(difference), axis=-1))
 
-    return jnp.sum(lax.map(error, (shares, flat)))
+    return jnp.sum(lax.map(chunk_error, (coefficients.reshape(-1, chunk, taps.shape[0]), flat)))
 
 
 def _difference(kernels, mixing, true_kernels, true_mixing) -> tuple[jax.Array, jax.Array]:
-    """Returns all kernels `[i, s * s]`, and the share `[h * w, i]` of each in the difference."""
+    """Returns all kernels `[i, s * s]`, and their coefficients in the difference `[h * w, i]`."""
     taps = jnp.concatenate([jnp.asarray(kernels), jnp.asarray(true_kernels)])
-    shares = jnp.concatenate([jnp.asarray(mixing), -jnp.asarray(true_mixing)], axis=-1)
-    return taps.reshape(taps.shape[0], -1), shares.reshape(-1, shares.shape[-1])
+    coefficients = jnp.concatenate([jnp.asarray(mixing), -jnp.asarray(true_mixing)], axis=-1)
+    return taps.reshape(taps.shape[0], -1), coefficients.reshape(-1, coefficients.shape[-1])

@@ -1,9 +1,9 @@
-"""How wrong a restored photo is at several sizes at once.
+"""The multi-scale loss of a restored photo.
 
     sum_i |restored_i - shrink(sharp)|^2 / (h w c)
 
-Each size's squared error is summed over its own pixels, so the full size counts sixteen times as
-much as a quarter of it; the number of values of the sharp photo divides them all.
+The squared errors of each scale are summed over its own pixels, so full resolution has sixteen
+times the weight of quarter resolution. All are divided by the number of values of the sharp photo.
 """
 
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ from deblur_jax.typing import Array, Image, typechecked
 
 @typechecked
 def multiscale_error(restored: Sequence[Float[Array, "_ _ c"]], sharp: Image) -> jax.Array:
-    """Returns the squared errors of all sizes over the number of values of the largest.
+    """Returns the sum of squared errors over all scales, divided by the size of `sharp`.
 
     Args:
         restored: images `[_, _, c]` whose sides divide those of `sharp`.
         sharp: `[h, w, c]`.
 
     Raises:
-        ValueError: if a size does not divide that of `sharp`.
+        ValueError: if a side does not divide that of `sharp`.
 
     Source:
-        Noroozi et al., "Motion Deblurring in the Wild", GCPR 2017, equation 1, whose sum is taken
-        per value here, so that learning rates do not depend on the crop.
+        Noroozi et al., "Motion Deblurring in the Wild", GCPR 2017, equation 1. The paper does not
+        divide by the size; here learning rates are independent of the crop.
     """
     total = jnp.zeros((), sharp.dtype)
     for image in restored:

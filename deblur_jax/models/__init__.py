@@ -1,1 +1,1 @@
-"""Networks: batches of images to arrays, one file a paper."""
+"""Networks that map batches of images to arrays; one file for each paper."""

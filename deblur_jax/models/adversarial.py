@@ -1,9 +1,9 @@
-"""DeblurGAN: a generator that restores photos, and the critic that it learns from.
+"""DeblurGAN: a generator that restores photos, and the critic that it is trained against.
 
-The generator halves the photo twice, changes it in residual blocks, doubles it twice and adds the
-photo itself. The critic gives a score to every patch of a photo: high where it takes it for a
-sharp one. Both normalise each map by its own mean and deviation, and no photo sees another one of
-its batch, as the gradient penalty of the critic requires.
+The generator downsamples the photo twice, applies residual blocks, upsamples twice and adds the
+input photo. The critic scores every patch of a photo; sharp patches should score high. Both use
+instance normalisation: statistics never mix the photos of a batch, which the critic's gradient
+penalty requires.
 
 Source: Kupyn et al., "DeblurGAN: Blind Motion Deblurring Using Conditional Adversarial Networks",
 CVPR 2018, section 4; layers of Isola et al., "Image-to-Image Translation with Conditional
@@ -27,8 +27,8 @@ class Generator(nn.Module):
     """Restores blurry photos.
 
     Attributes:
-        width: channels of the first maps; after two halvings there are four times as many.
-        blocks: residual blocks.
+        width: channels of the first layer; the residual blocks have four times as many.
+        blocks: number of residual blocks.
     """
 
     width: int = 64
@@ -40,29 +40,28 @@ class Generator(nn.Module):
         """Returns the restored photos, `[b, h, w, 3]` in [0, 1].
 
         Args:
-            blurry: photos `[b, h, w, 3]` in [0, 1], display light, of any size from 32 pixels a
-                side.
-            train: whether values are dropped at random, which needs `rngs={"dropout": key}`.
+            blurry: photos `[b, h, w, 3]`, display values in [0, 1], at least 32 pixels a side.
+            train: whether to apply dropout, which needs `rngs={"dropout": key}`.
         """
         check_images("Generator", blurry)
-        shown = 2 * pad_to_multiple(blurry, STRIDE) - 1
-        x = nn.relu(_normalised(_mirrored_conv(self.width, 7, "first")(shown)))
+        scaled = 2 * pad_to_multiple(blurry, STRIDE) - 1
+        x = nn.relu(_instance_norm(_reflect_conv(self.width, 7, "first")(scaled)))
         for index, factor in enumerate((2, 4)):
             halve = conv(
                 factor * self.width, 3, stride=2, kernel_init=INIT, name=f"down{index + 1}"
             )
-            x = nn.relu(_normalised(halve(x)))
+            x = nn.relu(_instance_norm(halve(x)))
         for index in range(self.blocks):
             x = _ResidualBlock(train, name=f"block{index + 1}")(x)
         for index, factor in enumerate((2, 1)):
             double = doubling_conv(factor * self.width, 3, kernel_init=INIT, name=f"up{index + 1}")
-            x = nn.relu(_normalised(double(x)))
-        change = jnp.tanh(_mirrored_conv(3, 7, "last")(x))
-        restored = jnp.clip(shown + change, -1, 1)
+            x = nn.relu(_instance_norm(double(x)))
+        change = jnp.tanh(_reflect_conv(3, 7, "last")(x))
+        restored = jnp.clip(scaled + change, -1, 1)
         return crop_like((restored + 1) / 2, blurry)
 
     def restored(self, restored: Images) -> jax.Array:
-        """Returns what the network gives: it is the restored photo."""
+        """Returns the network's output unchanged: it is the restored photo."""
         return jnp.asarray(restored)
 
 
@@ -70,7 +69,7 @@ class Critic(nn.Module):
     """Scores the patches of photos.
 
     Attributes:
-        width: channels of the first maps.
+        width: channels of the first layer.
     """
 
     width: int = 64
@@ -81,7 +80,7 @@ class Critic(nn.Module):
         """Returns a score for each patch, `[b, y, x, 1]`.
 
         Args:
-            photos: `[b, h, w, 3]` in [0, 1].
+            photos: `[b, h, w, 3]`, display values in [0, 1].
         """
         check_images("Critic", photos)
         x = 2 * photos - 1
@@ -89,18 +88,18 @@ class Critic(nn.Module):
             x = conv(factor * self.width, 4, stride=stride, kernel_init=INIT, name=f"conv{index}")(
                 x
             )
-            x = nn.leaky_relu(_normalised(x) if index else x, 0.2)
+            x = nn.leaky_relu(_instance_norm(x) if index else x, 0.2)
         return conv(1, 4, kernel_init=INIT, name="score")(x)
 
 
-def _normalised(maps: jax.Array) -> jax.Array:
-    """Returns each map of each photo less its mean, over its deviation."""
+def _instance_norm(maps: jax.Array) -> jax.Array:
+    """Normalises each channel of each photo to mean 0 and variance 1."""
     centred = maps - jnp.mean(maps, axis=(1, 2), keepdims=True)
     return centred * jax.lax.rsqrt(jnp.mean(centred**2, axis=(1, 2), keepdims=True) + 1e-5)
 
 
-def _mirrored_conv(features: int, size: int, name: str):
-    """Returns a convolution that sees the photo mirrored beyond its frame."""
+def _reflect_conv(features: int, size: int, name: str):
+    """Returns a convolution with reflection padding."""
     around = ((0, 0), (size // 2, size // 2), (size // 2, size // 2), (0, 0))
     layer = nn.Conv(features, (size, size), padding="VALID", kernel_init=INIT, name=name)
     return lambda x: layer(jnp.pad(x, around, mode="reflect"))
@@ -111,6 +110,6 @@ class _ResidualBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        y = nn.relu(_normalised(_mirrored_conv(x.shape[-1], 3, "conv1")(x)))
+        y = nn.relu(_instance_norm(_reflect_conv(x.shape[-1], 3, "conv1")(x)))
         y = nn.Dropout(DROPOUT, deterministic=not self.train)(y)
-        return x + _normalised(_mirrored_conv(x.shape[-1], 3, "conv2")(y))
+        return x + _instance_norm(_reflect_conv(x.shape[-1], 3, "conv2")(y))

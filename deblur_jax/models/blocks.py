@@ -1,11 +1,11 @@
-"""Layers that the papers' networks share, with their alignment spelled out.
+"""Layers shared by the papers' networks, with explicit padding and alignment.
 
-The papers' frameworks pad a convolution by the same amount on both sides; flax's "SAME" does not
-once there is a stride, and then samples other pixels.
+The papers' frameworks pad a convolution by the same amount on both sides. Flax's "SAME" does not
+when the stride exceeds one, and then samples different pixels.
 
-    conv            output i sees the window whose middle is input s i, for a stride of s
-    doubling_conv   n rows become 2 n: the adjoint of `conv` with that size and a stride of 2
-    max_pool        windows side by side; an odd last row is kept (Caffe) or dropped (PyTorch)
+    conv            for a stride of s, the window of output i is centred on input s i
+    doubling_conv   n rows become 2 n: the adjoint of `conv` with the same size and a stride of 2
+    max_pool        non-overlapping windows; an odd last row is kept (Caffe) or dropped (PyTorch)
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from flax import linen as nn
 from deblur_jax.typing import Array
 
 
-SMALLEST_SIDE = 32  # pixels, of every network's input
+SMALLEST_SIDE = 32  # pixels, the smallest input side that networks accept
 REMAINDERS = ("keep", "drop")
 
 Initializer = Callable[..., jax.Array]
@@ -27,10 +27,10 @@ HE = nn.initializers.he_normal()
 
 
 def edge_filters(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
-    """Draws filters `[y, x, c, features]` that are blind to brightness, four times HE's size.
+    """Draws zero-mean filters `[y, x, c, features]` with four times the scale of `HE`.
 
-    For first layers that are to look at blur: what tells blurs apart are edges, and a net whose
-    first filters see little but brightness takes long to find them.
+    Blur shows at edges. A first layer whose filters respond mostly to mean brightness trains
+    slowly, so these filters do not respond to it at all.
     """
     filters = 4 * HE(key, shape, dtype)
     return filters - jnp.mean(filters, axis=(0, 1), keepdims=True)
@@ -46,18 +46,18 @@ def conv(
     kernel_init: Initializer = HE,
     name: str | None = None,
 ) -> nn.Conv:
-    """Returns a convolution padded with zeros by the same amount on all sides.
+    """Returns a convolution with symmetric zero padding.
 
-    With an odd size and no stride the frame is kept; a stride s makes `ceil(n / s)` rows of n.
+    For an odd size, n rows become `ceil(n / stride)`.
 
     Args:
-        features: channels of the output.
+        features: output channels.
         size: taps along each axis.
         stride: input pixels between outputs.
         dilation: input pixels between taps.
-        use_bias: whether a learned constant is added.
-        kernel_init: of the taps.
-        name: of the layer among the parameters.
+        use_bias: whether to add a learned bias.
+        kernel_init: initialiser of the taps.
+        name: name of the layer in the parameter tree.
     """
     around = dilation * (size - 1) // 2
     return nn.Conv(
@@ -80,18 +80,18 @@ def doubling_conv(
     kernel_init: Initializer = HE,
     name: str | None = None,
 ) -> nn.ConvTranspose:
-    """Returns a transposed convolution with a stride of 2 that makes 2 n rows of n.
+    """Returns a transposed convolution with a stride of 2 that turns n rows into 2 n.
 
-    The taps of input i lie around output `2 i + 1/2` if `size` is even, so that pixel centres keep
-    their places in the frame, and around `2 i` if it is odd. These are PyTorch's paddings 0, 1 and
-    2 for sizes 2, 4 and 6, and `padding=2, output_padding=1` for 5.
+    The taps of input i are centred on output `2 i + 1/2` if `size` is even, so that pixel centres
+    keep their position in the frame, and on `2 i` if it is odd. In PyTorch's terms this is padding
+    0, 1 and 2 for sizes 2, 4 and 6, and `padding=2, output_padding=1` for size 5.
 
     Args:
-        features: channels of the output.
+        features: output channels.
         size: taps along each axis, at least 2.
-        use_bias: whether a learned constant is added.
-        kernel_init: of the taps.
-        name: of the layer among the parameters.
+        use_bias: whether to add a learned bias.
+        kernel_init: initialiser of the taps.
+        name: name of the layer in the parameter tree.
     """
     around = (size // 2, size - size // 2)
     return nn.ConvTranspose(
@@ -106,14 +106,13 @@ def doubling_conv(
 
 
 def max_pool(maps: jax.Array, *, size: int = 2, remainder: str = "drop") -> jax.Array:
-    """Takes the largest value of every window of `size` by `size` pixels.
+    """Applies max pooling with non-overlapping windows of `size` by `size` pixels.
 
     Args:
         maps: `[b, h, w, c]`.
-        size: side of the windows, which lie side by side from the top left.
-        remainder: what happens to rows and columns that do not fill a window: "keep" takes the
-            largest of those that are there, as Caffe does; "drop" leaves them out, as PyTorch
-            does.
+        size: side of the windows; the first one starts at the top left.
+        remainder: how to treat rows and columns that do not fill a window: "keep" pools the
+            partial window, as Caffe does; "drop" discards them, as PyTorch does.
     """
     if remainder not in REMAINDERS:
         raise ValueError(
@@ -124,12 +123,12 @@ def max_pool(maps: jax.Array, *, size: int = 2, remainder: str = "drop") -> jax.
 
 
 def pad_to_multiple(images: Array, multiple: int, *, mode: str = "edge") -> jax.Array:
-    """Adds rows below and columns to the right of `[b, h, w, c]` until both divide by `multiple`.
+    """Pads images below and on the right until `multiple` divides both sides.
 
     Args:
         images: `[b, h, w, c]`.
         multiple: the largest stride of a network.
-        mode: of `jnp.pad`: "edge" repeats the last pixels, "constant" makes zeros.
+        mode: padding mode of `jnp.pad`: "edge" repeats the last pixels, "constant" adds zeros.
     """
     height, width = images.shape[1:3]
     fill = ((0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0))
@@ -137,20 +136,20 @@ def pad_to_multiple(images: Array, multiple: int, *, mode: str = "edge") -> jax.
 
 
 def crop_like(maps: Any, images: Array) -> Any:
-    """Cuts every array `[b, h, w, c]` of a tree to the rows and columns of `images`."""
+    """Crops every array `[b, h, w, c]` of a tree to the height and width of `images`."""
     height, width = images.shape[1:3]
     return jax.tree.map(lambda x: x[:, :height, :width], maps)
 
 
 def check_images(network: str, images: Array, *, channels: int | Sequence[int] = 3) -> None:
-    """Raises a ValueError unless `images` `[b, h, w, c]` are what `network` takes.
+    """Raises a ValueError unless `network` accepts the shape of `images`, `[b, h, w, c]`.
 
-    Their values are not looked at, nor clipped; `restore.check_photo` does the former.
+    Values are neither checked nor clipped.
 
     Args:
-        network: its name, for the message.
-        images: what it was given.
-        channels: how many there must be, or the numbers there may be.
+        network: name of the network, for the message.
+        images: input of the network.
+        channels: the accepted number of channels, or several.
     """
     allowed = (channels,) if isinstance(channels, int) else tuple(channels)
     height, width, given = images.shape[1:]

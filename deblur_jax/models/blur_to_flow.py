@@ -1,14 +1,14 @@
-"""The net that reads optical flow from one blurred photo (B2F-net, Argaw 2021).
+"""A network that estimates optical flow from one blurred photo (B2F-net, Argaw 2021).
 
-An encoder halves the photo level by level. Two decoders, one for the first and one for the last
-moment of the exposure, move its features back to what they may have been then: as a whole by an
-affine map (a spatial transformer), and locally by a densely connected block. A flow estimator then
-works from the coarsest level to the finest as if two photos had been taken: it warps the last
-features by the flow so far, correlates them with the first, and decodes a better flow. A context
-network of dilated convolutions refines the finest one, at half the photo's size.
+An encoder builds a feature pyramid. Two decoders reconstruct the features of the first and of the
+last moment of the exposure: globally by an affine map (a spatial transformer), and locally by a
+densely connected block. A flow estimator then treats them as two photos. From the coarsest level to
+the finest it warps the last features by the current flow, correlates them with the first ones and
+decodes a refined flow. A context network of dilated convolutions refines the finest flow, which has
+half the photo's size.
 
 Source: Argaw et al., "Optical Flow Estimation from a Single Motion-blurred Image", AAAI 2021. The
-paper leaves the channels open; here the encoder and the flow estimator have those of PWC-Net.
+paper does not state the channels; the encoder and the flow estimator use those of PWC-Net.
 """
 
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ from deblur_jax.typing import Flows, Images, typechecked
 
 
 SCALE = 20.0  # pixels of motion for an output of one, as in PWC-Net
-LOCALISATION_WIDTH = 32  # channels of the net that finds the affine map
-SMALLEST_GROWTH = 16  # channels that a layer of a refining block adds, at least
-DILATIONS = (1, 2, 4, 8, 16, 1)  # of the context network; a last convolution makes the flow
+LOCALISATION_WIDTH = 32  # channels of the spatial transformer's localisation network
+SMALLEST_GROWTH = 16  # minimum number of channels that a layer of a refining block adds
+DILATIONS = (1, 2, 4, 8, 16, 1)  # of the context network; a last convolution outputs the flow
 
 Estimate = tuple[Flows, tuple[Flows, ...]]
 
@@ -36,16 +36,16 @@ Estimate = tuple[Flows, tuple[Flows, ...]]
 class BlurToFlowNet(nn.Module):
     """Estimates the flow from the first to the last moment of an exposure.
 
-    Which moment is the first cannot be seen in a blurred photo: the flow is right up to its sign.
+    A blurred photo does not determine the direction of time, so the sign of the flow is arbitrary.
 
     Attributes:
         widths: channels of the encoder's levels, each at half the size of the one before.
-        flow_widths: channels that the densely connected layers of the flow decoder add.
+        flow_widths: channels that each densely connected layer of the flow decoder adds.
         context_widths: channels of the context network's hidden layers, up to six.
         reach: search range of the correlation, in pixels of each level.
-        transform: whether the decoders have spatial transformers (off: an ablation of Table 3).
-        refine: whether the decoders have refining blocks (likewise). Without either, both
-            decoders give the encoder's features.
+        transform: whether the decoders have spatial transformers (False: an ablation of Table 3).
+        refine: whether the decoders have refining blocks (False: an ablation of Table 3). Without
+            either, both decoders return the encoder's features.
     """
 
     widths: Sequence[int] = (16, 32, 64, 96, 128, 196)
@@ -58,10 +58,10 @@ class BlurToFlowNet(nn.Module):
     @nn.compact
     @typechecked
     def __call__(self, blurry: Images) -> Estimate:
-        """Returns the flow of each pixel, and what the loss is taken of.
+        """Returns the flow of each pixel, and the flows of all levels for the loss.
 
         Args:
-            blurry: photos `[b, h, w, 3]` in [0, 1], display values, of any size from 32 up.
+            blurry: photos `[b, h, w, 3]`, display values in [0, 1], at least 32 pixels a side.
 
         Returns:
             The flow at full size, `[b, h, w, 2]`, and those of the levels from fine to coarse,
@@ -71,7 +71,7 @@ class BlurToFlowNet(nn.Module):
         check_images("BlurToFlowNet", blurry)
         padded = pad_to_multiple(blurry, 2 ** len(self.widths))
         encoded = Encoder(self.widths, name="encoder")(padded)
-        # Two names, two sets of initial weights: were they equal, no motion could ever be seen.
+        # Separate initial weights: with equal decoders the flow would be zero, with no gradient.
         decoder = partial(Decoder, self.widths, self.transform, self.refine)
         first = decoder(name="decoder_first")(encoded)
         last = decoder(name="decoder_last")(encoded)
@@ -86,13 +86,13 @@ class BlurToFlowNet(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Two convolutions a level; returns the features of all levels from fine to coarse."""
+    """A feature pyramid with two convolutions a level."""
 
     widths: Sequence[int]
 
     @nn.compact
     def __call__(self, x: jax.Array) -> list[jax.Array]:
-        """Encodes images `[b, h, w, c]`."""
+        """Returns the features of images `[b, h, w, c]` at all levels, from fine to coarse."""
         levels = []
         for features in self.widths:
             x = nn.relu(conv(features, 3, stride=2)(x))
@@ -102,7 +102,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Moves encoded features to one end of the exposure, from the coarsest level to the finest."""
+    """Warps and refines encoded features to one end of the exposure, from coarse to fine."""
 
     widths: Sequence[int]
     transform: bool
@@ -130,17 +130,17 @@ class Decoder(nn.Module):
 
 
 class SpatialTransformer(nn.Module):
-    """Warps feature maps by an affine map that it reads from them; at first the identity."""
+    """Warps feature maps by an affine map predicted from them; initially the identity."""
 
     @nn.compact
     def __call__(self, maps: jax.Array) -> jax.Array:
-        """Returns `maps` `[b, h, w, c]` warped, with zeros from outside."""
+        """Returns the warped `maps`, `[b, h, w, c]`; the outside is zero."""
         x = maps
         for _ in range(2):
             x = nn.relu(conv(LOCALISATION_WIDTH, 3, stride=2)(x))
         x = nn.relu(nn.Dense(LOCALISATION_WIDTH)(jnp.mean(x, axis=(1, 2))))
         identity = nn.Dense(6, kernel_init=nn.initializers.zeros_init(), bias_init=_identity_map)
-        # The map is found in single precision whatever the network's: it is a coordinate.
+        # Coordinates need single precision, whatever the network computes in.
         matrices = identity(x).reshape(-1, 2, 3).astype(jnp.float32)
         return jax.vmap(warp_affine)(maps, matrices)
 
@@ -151,7 +151,7 @@ def _identity_map(key: jax.Array, shape: Sequence[int], dtype: jnp.dtype) -> jax
 
 
 def dense_block(x: jax.Array, widths: Sequence[int], name: str) -> jax.Array:
-    """Puts the output of each of several convolutions in front of everything before it."""
+    """Concatenates the output of each of several convolutions with all of its input."""
     for index, features in enumerate(widths):
         new = nn.relu(conv(features, 3, name=f"{name}dense{index + 1}")(x))
         x = jnp.concatenate([new, x], axis=-1)
@@ -161,7 +161,7 @@ def dense_block(x: jax.Array, widths: Sequence[int], name: str) -> jax.Array:
 class FlowEstimator(nn.Module):
     """Estimates the flow between two pyramids of features, from the coarsest level to the finest.
 
-    Inside, a flow of one means `SCALE` pixels of the full size.
+    Internally a flow of one means `SCALE` pixels of the full size.
     """
 
     widths: Sequence[int]
@@ -175,14 +175,14 @@ class FlowEstimator(nn.Module):
         decoded = jnp.zeros(())  # until the coarsest level is done
         correlate = jax.vmap(partial(cost_volume, reach=self.reach))
         for level in reversed(range(len(first))):
-            here, there, hints = first[level], last[level], []
+            here, there, coarser = first[level], last[level], []
             if flows:
-                flow_hint = doubling_conv(2, 4, name=f"up_flow{level + 1}")(flows[0])
-                feature_hint = doubling_conv(2, 4, name=f"up_features{level + 1}")(decoded)
-                there = jax.vmap(warp_flow)(there, flow_hint * (SCALE / 2 ** (level + 1)))
-                hints = [feature_hint, flow_hint]
+                up_flow = doubling_conv(2, 4, name=f"up_flow{level + 1}")(flows[0])
+                up_features = doubling_conv(2, 4, name=f"up_features{level + 1}")(decoded)
+                there = jax.vmap(warp_flow)(there, up_flow * (SCALE / 2 ** (level + 1)))
+                coarser = [up_features, up_flow]
             costs = nn.leaky_relu(correlate(here, there), 0.1)
-            x = jnp.concatenate([costs, here, *hints], axis=-1)
+            x = jnp.concatenate([costs, here, *coarser], axis=-1)
             decoded = dense_block(x, self.widths, f"decode{level + 1}_")
             flows.insert(0, conv(2, 3, name=f"predict{level + 1}")(decoded))
         x = jnp.concatenate([decoded, flows[0]], axis=-1)

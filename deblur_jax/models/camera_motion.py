@@ -1,29 +1,33 @@
-"""A net for the motion of a camera, read from the spectra of the photo's parts.
+"""A network that estimates camera motion from local power spectra.
 
-A straight motion multiplies the spectrum of what is around a place by a sinc of the motion along
-each frequency: dark stripes across the motion, the closer the longer it is. In the logarithm of the
-power they add to what the scene has there, so that a sum over frequencies can look for them. So the
-net begins with log power spectra of windows around places 16 pixels apart, at the photo's scale and
-at half of it, where the stripes of long motions lie. Blocks compare neighbouring places and the
-frame as a whole: the mean of the features over the frame and how they grow to the right and
-downwards, weighted by how much each place knows. What a block learns from the frame it can give
-back in the same form, as a plane over the frame: a camera that zooms or turns moves every place by
-nearly such a plane. The motion comes as a flow with its angle doubled (see `ops.flow`), which has
-no jump for the net to learn.
+A straight motion multiplies the local spectrum by a sinc of the motion along each frequency. The
+zeros of the sinc are dark stripes perpendicular to the motion, and they lie closer together for
+longer motions. In the log power spectrum the stripes add to the scene's own spectrum, so a linear
+layer over frequencies can detect them.
+
+The input features are log power spectra of windows on a grid of places 16 pixels apart, at the
+photo's scale and at half of it, for long motions. Each block combines neighbouring places with the
+whole frame: it computes the gated moments of its features over the frame (the mean and the slopes
+to the right and downwards) and feeds a plane over the frame back to every place. Such planes suit
+the problem, since the flow of a camera that translates, zooms or rotates is nearly planar.
+
+The output is a flow with its angle doubled (see `ops.flow`), which is continuous where a flow and
+its opposite are the same blur.
 """
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from deblur_jax.models.blocks import conv
 from deblur_jax.models.motion_context import even_contrast
 from deblur_jax.ops.flow import halve_angle
 from deblur_jax.typing import Flows, Images, typechecked
 
 
-STRIDE = 16  # pixels from place to place
+STRIDE = 16  # pixels between places
 POWER_FLOOR = 1e-5  # of the normalised brightness: about the noise of 8 bits
-SMALL = nn.initializers.variance_scaling(0.1, "fan_in", "normal")  # a block changes little at first
+SMALL = nn.initializers.variance_scaling(0.1, "fan_in", "normal")  # blocks start near the identity
 
 
 class CameraMotionNet(nn.Module):
@@ -31,10 +35,10 @@ class CameraMotionNet(nn.Module):
 
     Attributes:
         width: channels of each place.
-        blocks: residual blocks.
-        window: pixels, side of the windows whose spectra are taken, and half of it at half scale.
+        blocks: number of residual blocks.
+        window: side in pixels of the windows whose spectra are computed, at either scale.
         scale: pixels of motion for an output of one.
-        unit: pixels from the middle of the frame that count as one in the planes.
+        unit: distance from the middle of the frame, in pixels, that counts as one in the planes.
     """
 
     width: int = 192
@@ -49,7 +53,7 @@ class CameraMotionNet(nn.Module):
         """Returns the flow with doubled angles, `[b, h, w, 2]` in pixels.
 
         Args:
-            blurry: photos `[b, h, w, c]` in [0, 1], display light, of any size and any channels.
+            blurry: photos `[b, h, w, c]`, display values in [0, 1], of any size and channels.
         """
         count, height, width = blurry.shape[:3]
         gray = even_contrast(jnp.mean(blurry, axis=-1))
@@ -72,12 +76,12 @@ class CameraMotionNet(nn.Module):
         return jax.image.resize(coarse, size, "cubic")[:, :height, :width]
 
     def flow(self, doubled: Flows) -> Flows:
-        """Returns the canonical flow of the net's output, in pixels `[b, h, w, 2]`."""
+        """Returns the canonical flow of the network's output, in pixels `[b, h, w, 2]`."""
         return jax.vmap(halve_angle)(doubled)
 
 
 class _Block(nn.Module):
-    """What is around each place, and what the frame says, seen as planes over it."""
+    """Mixes each place's neighbourhood with planes fitted to the whole frame."""
 
     width: int
 
@@ -86,22 +90,21 @@ class _Block(nn.Module):
         x = nn.LayerNorm()(x)
         gates, values = jnp.split(nn.Dense(2 * self.width)(x), 2, axis=-1)
         gates = nn.sigmoid(gates)
-        # Moments of the values over the frame, in units of those that the planes alone have.
+        # Moments of the values over the frame, relative to those of the planes.
         sizes = jnp.mean(jnp.square(planes), axis=(0, 1))
         moments = jnp.einsum("bhwc,hwp->bpc", gates * values, planes) / planes[..., 0].size
         moments = moments / (jnp.mean(gates, axis=(1, 2))[:, None] * sizes[:, None] + 1e-3)
         moments = moments.reshape(x.shape[0], -1)
-        answers = nn.Dense(3 * self.width)(moments).reshape(x.shape[0], 3, self.width)
-        everywhere = jnp.einsum("bpc,hwp->bhwc", answers, planes)
-        around = nn.Conv(self.width, (3, 3), padding=1, kernel_init=nn.initializers.he_normal())
-        return nn.Dense(self.width, kernel_init=SMALL)(nn.gelu(around(x) + everywhere))
+        coefficients = nn.Dense(3 * self.width)(moments).reshape(x.shape[0], 3, self.width)
+        everywhere = jnp.einsum("bpc,hwp->bhwc", coefficients, planes)
+        return nn.Dense(self.width, kernel_init=SMALL)(nn.gelu(conv(self.width, 3)(x) + everywhere))
 
 
 def _spectra(gray: jax.Array, places: tuple[int, int], window: int, stride: int) -> jax.Array:
-    """Returns the log power around each place, `[b, rows, columns, frequencies]`, mean last.
+    """Returns the log power spectrum around each place, `[b, rows, columns, frequencies]`.
 
-    Windows that would reach beyond the frame are moved inside; a frame smaller than a window is
-    continued by its edge.
+    The last channel is the mean over frequencies, which is subtracted from the others. Windows that
+    would extend beyond the frame are shifted inside; a frame smaller than a window is edge-padded.
     """
     fill = [(0, max(window - size, 0)) for size in gray.shape[1:]]
     gray = jnp.pad(gray, [(0, 0), *fill], mode="edge")
@@ -122,7 +125,7 @@ def _spectra(gray: jax.Array, places: tuple[int, int], window: int, stride: int)
 
 
 def _planes(places: tuple[int, int], unit: float, dtype: jnp.dtype) -> jax.Array:
-    """Returns one, the place to the right of the middle, and the place below it, `[h, w, 3]`."""
+    """Returns the constant one and the offsets right of and below the middle, `[h, w, 3]`."""
     down, right = (
         (jnp.arange(number, dtype=dtype) - (number - 1) / 2) * (STRIDE / unit) for number in places
     )

@@ -1,16 +1,14 @@
-"""The net that restores a photo in three scales without asking how it moved (Noroozi 2017).
+"""A network that restores a photo at three scales, without estimating motion (Noroozi 2017).
 
-Three sub-networks add what is missing to the photo g, shrunk to a quarter, to a half, and whole:
+Three sub-networks each predict a residual of the photo g, at a quarter, half and full resolution:
 
     quarter = N1(g) + shrink(g, 4)
     half    = N2(quarter) + shrink(g, 2)
     full    = N3(half) + g
 
-so that each scale starts from the blurry photo itself and need only learn the difference.
-
 Source: Noroozi, Chandramouli and Favaro, "Motion Deblurring in the Wild", GCPR 2017, table 1 and
-equation 1. The paper names no padding and no way of shrinking; here every convolution is padded to
-keep the frame, and shrinking takes the mean of blocks.
+equation 1. The paper states neither the padding nor the downsampling; here every convolution is
+padded to keep the frame, and `shrink` averages blocks.
 """
 
 import functools
@@ -34,14 +32,14 @@ from deblur_jax.typing import Images, typechecked
 
 STRIDE = 4
 FIRST_SIZES = (11, 7, 7, 7, 3, 3)  # taps a side of the first sub-network's convolutions
-HALVING = (0, 4)  # those of them with a stride of 2
-SMALL = nn.initializers.variance_scaling(0.02, "fan_in", "truncated_normal")  # a tenth of He's
+HALVING = (0, 4)  # indices of those with a stride of 2
+SMALL = nn.initializers.variance_scaling(0.02, "fan_in", "truncated_normal")  # 1/10 of He's scale
 
 
 class ScaleOutputs(NamedTuple):
-    """Restored photos at three sizes, not clipped: `[b, h, w, 3]`, a half and a quarter of it.
+    """Restored photos `[b, h, w, 3]` at full, half and quarter resolution, not clipped.
 
-    Sides that do not divide are rounded up.
+    Fractional sides are rounded up.
     """
 
     full: jax.Array
@@ -54,10 +52,10 @@ class DeblurNet(nn.Module):
 
     Attributes:
         first_widths: channels of the six inner convolutions of the first sub-network.
-        later_widths: channels of the inner convolutions of the second and of the third one.
+        later_widths: channels of the inner convolutions of the second and the third sub-network.
         normalise: whether batch normalisation follows each inner convolution.
-        axis_name: of the mapped axis of devices, over which the statistics of a training batch are
-            averaged; None takes each device's own.
+        axis_name: mapped axis of devices over which batch statistics are averaged; None keeps them
+            local to each device.
     """
 
     first_widths: Sequence[int] = (96, 256, 384, 384, 256, 256)
@@ -71,10 +69,9 @@ class DeblurNet(nn.Module):
         """Returns the restored photos.
 
         Args:
-            blurry: photos `[b, h, w, 3]` in [0, 1], display light, of any size from 32 pixels a
-                side.
-            train: whether to normalise by this batch, and to update the running statistics, which
-                needs `mutable=["batch_stats"]`; by those otherwise.
+            blurry: photos `[b, h, w, 3]`, display values in [0, 1], at least 32 pixels a side.
+            train: whether to normalise by the statistics of this batch and to update the running
+                ones, which needs `mutable=["batch_stats"]`; otherwise the running ones are used.
         """
         check_images("DeblurNet", blurry)
         padded = pad_to_multiple(blurry, STRIDE)
@@ -103,13 +100,13 @@ class DeblurNet(nn.Module):
 
 
 def shrink(images: jax.Array, factor: int) -> jax.Array:
-    """Returns `images` `[b, h, w, c]`, of sides that divide by `factor`, as means of blocks."""
+    """Downsamples `images` `[b, h, w, c]` by block means; `factor` divides both sides."""
     height, width = images.shape[1] // factor, images.shape[2] // factor
     return jax.vmap(lambda image: resize_area(image, height, width))(images)
 
 
 class _Stage(nn.Module):
-    """A sub-network: convolutions, each normalised and rectified, and a linear last layer."""
+    """A sub-network: convolutions with batch normalisation and ReLU, and a linear last layer."""
 
     widths: Sequence[int]
     sizes: Sequence[int]

@@ -1,13 +1,14 @@
-"""The net that deblurs a frame by recurrences steered by the flow to the next one (Zhang 2021).
+"""A network that deblurs a frame by spatial RNNs guided by the flow to the next (Zhang 2021).
 
-A thin FlowNetS estimates the flow between two blurry frames at five scales; at its three finest
-ones it also gives weights between -1 and 1. A U-net deblurs the first frame: after each linear
-strided convolution a recurrence runs through its features in four directions with those weights
-(see `ops.spatial_rnn`), which undoes blur over long distances; a decoder makes the sharp frame.
+A narrow FlowNetS estimates the flow between two blurry frames at five scales. At the three finest
+scales it also predicts weights between -1 and 1. A U-Net deblurs the first frame: after each linear
+strided convolution a recurrence with those weights runs through the features in four directions
+(see `ops.spatial_rnn`), which gives the network a large receptive field. A decoder outputs the
+sharp frame.
 
 Source: Zhang et al., "Deep Dynamic Scene Deblurring from Optical Flow", IEEE TCSVT 2021, Table I.
-The net has no sum with the photo, which it only sees again in its last layer; here that layer is
-drawn so that it copies the photo at first, which saves the steps until it would.
+The network has no global residual connection; the photo is only concatenated before the last layer.
+Here that layer is initialised to copy the photo, which saves the training steps for learning this.
 """
 
 from collections.abc import Sequence
@@ -41,16 +42,16 @@ RestoredAndFlows = tuple[jax.Array, tuple[jax.Array, ...]]
 class FlowRnnNet(nn.Module):
     """Deblurs the first of two consecutive frames.
 
-    The switches of Table IV: `recurrence="none"` ("w/o RNNs", no flow net either),
+    The ablations of Table IV are `recurrence="none"` ("w/o RNNs", without a flow network),
     `recurrence="concatenated"`, `recurrence="decoder"`, `frames=1` ("w/o flow") and `frames=3`
-    ("bidirection flows"). "W/o flow losses" is a weight of the loss.
+    ("bidirection flows"). "W/o flow losses" is set in the loss.
 
     Attributes:
-        width: channels of the first features of either part; the paper's is 24.
-        frames: how many frames the flow net sees: 1, 2 (this one, the next one) or 3 (and the one
-            before).
-        recurrence: where the recurrences are: `encoder`, `decoder`, `none`, or `concatenated`:
-            the weights are put beside the features of the encoder instead.
+        width: channels of the first layer of both sub-networks; the paper uses 24.
+        frames: number of input frames of the flow network: 1, 2 (this one and the next) or 3 (also
+            the previous one).
+        recurrence: where the recurrences are: `encoder`, `decoder`, `none`, or `concatenated`,
+            which concatenates the weights with the encoder's features instead.
     """
 
     width: int = 24
@@ -63,11 +64,11 @@ class FlowRnnNet(nn.Module):
         """Returns the deblurred frames and the flows to their neighbours.
 
         Args:
-            blurry: frames `[b, h, w, 3]` in [0, 1], display values, of any size from 32 up.
-            *neighbours: the frames after them, and for `frames=3` also the frames before.
+            blurry: frames `[b, h, w, 3]`, display values in [0, 1], at least 32 pixels a side.
+            *neighbours: the next frames, and for `frames=3` also the previous ones.
 
         Returns:
-            The sharp frames, `[b, h, w, 3]`, never clipped; and the flows at 1/4, 1/8, ... 1/64 of
+            The sharp frames, `[b, h, w, 3]`, not clipped; and the flows at 1/4, 1/8, ... 1/64 of
             the size rounded up to a multiple of 64, `[b, H / s, W / s, 2 (frames - 1)]`, in pixels
             of their own scale. There are none for `frames=1` and `recurrence="none"`.
         """
@@ -76,7 +77,7 @@ class FlowRnnNet(nn.Module):
                 f"model.recurrence must be one of {sorted(RECURRENCES)}, got {self.recurrence!r}"
             )
         check_frames("FlowRnnNet", blurry, neighbours, self.frames)
-        # Darkness below and to the right, as the released program does.
+        # Zero padding below and on the right, as in the released code.
         images = [pad_to_multiple(x, STRIDE, mode="constant") for x in (blurry, *neighbours)]
         weights, flows = [], ()
         if self.recurrence != "none":
@@ -99,14 +100,14 @@ def check_frames(
     check_images(network, blurry)
     if len(neighbours) != frames - 1:
         raise ValueError(
-            f"{network}: expected {frames} frames (this one, the next one, the one before), "
+            f"{network}: expected {frames} frames (this one, the next, the previous), "
             f"got {1 + len(neighbours)}"
         )
     for neighbour in neighbours:
         if neighbour.shape != blurry.shape or neighbour.dtype != blurry.dtype:
             raise ValueError(
-                f"{network}: frames must be alike, got {blurry.dtype}{list(blurry.shape)} and "
-                f"{neighbour.dtype}{list(neighbour.shape)}"
+                f"{network}: frames must have one shape and dtype, got "
+                f"{blurry.dtype}{list(blurry.shape)} and {neighbour.dtype}{list(neighbour.shape)}"
             )
 
 
@@ -115,14 +116,14 @@ def _leaky(x: jax.Array) -> jax.Array:
 
 
 def _copy_photo(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
-    """Draws taps that at first copy the photo, which comes first, and hardly see what follows."""
+    """Draws taps that copy the first channels, the photo, and nearly ignore the others."""
     small = nn.initializers.variance_scaling(1e-4, "fan_in", "truncated_normal")
     middle, channels = shape[0] // 2, jnp.arange(shape[-1])
     return small(key, shape, dtype).at[middle, middle, channels, channels].add(1)
 
 
 class FlowNet(nn.Module):
-    """FlowNetS with fewer channels, and with heads for the weights of the recurrences."""
+    """FlowNetS with fewer channels and additional heads for the weights of the recurrences."""
 
     width: int
     flow_channels: int
@@ -143,13 +144,13 @@ class FlowNet(nn.Module):
         maps, flows = [x], []
         for level in range(4, -1, -1):
             new = doubling_conv(width * 2**level // 2, 4, name=f"deconv{level + 1}")(maps[0])
-            found = [levels[level], _leaky(new)]
+            joined = [levels[level], _leaky(new)]
             if self.flow_channels:
                 flow = conv(self.flow_channels, 3, name=f"flow{level + 2}")(maps[0])
-                found.append(doubling_conv(self.flow_channels, 4, name=f"up{level + 2}")(flow))
+                joined.append(doubling_conv(self.flow_channels, 4, name=f"up{level + 2}")(flow))
                 flows.insert(0, flow)
-            maps.insert(0, jnp.concatenate(found, axis=-1))
-        # Small weights at first: each recurrence starts as four copies of its features.
+            maps.insert(0, jnp.concatenate(joined, axis=-1))
+        # Small initial weights: each recurrence starts as four copies of its features.
         init = nn.initializers.xavier_uniform()
         weights = [
             jnp.tanh(
@@ -163,7 +164,7 @@ class FlowNet(nn.Module):
 
 
 class RecurrentDeblurNet(nn.Module):
-    """The U-net; its encoder is linear, since recurrences carry nothing through sparse features."""
+    """The deblurring U-Net; its encoder is linear, since recurrences need dense features."""
 
     width: int
     recurrence: str
@@ -174,7 +175,7 @@ class RecurrentDeblurNet(nn.Module):
 
         Args:
             blurry: `[b, h, w, 3]`, sides a multiple of eight.
-            weights: of the recurrences at 1/2, 1/4 and 1/8.
+            weights: weights of the recurrences at 1/2, 1/4 and 1/8.
         """
         width = self.width
         run = jax.vmap(spatial_rnn)
@@ -204,10 +205,10 @@ class RecurrentDeblurNet(nn.Module):
 
 
 class SpatialRnnNet(nn.Module):
-    """The predecessor, which deblurs a single photo: four recurrences in series at half size.
+    """The predecessor, which deblurs a single photo by four recurrences in series at half size.
 
     Attributes:
-        width: channels of the recurrences; the paper's is 32, and all others go with it.
+        width: channels of the recurrences, 32 in the paper; all other layers scale with it.
 
     Source: Zhang et al., "Dynamic Scene Deblurring Using Spatially Variant Recurrent Neural
     Networks", CVPR 2018.
@@ -221,7 +222,7 @@ class SpatialRnnNet(nn.Module):
         """Returns the deblurred photos, and no flows.
 
         Args:
-            blurry: photos `[b, h, w, 3]` in [0, 1], display values, of any size from 32 up.
+            blurry: photos `[b, h, w, 3]`, display values in [0, 1], at least 32 pixels a side.
         """
         check_images("SpatialRnnNet", blurry)
         images = pad_to_multiple(blurry, 16, mode="constant")
@@ -244,7 +245,7 @@ class SpatialRnnNet(nn.Module):
 
 
 class WeightNet(nn.Module):
-    """The predecessor's net that gives the recurrences' weights at half size; VGG-like."""
+    """The predecessor's VGG-like network, which predicts the recurrences' weights at half size."""
 
     width: int
 
@@ -269,6 +270,6 @@ class WeightNet(nn.Module):
 
 
 def double(maps: jax.Array) -> jax.Array:
-    """Enlarges `[b, h, w, c]` twice, bilinearly between pixel centres."""
+    """Upsamples `[b, h, w, c]` by two, bilinearly between pixel centres."""
     enlarge = partial(resize_bilinear, height=2 * maps.shape[1], width=2 * maps.shape[2])
     return jax.vmap(enlarge)(maps)

@@ -1,13 +1,14 @@
 """A Gaussian mixture over small patches of photographs: the prior of EPLL.
 
-A patch is `d` pixels of one channel. Its mean brightness says nothing about blur, so the mixture
-is one over patches without their mean: Gaussians of zero mean inside the `r = d - 1` dimensions
-that are orthogonal to a constant patch,
+A patch is `d` pixels of one channel. Its mean brightness is not affected by blur, so the mixture
+models patches without their mean: zero-mean Gaussians in the `r = d - 1` dimensions that are
+orthogonal to a constant patch,
 
     p(z) = sum_m weight_m * N(z; 0, S_m),    S_m = V_m diag(lambda_m) V_m^T
 
-Kept as eigenvalues and directions, since a solver needs `S_m + sigma^2 I` for many sigma. The
-directions ignore a patch's mean, so patches may be given with or without it.
+Covariances are stored as eigenvalues and eigenvectors, since a solver needs `S_m + sigma^2 I` for
+many sigma. The eigenvectors are orthogonal to a constant patch, so patches may be given with or
+without their mean.
 
 Source: Zoran & Weiss, "From Learning Models of Natural Image Patches to Whole Image Restoration",
 ICCV 2011, sections 2 and 5; the mixture here is fitted by `fit` and `tools/fit_gmm.py`.
@@ -28,16 +29,16 @@ from deblur_jax.typing import Array, typechecked
 Patches = Float[Array, "n d"]
 
 PRECISION = lax.Precision.HIGHEST  # squares of small projections are compared
-CHUNK = 4096  # patches that are looked at together: what fits into a core's cache
+CHUNK = 4096  # patches processed together, so that they fit into a core's cache
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class PatchMixture:
-    """Gaussians of zero mean over patches without their mean.
+    """A mixture of zero-mean Gaussians over patches without their mean.
 
     Attributes:
-        log_weights: `[m]`, the logarithm of how common each Gaussian is.
+        log_weights: `[m]`, the logarithms of the mixture weights.
         eigenvalues: `[m, r]`, variances along the directions, positive, in squared image values.
         directions: `[m, d, r]`, orthonormal columns, each orthogonal to a constant patch.
     """
@@ -71,7 +72,7 @@ class PatchMixture:
 
     @typechecked
     def responsibilities(self, patches: Patches, *, sigma: float | Array = 0.0) -> jax.Array:
-        """Returns how probable each Gaussian is given each patch, `[n, m]`; rows sum to one.
+        """Returns the posterior probability of each Gaussian for each patch, `[n, m]`.
 
         Args:
             patches: `[n, d]`.
@@ -103,13 +104,11 @@ class PatchMixture:
 
     @typechecked
     def wiener(self, patches: Patches, components: Int[Array, " n"], *, sigma: Array) -> jax.Array:
-        """Returns the patches filtered as if each came from the Gaussian that is named for it.
-
-        The mean of each patch is kept.
+        """Applies to each patch the Wiener filter of its Gaussian, keeping the patch's mean.
 
         Args:
             patches: `[n, d]`, noisy.
-            components: `[n]`, indices of Gaussians.
+            components: `[n]`, index of the Gaussian of each patch.
             sigma: standard deviation of the noise, positive.
 
         Returns:
@@ -125,30 +124,30 @@ class PatchMixture:
 
     @typechecked
     def denoise(self, patches: Patches, *, sigma: float | Array, chunk: int = CHUNK) -> jax.Array:
-        """Returns each patch filtered by the Wiener filter of its most probable Gaussian.
+        """Applies to each patch the Wiener filter of its most probable Gaussian.
 
-        This is the patch step of EPLL: an approximate maximum a posteriori estimate.
+        This is the patch step of EPLL, an approximate maximum a posteriori estimate.
 
         Args:
             patches: `[n, d]`, noisy.
             sigma: standard deviation of the noise, positive.
-            chunk: patches that are filtered together; bounds the memory.
+            chunk: number of patches filtered at a time; bounds the memory.
         """
         count, size = patches.shape
         chunk = min(chunk, count)
         filled = jnp.pad(patches, ((0, -count % chunk), (0, 0)))
 
-        def clean(some):
+        def denoise_chunk(some):
             best = self.most_likely(some, sigma=sigma)
             return self.wiener(some, best, sigma=jnp.asarray(sigma, some.dtype))
 
-        return lax.map(clean, filled.reshape(-1, chunk, size)).reshape(-1, size)[:count]
+        return lax.map(denoise_chunk, filled.reshape(-1, chunk, size)).reshape(-1, size)[:count]
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Moments:
-    """What a batch of patches says about a mixture: the result of the expectation step.
+    """Expected sufficient statistics of a batch of patches: the result of the E step.
 
     Attributes:
         weights: `[m]`, the mean responsibility of each Gaussian.
@@ -163,7 +162,7 @@ class Moments:
 
 
 def patch_basis(size: int, dtype: np.typing.DTypeLike = np.float32) -> np.ndarray:
-    """Returns an orthonormal basis of the patches of `size` pixels without a mean, `[d, d - 1]`."""
+    """Returns an orthonormal basis of the zero-mean patches of `size` pixels, `[d, d - 1]`."""
     spanning = np.eye(size)[:, 1:] - 1 / size
     return np.linalg.qr(spanning)[0].astype(dtype)
 
@@ -173,7 +172,7 @@ def expectation(mixture: PatchMixture, patches: Patches) -> Moments:
     """Returns the moments of the patches under the mixture: the E step.
 
     Args:
-        mixture: the current guess.
+        mixture: the current estimate.
         patches: `[n, d]`.
     """
     count, size = patches.shape
@@ -190,12 +189,12 @@ def expectation(mixture: PatchMixture, patches: Patches) -> Moments:
 
 
 def blend(old: Moments, new: Moments, rate: float | Array) -> Moments:
-    """Returns the moments moved from `old` to `new` by `rate` in [0, 1], for EM on small batches.
+    """Interpolates from `old` to `new` moments by `rate` in [0, 1], for EM on mini-batches.
 
     Args:
         old: running moments.
-        new: those of a batch.
-        rate: how much the batch counts.
+        new: moments of a batch.
+        rate: weight of the batch.
 
     Source:
         Cappé & Moulines, "On-line expectation-maximization algorithm for latent data models",
@@ -205,13 +204,13 @@ def blend(old: Moments, new: Moments, rate: float | Array) -> Moments:
 
 
 def maximisation(moments: Moments, *, floor: float) -> PatchMixture:
-    """Returns the mixture that the moments make most likely: the M step.
+    """Returns the mixture of maximum likelihood for the moments: the M step.
 
     Args:
         moments: from `expectation`.
-        floor: the least variance along any direction, positive, so that no Gaussian collapses onto
-            a few patches; squared image values. Raising what is below to it is the maximum of the
-            likelihood under that bound, so EM with a floor still never loses likelihood.
+        floor: minimum variance along any direction, positive, in squared image values; it keeps
+            Gaussians from collapsing onto a few patches. Clipping the variances to it maximises the
+            likelihood under this constraint, so EM with a floor never decreases the likelihood.
     """
     tiny = jnp.finfo(moments.weights.dtype).tiny
     weights = jnp.maximum(moments.weights, tiny)
@@ -227,16 +226,16 @@ def maximisation(moments: Moments, *, floor: float) -> PatchMixture:
 def initial_mixture(
     key: jax.Array, patches: Patches, *, components: int, floor: float
 ) -> PatchMixture:
-    """Returns a first guess: each Gaussian is drawn to one random patch, and as large as it is.
+    """Returns an initial mixture with one Gaussian for each of a few randomly chosen patches.
 
-    Its covariance is that of all patches, scaled to the energy of the drawn patch, plus the outer
-    product of that patch.
+    The covariance of a Gaussian is the mean of two: that of all patches, scaled to the energy of
+    the chosen patch, and the outer product of that patch.
 
     Args:
-        key: for the choice of patches.
+        key: a JAX random key, for the choice of patches.
         patches: `[n, d]`, at least as many as `components`.
-        components: how many Gaussians.
-        floor: see `maximisation`.
+        components: number of Gaussians.
+        floor: minimum variance, see `maximisation`.
 
     Raises:
         ValueError: if there are fewer patches than components.
@@ -244,7 +243,7 @@ def initial_mixture(
     count, size = patches.shape
     if count < components:
         raise ValueError(
-            f"initial_mixture: each of {components} components needs a patch, got {count} patches"
+            f"initial_mixture: {components} components need at least as many patches, got {count}"
         )
     basis = jnp.asarray(patch_basis(size, patches.dtype))
     coordinates = jnp.matmul(patches, basis, precision=PRECISION)

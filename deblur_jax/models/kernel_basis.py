@@ -1,19 +1,19 @@
-"""The two-headed net that reads a basis of blur kernels from one photo (Carbajal 2021).
+"""A two-headed network that estimates a basis of blur kernels from one photo (Carbajal 2021).
 
-An encoder halves the photo five times. One decoder turns its maps into a share of every basis
-kernel at every pixel; the other turns their means over the frame into the kernels themselves:
+An encoder downsamples the photo five times. One decoder predicts the mixing coefficients of every
+pixel from the encoder's features; the other predicts the kernels from their global averages:
 
     kernels[k] = softmax over taps,    mixing[p] = softmax over k
 
-which is what `ops.basis_blur` takes, and `BasisBlur(kernels[i], mixing[i])` is the blur of photo i.
+These are the arguments of `ops.basis_blur`; `BasisBlur(kernels[i], mixing[i])` blurs photo i.
 
-The kernels' decoder starts from a single place and doubles it until there are as many places as
-taps. All that it is given is constant over the frame, so only the zeros around its maps tell one
-tap from another: padding with anything else would make every kernel flat.
+The kernel decoder starts from a 1x1 map and upsamples it to the size of a kernel. All of its inputs
+are constant over the frame, so only the zero padding distinguishes one tap from another: any other
+padding would make every kernel flat.
 
 Source: Carbajal et al., "Non-uniform Motion Blur Kernel Estimation via Adaptive Decomposition",
-arXiv:2102.01026, section 3.1. The first version of the paper ends the kernels' decoder with one
-large convolution (`head="dense"`), the later one goes on doubling (`head="grid"`).
+arXiv:2102.01026, section 3.1. The first version of the paper ends the kernel decoder with one large
+convolution (`head="dense"`), the later one with further upsampling (`head="grid"`).
 """
 
 from collections.abc import Sequence
@@ -32,6 +32,7 @@ from deblur_jax.models.blocks import (
     doubling_conv,
     edge_filters,
     max_pool,
+    pad_to_multiple,
 )
 from deblur_jax.ops.sensor import Transfer, to_light
 from deblur_jax.typing import Array, Images, Kernels, Mixing, typechecked
@@ -40,12 +41,12 @@ from deblur_jax.typing import Array, Images, Kernels, Mixing, typechecked
 STRIDE = 32
 HEADS = ("grid", "dense")
 FIRST_WEIGHTS = {"edges": edge_filters, "he": HE}
-DENSE_PLACES = 8  # a side, before the last convolution of the first version
-SHARPEST = 0.25  # the norm of a kernel from which it counts as none
+DENSE_PLACES = 8  # side of the map before the last convolution of the first version
+SHARPEST = 0.25  # norm of a kernel above which it does not count as blur
 
 
 class KernelField(NamedTuple):
-    """The blur of a batch of photos: `kernels` `[b, k, s, s]` and `mixing` `[b, h, w, k]`."""
+    """Blur of a batch of photos: `kernels` `[b, k, s, s]` and `mixing` `[b, h, w, k]`."""
 
     kernels: Float[Array, "b k s s"]
     mixing: Float[Array, "b h w k"]
@@ -53,13 +54,13 @@ class KernelField(NamedTuple):
 
 @typechecked
 def blur_map(kernels: Kernels, mixing: Mixing, *, sharpest: float = SHARPEST) -> jax.Array:
-    """Returns how blurry each pixel is, `[h, w]`: the share of its kernels that spread the light.
+    """Returns the total mixing coefficient of the blurring kernels at each pixel, `[h, w]`.
 
     Args:
-        kernels: `[k, s, s]`, each with the sum one.
+        kernels: `[k, s, s]`, each with sum one.
         mixing: `[h, w, k]`.
-        sharpest: the largest norm, root of the sum of squares, of a kernel that counts as blur. A
-            single tap has one; n equal taps have `1 / sqrt(n)`, so 0.25 is a motion of 16 pixels.
+        sharpest: largest Euclidean norm of a kernel that counts as blur. The norm of a single tap
+            is 1, that of n equal taps `1 / sqrt(n)`, so 0.25 is a motion of 16 pixels.
 
     Source:
         Carbajal et al., arXiv:2102.01026, section 4.2.
@@ -70,10 +71,10 @@ def blur_map(kernels: Kernels, mixing: Mixing, *, sharpest: float = SHARPEST) ->
 
 @typechecked
 def norm_map(kernels: Kernels, mixing: Mixing) -> jax.Array:
-    """Returns the norm of each pixel's own kernel, `[h, w]`: one where all is sharp, else less.
+    """Returns the Euclidean norm of each pixel's kernel, `[h, w]`: 1 if sharp, less if blurred.
 
-    `blur_map` judges the kernels that are mixed, this one what is mixed of them: the two differ
-    where a motion is put together from kernels of a tap or two each.
+    `blur_map` classifies the basis kernels, this function the mixed kernel of each pixel. They
+    differ where a motion is the sum of kernels of one or two taps each.
 
     Args:
         kernels: `[k, s, s]`.
@@ -86,20 +87,21 @@ def norm_map(kernels: Kernels, mixing: Mixing) -> jax.Array:
 
 
 class KernelBasisNet(nn.Module):
-    """Estimates the kernels of a photo and their share in every pixel.
+    """Estimates the kernels of a photo and their mixing coefficients at every pixel.
 
     Its collection `progress` holds how many training steps were made; the network does not look
     at it.
 
     Attributes:
-        basis: how many kernels there are.
-        side: of the kernels in pixels: a power of two plus one, as 9, 17, 33 (the paper's) or 65.
-            The `dense` head has any odd side.
-        width: channels of the first maps, 64 in the paper; all others are in proportion.
-        head: how the kernels are made: `grid` (second version) or `dense` (first).
-        transfer: from the photo's display values to what the network looks at: 2.2 in the second
+        basis: number of kernels.
+        side: side of the kernels in pixels: a power of two plus one, such as 9, 17, 33 (the
+            paper's) or 65. The `dense` head accepts any odd side.
+        width: channels of the first layer, 64 in the paper; all other layers scale with it.
+        head: form of the kernel decoder: `grid` (second version) or `dense` (first version).
+        transfer: curve from the photo's display values to the network's input: 2.2 in the second
             version, "linear" in the first.
-        initial_weights: of the first convolution, `he`, or `edges`, see `blocks.edge_filters`.
+        initial_weights: initialiser of the first convolution: `he` or `edges` (see
+            `blocks.edge_filters`).
     """
 
     basis: int = 25
@@ -112,11 +114,10 @@ class KernelBasisNet(nn.Module):
     @nn.compact
     @typechecked
     def __call__(self, blurry: Images) -> KernelField:
-        """Returns the kernels and their shares.
+        """Returns the kernels and the mixing coefficients.
 
         Args:
-            blurry: photos `[b, h, w, 3]` in [0, 1], display light, of any size from 32 pixels a
-                side.
+            blurry: photos `[b, h, w, 3]`, display values in [0, 1], at least 32 pixels a side.
         """
         check_images("KernelBasisNet", blurry)
         if self.head not in HEADS:
@@ -127,9 +128,7 @@ class KernelBasisNet(nn.Module):
                 f"got {self.initial_weights!r}"
             )
         self.variable("progress", "steps", jnp.zeros, ())
-        height, width = blurry.shape[1:3]
-        fill = ((0, 0), (0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
-        x = jnp.pad(to_light(blurry, self.transfer) - 0.5, fill, mode="reflect")
+        x = pad_to_multiple(to_light(blurry, self.transfer) - 0.5, STRIDE, mode="reflect")
 
         first = FIRST_WEIGHTS[self.initial_weights]
         x = _leaky(conv(self.width, 3, kernel_init=first, name="stem")(x))
@@ -168,7 +167,7 @@ class _Pair(nn.Module):
 
 
 class _Up(nn.Module):
-    """Doubles maps, and lets maps of that size from the encoder join."""
+    """Upsamples by two and concatenates the encoder's skip connection."""
 
     features: int
 
@@ -177,7 +176,7 @@ class _Up(nn.Module):
         x = doubling_conv(x.shape[-1], 2, name="double")(x)
         x = _Pair(self.features, name="pair")(x)
         if skip is not None:
-            # The first version's first skip is a single place, which four of the maps' are cut to.
+            # The first skip of the first version is 1x1: the 2x2 map is cropped to it.
             x = jnp.concatenate([skip, crop_like(x, skip)], axis=-1)
         return _leaky(conv(self.features, 3, name="join")(x))
 
@@ -193,10 +192,10 @@ class _MixingHead(nn.Module):
         return conv(self.basis, 3, name="shares")(_Pair(self.width, name="end")(x))
 
 
-def _everywhere(maps: jax.Array, places: int) -> jax.Array:
-    """Returns the mean of `maps` over the frame, at each of `places` by `places` places."""
+def _tiled_mean(maps: jax.Array, side: int) -> jax.Array:
+    """Returns the global average of `maps`, tiled to `side` by `side`."""
     mean = jnp.mean(maps, axis=(1, 2), keepdims=True)
-    return jnp.broadcast_to(mean, (maps.shape[0], places, places, maps.shape[-1]))
+    return jnp.broadcast_to(mean, (maps.shape[0], side, side, maps.shape[-1]))
 
 
 class _GridHead(nn.Module):
@@ -209,15 +208,16 @@ class _GridHead(nn.Module):
         doublings = (self.side - 1).bit_length() - 1
         if self.side < 5 or self.side != 2**doublings + 1:
             raise ValueError(
-                f"model.side must be a power of two plus one, as 9, 17, 33 or 65, got {self.side}"
+                "model.side must be a power of two plus one, such as 9, 17, 33 or 65, "
+                f"got {self.side}"
             )
-        x = _everywhere(x, 1)
+        x = _tiled_mean(x, 1)
         factors = (8, 4, 4, 2, 1)
         for index in range(doublings):
             inside = index < len(factors)
-            skip = _everywhere(maps[-1 - index], 2 ** (index + 1)) if inside else None
+            skip = _tiled_mean(maps[-1 - index], 2 ** (index + 1)) if inside else None
             x = _Up((factors[index] if inside else 1) * self.width, name=f"up{index + 1}")(x, skip)
-        # Two taps, and a place more on every side: an even number of places becomes an odd one.
+        # A 2x2 convolution with a padding of one turns an even side into an odd one.
         grow = nn.Conv(self.width, (2, 2), padding=((1, 1), (1, 1)), name="grow")
         x = _leaky(conv(self.width, 3, name="end")(_leaky(grow(x))))
         return conv(self.basis, 3, name="taps")(x)
@@ -232,9 +232,9 @@ class _DenseHead(nn.Module):
     def __call__(self, x: jax.Array, maps: Sequence[jax.Array]) -> jax.Array:
         if self.side % 2 == 0:
             raise ValueError(f"model.side must be odd, so that a tap is central, got {self.side}")
-        x = _everywhere(x, 1)
+        x = _tiled_mean(x, 1)
         for index, (factor, places) in enumerate(((8, 1), (4, 2), (4, 4), (2, DENSE_PLACES))):
-            skip = _everywhere(maps[-1 - index], places)
+            skip = _tiled_mean(maps[-1 - index], places)
             x = _Up(factor * self.width, name=f"up{index + 1}")(x, skip)
         x = _Pair(2 * self.width, name="end")(x)
         taps = self.side**2 * self.basis

@@ -1,12 +1,12 @@
-"""A net that sees a camera's motion in a blurred photo and takes it out, trained as one.
+"""A network that estimates a camera's motion and removes its blur, trained end to end.
 
-`CameraMotionNet` estimates the motion of every pixel. A few steps of `solvers.plug_and_play` take
-it out, with a denoiser as prior whose weights are learned with the rest; how far each step trusts
-the photo and how much noise it takes off is planned from the photo itself, whose noise and
-compression nobody tells. A last net looks at the result, at the photo and at what is left over when
-the result is blurred again, and mends what a motion that is not quite right has done. The gradient
-of the restored photo reaches all of them, the estimator by the derivative of the blur with respect
-to the motion. Before training the plan is a fixed schedule, and the last net changes nothing.
+`CameraMotionNet` estimates the motion of every pixel. A few steps of `solvers.plug_and_play` invert
+the blur, with a learned denoiser as prior. Noise and compression of the photo are unknown, so a
+small network predicts the noise levels and couplings of the steps from the photo. A last network
+corrects artefacts of an inexact motion; its inputs are the restored photo, the blurry photo, the
+re-blur residual and the length of the motion. Gradients flow from the restored photo into all
+parts, and into the estimator by the derivative of the blur with respect to the motion. Before
+training the schedule is fixed and the last network is the identity.
 """
 
 from collections.abc import Sequence
@@ -26,15 +26,15 @@ from deblur_jax.solvers.schedules import log_spaced
 from deblur_jax.typing import Flows, Images, typechecked
 
 
-SIGMAS = (25 / 255, 3 / 255)  # of the first and the last denoising before training
-NOISE = 2 / 255  # that the photo is taken to have before training
-HINTS = 7  # channels: the photo, what is left over, and the length of the motion
+SIGMAS = (25 / 255, 3 / 255)  # initial noise levels of the first and the last denoising
+NOISE = 2 / 255  # noise level of the photo that the initial schedule assumes
+HINTS = 7  # channels: the photo, the re-blur residual, and the length of the motion
 LENGTH = 32.0  # pixels of motion that count as one
-FAINTEST = 1e-4  # of what a filter sees
+FAINTEST = 1e-4  # floor of the filter responses inside logarithms
 
 
 class Restored(NamedTuple):
-    """What `LearnedPlugAndPlayNet` makes of photos.
+    """Output of `LearnedPlugAndPlayNet`.
 
     Attributes:
         photos: restored, `[b, h, w, 3]`, not clipped.
@@ -49,18 +49,18 @@ class LearnedPlugAndPlayNet(nn.Module):
     """Estimates the motion of every pixel, and restores the photo by learned steps.
 
     Attributes:
-        width: of the estimator, as are `blocks`, `window`, `scale` and `unit`; see
-            `CameraMotionNet`.
-        blocks: see there.
-        window: see there.
-        scale: see there.
-        unit: see there.
-        prior_widths: of the denoiser and of the last net, as is `prior_blocks`; see `DenoiserNet`.
-        prior_blocks: see there.
-        denoisings: how many times the photo is denoised.
-        linear_steps: of conjugate gradients before each denoising.
-        margin: width of the unknown frame around the photo in pixels.
-        schedule_rate: how many times faster than the net's other parameters the plan learns.
+        width: `CameraMotionNet.width` of the estimator.
+        blocks: `CameraMotionNet.blocks` of the estimator.
+        window: `CameraMotionNet.window` of the estimator.
+        scale: `CameraMotionNet.scale` of the estimator.
+        unit: `CameraMotionNet.unit` of the estimator.
+        prior_widths: `DenoiserNet.widths` of the denoiser and of the last network.
+        prior_blocks: `DenoiserNet.blocks` of the denoiser and of the last network.
+        denoising_steps: number of denoising steps.
+        linear_steps: conjugate gradient steps before each denoising step.
+        margin: width in pixels of the unknown border that is restored around the photo.
+        schedule_rate: factor on the output of the network that predicts the schedule; larger values
+            make it train faster than the other parts.
     """
 
     width: int = 192
@@ -70,21 +70,21 @@ class LearnedPlugAndPlayNet(nn.Module):
     unit: float = 128.0
     prior_widths: Sequence[int] = (32, 64, 128)
     prior_blocks: int = 1
-    denoisings: int = 3
+    denoising_steps: int = 3
     linear_steps: int = 6
     margin: int = 16
     schedule_rate: float = 10.0
 
     def setup(self):
-        """Makes the parts; the denoiser's parameters are those of a `DenoiserNet`."""
-        self.estimator = self.eyes()
-        self.plan = _Plan(self.denoisings, self.schedule_rate)
+        """Creates the parts; the parameters in `prior` are those of a `DenoiserNet`."""
+        self.estimator = self.motion_estimator()
+        self.plan = _Schedule(self.denoising_steps, self.schedule_rate)
         self.finish = self._prior(hints=HINTS, gain=0.0)
         photo = jnp.zeros((1, 8, 8, 3))
         self.prior = self.param("prior", lambda key: self._prior().init(key, photo)["params"])
 
-    def eyes(self) -> CameraMotionNet:
-        """Returns the estimator as a net of its own, for the parameters in `estimator`."""
+    def motion_estimator(self) -> CameraMotionNet:
+        """Returns the estimator as a network of its own, for the parameters in `estimator`."""
         return CameraMotionNet(
             self.width, self.blocks, self.window, self.scale, self.unit, parent=None
         )
@@ -94,12 +94,12 @@ class LearnedPlugAndPlayNet(nn.Module):
         """Returns the restored photos and their motion.
 
         Args:
-            blurry: photos `[b, h, w, 3]` in [0, 1].
+            blurry: photos `[b, h, w, 3]`, display values in [0, 1].
         """
-        doubled = self.see(blurry)
+        doubled = self.estimate_motion(blurry)
         return Restored(self.restore(blurry, self.flow(doubled)), doubled)
 
-    def see(self, blurry: Images) -> jax.Array:
+    def estimate_motion(self, blurry: Images) -> jax.Array:
         """Returns the motion with doubled angles, `[b, h, w, 2]` in pixels."""
         return jnp.asarray(self.estimator(blurry))
 
@@ -112,8 +112,8 @@ class LearnedPlugAndPlayNet(nn.Module):
         """Returns photos restored with a given motion, `[b, h, w, 3]`, not clipped.
 
         Args:
-            blurry: photos `[b, h, w, 3]` in [0, 1].
-            flow: their motion, `[b, h, w, 2]` in pixels.
+            blurry: photos `[b, h, w, 3]`, display values in [0, 1].
+            flow: motion of every pixel, `[b, h, w, 2]` in pixels.
         """
         photos, motions = jnp.asarray(blurry), jnp.asarray(flow)
         length = jnp.sqrt(jnp.sum(jnp.square(motions), axis=-1, keepdims=True) + 1e-6) / LENGTH
@@ -127,8 +127,8 @@ class LearnedPlugAndPlayNet(nn.Module):
             restored, _ = plug_and_play(blur, photo, denoise, **options)
             return restored, blur(restored) - photo
 
-        restored, left = jax.vmap(one)(photos, motions, sigmas, couplings)
-        hints = jnp.concatenate([photos, left, length], axis=-1)
+        restored, residual = jax.vmap(one)(photos, motions, sigmas, couplings)
+        hints = jnp.concatenate([photos, residual, length], axis=-1)
         return self.finish(restored, sigmas[:, -1], hints)
 
     def _prior(self, **fields: Any) -> DenoiserNet:
@@ -136,28 +136,29 @@ class LearnedPlugAndPlayNet(nn.Module):
         return DenoiserNet(**shape, residual=True, parent=None, **fields)
 
 
-class _Plan(nn.Module):
-    """The schedule for each photo, from how loud and how sparse its finest details are."""
+class _Schedule(nn.Module):
+    """Predicts the schedule of a photo from statistics of its fine details."""
 
-    denoisings: int
+    steps: int
     rate: float
     filters: int = 16
 
     @nn.compact
     def __call__(self, photos: jax.Array, length: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Returns the noise levels and the couplings, `[b, denoisings]` each."""
-        gray = jnp.mean(photos, axis=-1, keepdims=True)
+        """Returns the noise levels and the couplings, `[b, steps]` each."""
+        grey = jnp.mean(photos, axis=-1, keepdims=True)
         shape = {"padding": "VALID", "use_bias": False, "kernel_init": edge_filters}
-        seen = jnp.abs(nn.Conv(self.filters, (3, 3), **shape)(gray))
+        details = jnp.abs(nn.Conv(self.filters, (3, 3), **shape)(grey))
         over = (1, 2)
-        # JPEG leaves nothing in most places: a typical size far below the mean tells it from noise.
+        # JPEG removes the details at most pixels, so their geometric mean is far below the
+        # arithmetic mean; for noise the two are close.
         features = [
-            jnp.log(jnp.mean(seen, axis=over) + FAINTEST),
-            jnp.mean(jnp.log(seen + FAINTEST), axis=over),
+            jnp.log(jnp.mean(details, axis=over) + FAINTEST),
+            jnp.mean(jnp.log(details + FAINTEST), axis=over),
             jnp.mean(length, axis=over),
         ]
         x = nn.gelu(nn.Dense(32)(jnp.concatenate(features, axis=-1)))
-        x = nn.Dense(2 * self.denoisings, kernel_init=nn.initializers.zeros_init())(x)
+        x = nn.Dense(2 * self.steps, kernel_init=nn.initializers.zeros_init())(x)
         sigma, coupling = jnp.split(self.rate * x, 2, axis=-1)
-        fixed = jnp.log(log_spaced(*SIGMAS, self.denoisings, photos.dtype))
+        fixed = jnp.log(log_spaced(*SIGMAS, self.steps, photos.dtype))
         return jnp.minimum(jnp.exp(fixed + sigma), 1), COUPLING * jnp.exp(coupling)

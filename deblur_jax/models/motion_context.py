@@ -1,10 +1,10 @@
-"""A small net that reads a camera's motion flow with the whole frame as context.
+"""A small network that estimates the flow of a camera's motion with global context.
 
-Three strided convolutions look at the brightness of the photo; residual blocks at an eighth of its
-size mix what they see around each place with its mean over the frame, since the motion of a camera
-varies slowly. Neighbours agree on a motion by a mean in which each place has the weight that the
-net gives it: a flat wall knows little. The motion comes as a flow with its angle doubled (see
-`ops.flow`), which has no jump for the net to learn, and is enlarged smoothly to the photo's size.
+Three strided convolutions extract features from the grey photo. Since the motion of a camera varies
+slowly, residual blocks at an eighth of the size combine local features with their global average,
+and the estimates of neighbouring places are averaged with predicted confidence weights, which are
+small where the photo has no texture. The output is a flow with its angle doubled (see `ops.flow`),
+which is continuous where a flow and its opposite are the same blur, upsampled to the photo's size.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,13 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from deblur_jax.models.blocks import conv, pad_to_multiple
 from deblur_jax.ops.flow import halve_angle
 from deblur_jax.typing import Flows, Images, typechecked
 
 
 STRIDE = 8
-CONTRAST_FLOOR = 0.01  # deviation of the brightness below which a photo counts as flat
+CONTRAST_FLOOR = 0.01  # standard deviation of the brightness below which a photo counts as flat
 
 
 class MotionContextNet(nn.Module):
@@ -26,10 +27,9 @@ class MotionContextNet(nn.Module):
 
     Attributes:
         widths: channels of the three strided convolutions.
-        blocks: residual blocks at stride 8.
+        blocks: number of residual blocks at stride 8.
         scale: pixels of motion for an output of one.
-        reach: standard deviation, in places of stride 8, of the neighbourhood that agrees on a
-            motion.
+        reach: standard deviation of the Gaussian that averages estimates, in units of the stride.
     """
 
     widths: Sequence[int] = (32, 64, 96)
@@ -43,40 +43,37 @@ class MotionContextNet(nn.Module):
         """Returns the flow with doubled angles, `[b, h, w, 2]` in pixels.
 
         Args:
-            blurry: photos `[b, h, w, c]` in [0, 1], display light, of any size and any channels.
+            blurry: photos `[b, h, w, c]`, display values in [0, 1], of any size and channels.
         """
         height, width = blurry.shape[1:3]
-        x = jnp.mean(blurry, axis=-1, keepdims=True)
-        fill = ((0, 0), (0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
-        x = jnp.pad(x, fill, mode="edge")
-        x = even_contrast(x)
+        padded = pad_to_multiple(jnp.mean(blurry, axis=-1, keepdims=True), STRIDE)
 
+        x = even_contrast(padded)
         for features, size in zip(self.widths, (9, 3, 3), strict=True):
-            x = nn.LayerNorm()(nn.gelu(_conv(features, size, stride=2)(x)))
+            x = nn.LayerNorm()(nn.gelu(conv(features, size, stride=2)(x)))
         for _ in range(self.blocks):
             everywhere = nn.Dense(self.widths[-1])(jnp.mean(x, axis=(1, 2), keepdims=True))
-            y = nn.LayerNorm()(nn.gelu(_conv(self.widths[-1], 3)(x) + everywhere))
+            y = nn.LayerNorm()(nn.gelu(conv(self.widths[-1], 3)(x) + everywhere))
             x = x + nn.Dense(self.widths[-1])(y)
-        opinions = nn.Dense(3, kernel_init=nn.initializers.zeros_init())(x)
-        coarse = self.scale * _weighted_mean(opinions[..., :2], opinions[..., 2:], self.reach)
+        local = nn.Dense(3, kernel_init=nn.initializers.zeros_init())(x)
+        coarse = self.scale * _weighted_mean(local[..., :2], local[..., 2:], self.reach)
 
-        size = (blurry.shape[0], height - height % -STRIDE, width - width % -STRIDE, 2)
-        return jax.image.resize(coarse, size, "linear")[:, :height, :width]
+        return jax.image.resize(coarse, (*padded.shape[:3], 2), "linear")[:, :height, :width]
 
     def flow(self, doubled: Flows) -> Flows:
-        """Returns the canonical flow of the net's output, in pixels `[b, h, w, 2]`."""
+        """Returns the canonical flow of the network's output, in pixels `[b, h, w, 2]`."""
         return jax.vmap(halve_angle)(doubled)
 
 
 def even_contrast(photos: jax.Array) -> jax.Array:
-    """Returns photos `[b, h, w, ...]` with mean 0 and deviation 1, less where they are flat."""
+    """Normalises photos `[b, h, w, ...]` to mean 0 and deviation 1; flat photos stay below 1."""
     photos = photos - jnp.mean(photos, axis=(1, 2), keepdims=True)
     contrast = jnp.mean(jnp.square(photos), axis=(1, 2), keepdims=True)
     return photos / jnp.sqrt(contrast + CONTRAST_FLOOR**2)
 
 
 def _weighted_mean(values: jax.Array, logits: jax.Array, reach: float) -> jax.Array:
-    """Averages `values` around each place by a Gaussian times `exp(logits)`, both `[b h w c]`."""
+    """Averages `values` with a Gaussian window times the weights `exp(logits)`, `[b h w c]`."""
     weights = jnp.exp(logits - jnp.max(logits, axis=(1, 2, 3), keepdims=True))
 
     def window(size: int) -> jax.Array:
@@ -86,17 +83,5 @@ def _weighted_mean(values: jax.Array, logits: jax.Array, reach: float) -> jax.Ar
     def blur(x: jax.Array) -> jax.Array:
         return jnp.einsum("yh,xw,bhwc->byxc", window(x.shape[1]), window(x.shape[2]), x)
 
-    # Far from every place with weight the mean stays finite.
+    # The constant keeps the mean finite where all weights underflow.
     return blur(weights * values) / (blur(weights) + jnp.finfo(values.dtype).tiny)
-
-
-def _conv(features: int, size: int, *, stride: int = 1) -> nn.Conv:
-    # Explicit padding: SAME would look half a stride aside.
-    around = (size // 2, size // 2)
-    return nn.Conv(
-        features,
-        (size, size),
-        strides=stride,
-        padding=(around, around),
-        kernel_init=nn.initializers.he_normal(),
-    )

@@ -1,9 +1,9 @@
-"""The fully convolutional net that reads a motion flow from one blurred photo (Gong 2017).
+"""A fully convolutional network that estimates motion flow from one blurred photo (Gong 2017).
 
-Five convolutions see the photo at strides 1 to 16; 1x1 convolutions turn three of the maps into
-scores of motion labels; fixed bilinear upsampling adds them up at full size. The horizontal and the
-vertical component of the motion are two classifications over integer pixels. A motion and its
-opposite draw the same blur, so the horizontal component is never negative:
+Five convolutions extract features at strides 1 to 16. 1x1 convolutions turn three of the feature
+maps into scores of motion labels, which are summed with fixed bilinear upsampling. The horizontal
+and the vertical component of the motion are two classifications over integer pixels. A motion and
+its opposite cause the same blur, so the horizontal component is never negative:
 
     u in {0, 1, ..., reach},    v in {-reach, ..., reach}
 
@@ -24,11 +24,11 @@ from deblur_jax.typing import Array, Flows, Images, typechecked
 
 
 PHOTO_MEAN = (0.4378, 0.4452, 0.3685)  # of the BSDS500 photos, red, green, blue
-PADDING = 30  # pixels around the photo, so that the deepest stream covers its border
+PADDING = 30  # pixels around the photo, so that the deepest features cover its border
 PAPER_WIDTHS = (96, 256, 512, 512, 1024)
 
 PAPER = nn.initializers.normal(0.01)
-# Of the first convolution, and of the others.
+# Initialisers of the first convolution and of the others.
 INITIAL_WEIGHTS = {"paper": (PAPER, PAPER), "he": (HE, HE), "edges": (edge_filters, HE)}
 
 Scores = tuple[Float[Array, "b h w nu"], Float[Array, "b h w nv"]]
@@ -38,14 +38,14 @@ class MotionFlowNet(nn.Module):
     """Scores the motion labels of every pixel.
 
     Attributes:
-        reach: the longest motion along either axis in pixels; there are `reach + 1` horizontal
-            and `2 * reach + 1` vertical labels.
+        reach: longest motion along either axis in pixels; there are `reach + 1` horizontal and
+            `2 * reach + 1` vertical labels.
         widths: channels of the five convolutions.
-        extra_horizontal: unexplained labels of the released network (2), which the paper lacks.
-        skip_scales: constants on the maps at stride 8 and 4 before their scores.
-        initial_weights: of the five convolutions and the deepest scores: `paper` draws from a
-            normal with deviation 0.01, `he` scales it with the fan-in, `edges` does too and makes
-            the filters of the first convolution blind to brightness, from where it learns faster.
+        extra_horizontal: additional labels of the released network (2), which the paper lacks.
+        skip_scales: factors on the features at strides 8 and 4 before their scores.
+        initial_weights: initialiser of the five convolutions and the deepest scores: `paper` is a
+            normal distribution with deviation 0.01, `he` scales it with the fan-in, and `edges`
+            also makes the filters of the first convolution zero-mean, which trains faster.
     """
 
     reach: int = 36
@@ -60,8 +60,7 @@ class MotionFlowNet(nn.Module):
         """Returns the logits of the horizontal and of the vertical labels.
 
         Args:
-            blurry: photos `[b, h, w, 3]` in [0, 1], display light, of any size from 32 pixels a
-                side.
+            blurry: photos `[b, h, w, 3]`, display values in [0, 1], at least 32 pixels a side.
 
         Returns:
             Logits `[b, h, w, reach + 1]` and `[b, h, w, 2 * reach + 1]`.
@@ -77,7 +76,7 @@ class MotionFlowNet(nn.Module):
         horizontal = self.reach + 1 + self.extra_horizontal
         labels = horizontal + 2 * self.reach + 1
 
-        def conv(features, size, index):
+        def valid_conv(features, size, index):
             weights = init if index else first
             name = f"conv{index + 1}"
             return nn.Conv(features, (size, size), padding="VALID", kernel_init=weights, name=name)
@@ -89,7 +88,7 @@ class MotionFlowNet(nn.Module):
         x = jnp.pad(x, ((0, 0), (PADDING, PADDING), (PADDING, PADDING), (0, 0)))
         pools = []
         for index, (features, size) in enumerate(zip(self.widths, (7, 5, 3, 3, 3), strict=True)):
-            x = nn.relu(conv(features, size, index)(x))
+            x = nn.relu(valid_conv(features, size, index)(x))
             if index < 4:
                 x = max_pool(x, remainder="keep")
                 pools.append(x)
@@ -104,15 +103,15 @@ class MotionFlowNet(nn.Module):
         return scores[..., :horizontal], scores[..., horizontal:]
 
     def flow(self, scores: Scores) -> Flows:
-        """Returns the flow that the scores stand for, in pixels `[b, h, w, 2]`."""
+        """Returns the expected flow of the scores, in pixels `[b, h, w, 2]`."""
         return expected_flow(scores)
 
 
 def upsample(maps: jax.Array, factor: int) -> jax.Array:
-    """Enlarges `maps` `[b, h, w, c]` by a transposed convolution with the bilinear kernel.
+    """Upsamples `maps` `[b, h, w, c]` by a transposed convolution with the bilinear kernel.
 
     The kernel has `2 * factor` taps along each axis and nothing is cropped, so `n` rows become
-    `factor * (n + 1)`. It is fixed: the released network never trained it.
+    `factor * (n + 1)`. The kernel is fixed, as in the released network.
     """
     taps = 1 - np.abs(np.arange(2 * factor) - factor + 0.5) / factor
 
@@ -127,12 +126,12 @@ def upsample(maps: jax.Array, factor: int) -> jax.Array:
 
 
 def crop(maps: jax.Array, offset: int, shape: Sequence[int]) -> jax.Array:
-    """Cuts `maps` to the height and width of `shape`, from row and column `offset`."""
+    """Crops `maps` to the height and width of `shape`, from row and column `offset`."""
     return maps[:, offset : offset + shape[1], offset : offset + shape[2]]
 
 
 def most_likely_flow(scores: Scores) -> Flows:
-    """Returns the flow of the highest scores, whole pixels `[b, h, w, 2]`, as the paper does."""
+    """Returns the flow of the highest scores, whole pixels `[b, h, w, 2]`, as in the paper."""
     return jnp.stack(
         [jnp.argmax(scores[0], axis=-1), jnp.argmax(scores[1], axis=-1) - scores[1].shape[-1] // 2],
         axis=-1,
@@ -142,7 +141,7 @@ def most_likely_flow(scores: Scores) -> Flows:
 def expected_flow(scores: Scores) -> Flows:
     """Returns the mean flow under the two softmaxes, in pixels `[b, h, w, 2]`.
 
-    It has the least expected squared error of all guesses, and is differentiable.
+    It minimises the expected squared error and is differentiable.
     """
     horizontal, vertical = scores
     across = np.arange(horizontal.shape[-1], dtype=np.float32)

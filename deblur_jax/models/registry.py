@@ -1,4 +1,4 @@
-"""The names that configs and weight files give to networks."""
+"""Networks by the names used in configs and model cards."""
 
 from typing import Any
 
@@ -37,12 +37,12 @@ def make_model(*, name: str, **fields: Any) -> nn.Module:
     """Returns the network called `name` with the given fields.
 
     Raises:
-        ValueError: if there is no such network.
-        TypeError: if it has no such field.
+        ValueError: if there is no network of this name.
+        TypeError: if the network does not have one of the fields.
     """
     if name not in MODELS:
         raise ValueError(f"model.name must be one of {sorted(MODELS)}, got {name!r}")
-    # JSON knows no tuples, and a network must be hashable.
+    # JSON has no tuples, and a network must be hashable.
     return MODELS[name](
         **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     )

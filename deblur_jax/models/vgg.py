@@ -1,7 +1,7 @@
-"""The first layers of VGG19, by whose maps the content of two photos can be compared.
+"""The first layers of VGG19, for perceptual losses.
 
-Their weights, learnt on ImageNet, do not come with the package: `tools/convert_vgg.py` makes a
-file of them out of torchvision's.
+The weights, trained on ImageNet, are not part of the package: `tools/convert_vgg.py` converts them
+from torchvision's file.
 
 Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
 Recognition", ICLR 2015, table 1, column E.
@@ -15,16 +15,16 @@ from deblur_jax.models.blocks import check_images, conv, max_pool
 from deblur_jax.typing import Images, typechecked
 
 
-MEAN = (0.485, 0.456, 0.406)  # of ImageNet, red, green, blue: what torchvision's weights expect
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet (red, green, blue), as torchvision's weights expect
 DEVIATION = (0.229, 0.224, 0.225)
-GROUPS = (2, 2, 3)  # convolutions between poolings, up to the layer that is returned
+GROUPS = (2, 2, 3)  # convolutions between poolings, up to the returned layer
 
 
 class VggFeatures(nn.Module):
-    """The maps of the third convolution of the third group, before they are rectified.
+    """Features of the third convolution of the third group, before the ReLU.
 
     Attributes:
-        width: channels of the first group, 64 in the paper; each group has twice as many.
+        width: channels of the first group, 64 in the paper; each further group doubles them.
     """
 
     width: int = 64
@@ -32,10 +32,10 @@ class VggFeatures(nn.Module):
     @nn.compact
     @typechecked
     def __call__(self, photos: Images) -> jax.Array:
-        """Returns the maps at a quarter of the size, `[b, h / 4, w / 4, 4 * width]`.
+        """Returns the features at a quarter of the size, `[b, h / 4, w / 4, 4 * width]`.
 
         Args:
-            photos: `[b, h, w, 3]` in [0, 1], display light.
+            photos: `[b, h, w, 3]`, display values in [0, 1].
         """
         check_images("VggFeatures", photos)
         mean, deviation = jnp.asarray([MEAN, DEVIATION], photos.dtype)

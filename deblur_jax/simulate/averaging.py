@@ -2,9 +2,9 @@
 
     blurry = display(mean_n light(frame_n)),    sharp = the middle frame
 
-With display values taken for light the mean is Noroozi et al.'s and Argaw et al.'s; with a gamma
-of 2.2 it is the one of the GoPro set's `blur_gamma` pictures. Which frames may be averaged is
-decided by `deblur_jax.data.frame_filter`.
+Noroozi et al. and Argaw et al. average display values (`transfer="linear"`); the `blur_gamma`
+pictures of the GoPro data set are averaged with a gamma of 2.2. `deblur_jax.data.frame_filter`
+selects the frames that may be averaged.
 """
 
 import functools
@@ -26,15 +26,15 @@ def average_frames(
     transfer: Transfer = "linear",
     size: tuple[int, int] | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """A blurry picture and its sharp middle frame, made from consecutive frames.
+    """Averages consecutive frames to a blurry picture, and returns it with the middle frame.
 
     Args:
-        frames: `[n, h, w, c]`, display values in [0, 1]. Of an even number of frames the one
-            after the middle is the sharp one.
-        transfer: between display values and the light that adds up, see
-            `deblur_jax.ops.sensor`. "linear" averages the display values themselves.
-        size: rows and columns of the result, to which every frame is reduced by area before it
-            is averaged; None keeps the frames' size.
+        frames: `[n, h, w, c]`, display values in [0, 1]. For even n the frame after the middle is
+            the sharp one.
+        transfer: curve between display values and light, see `deblur_jax.ops.sensor`. "linear"
+            averages the display values themselves.
+        size: rows and columns of the result; frames are resized by area averaging first. None
+            keeps the frames' size.
 
     Returns:
         The blurry and the sharp picture, `[h, w, c]` each.

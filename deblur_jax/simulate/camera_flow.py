@@ -1,13 +1,13 @@
-"""Motion flow of a moving camera: translation, zoom and rotation, drawn at random.
+"""Random motion flow of a moving camera: translation, zoom and rotation.
 
-The flow at a pixel is the sum of four parts (Gong et al. 2017, eq. 6), here with the pixel at
-(x, y), a centre of zoom and one of rotation, and d the distance to them:
+The flow at pixel (x, y) is the sum of four parts (Gong et al. 2017, eq. 6):
 
     u = t_x (1 + a_x (x - x_0) / w) + z sqrt(d_z) (x - x_z) - 2 tan(r / 2) (y - y_r)
     v = t_y (1 + a_y (y - y_0) / h) + z sqrt(d_z) (y - y_z) + 2 tan(r / 2) (x - x_r)
 
-with (x_0, y_0) the middle of the frame. Each of t, a, z and r is uniform on an interval around
-zero, and the centres are uniform around the middle of the frame.
+where (x_0, y_0) is the middle of the frame, (x_z, y_z) and (x_r, y_r) are the centres of zoom and
+rotation, and d_z is the distance to the centre of zoom. Each of t, a, z and r is uniform on an
+interval around zero, and the centres are uniform around the middle of the frame.
 
 A straight-line blur looks the same for (u, v) and (-u, -v); `ops.flow.canonical` picks one of them.
 """
@@ -25,17 +25,17 @@ from deblur_jax.typing import Array
 
 @dataclasses.dataclass(frozen=True)
 class CameraMotion:
-    """How far a camera may move while the shutter is open; each field bounds a uniform draw.
+    """Bounds of a camera's motion during an exposure; each parameter is drawn uniformly.
 
     Attributes:
         translation: pixels, along each axis.
         acceleration: relative change of the translation from one side of the frame to the other.
         zoom: the radial motion at distance d from its centre is `zoom * d**1.5` pixels.
         rotation: radians.
-        centre_jitter: pixels, how far the centres of zoom and rotation may lie from the middle
-            of the frame, along each axis. For crops of a larger photograph, half the difference
-            of their sizes gives the crops the motion that the photograph would have there.
-        limit: pixels; no |u| and no |v| may exceed it. `inf` accepts everything.
+        centre_jitter: largest distance in pixels of the centres of zoom and rotation from the
+            middle of the frame, along each axis. For crops of a larger photograph, half the
+            difference of their sizes gives the crops the motion that the photograph has there.
+        limit: largest |u| and |v| in pixels; `inf` accepts everything.
     """
 
     translation: float
@@ -54,7 +54,7 @@ class CameraMotion:
             raise ValueError("CameraMotion.limit must be more than zero, got 0")
 
     def scaled(self, limit: float) -> Self:
-        """Returns the same kind of motion with every length scaled so that `limit` bounds it."""
+        """Returns the bounds with all lengths scaled in proportion to a new `limit`."""
         ratio = limit / self.limit
         return dataclasses.replace(
             self,
@@ -65,7 +65,7 @@ class CameraMotion:
         )
 
 
-# Gong et al. draw from these two; the limits are their u_max, the rest is from their generator.
+# The two settings of Gong et al.; the limits are their u_max, the rest is from their generator.
 LARGE = CameraMotion(
     translation=27.0,
     acceleration=0.3,
@@ -98,7 +98,7 @@ MILD = CameraMotion(
 )
 @dataclasses.dataclass(frozen=True)
 class CameraMovement:
-    """One movement of a camera: what `CameraMotion` bounds, drawn.
+    """One movement of a camera, drawn within the bounds of a `CameraMotion`.
 
     Attributes:
         translation: `[2]`, pixels to the right and down.
@@ -106,7 +106,7 @@ class CameraMovement:
         zoom: scalar.
         rotation: scalar, radians, clockwise on the screen.
         zoom_centre: `[2]`, pixels to the right and down of the middle of the frame.
-        rotation_centre: `[2]`, likewise.
+        rotation_centre: `[2]`, pixels to the right and down of the middle of the frame.
     """
 
     translation: Array
@@ -118,7 +118,7 @@ class CameraMovement:
 
 
 def draw_movement(key: jax.Array, motion: CameraMotion) -> CameraMovement:
-    """Draws one movement within the bounds of `motion`; `limit` is not looked at."""
+    """Draws one movement within the bounds of `motion`; `limit` is ignored."""
     keys = jax.random.split(key, 6)
 
     def uniform(key: jax.Array, bound: float, shape: tuple[int, ...]) -> jax.Array:
@@ -135,7 +135,7 @@ def draw_movement(key: jax.Array, motion: CameraMotion) -> CameraMovement:
 
 
 def paper_law(movement: CameraMovement, x: Array, y: Array, height: int, width: int) -> Array:
-    """Returns the flow of `movement` at columns `x` and rows `y`, as in the module's equation."""
+    """Returns the flow of `movement` at columns `x` and rows `y` by the module's equation."""
     right, down = x - (width - 1) / 2, y - (height - 1) / 2
     offset = jnp.stack([right, down], axis=-1)
     ramp = 1 + movement.acceleration * offset / jnp.asarray([width, height], offset.dtype)
@@ -151,14 +151,13 @@ def paper_law(movement: CameraMovement, x: Array, y: Array, height: int, width: 
 def released_code_variant(
     movement: CameraMovement, x: Array, y: Array, height: int, width: int
 ) -> Array:
-    """Returns the flow that Gong et al.'s published generator gives for `movement`.
+    """Returns the flow of `movement` by Gong et al.'s published generator.
 
-    There the radial laws of zoom and rotation are exchanged: what is named rotation moves pixels
-    towards its centre by `tan(rotation) * d`, and what is named zoom turns them around it by
-    `zoom * d**1.5`. Both use `zoom_centre`; the distance d takes its rows from the top of the
-    frame and the direction takes them from the bottom, so the two mean mirrored centres. Rows
-    and columns count from one, the ramp of the vertical translation grows upwards, and the
-    middle of the frame is at (width / 2, height / 2).
+    The generator exchanges the radial laws of zoom and rotation: its rotation moves pixels towards
+    the centre by `tan(rotation) * d`, and its zoom turns them around it by `zoom * d**1.5`. Both
+    use `zoom_centre`. The distance d counts rows from the top of the frame and the direction from
+    the bottom, so that their centres are mirrored. Rows and columns count from one, the ramp of the
+    vertical translation grows upwards, and the middle of the frame is (width / 2, height / 2).
     """
     columns, rows, rows_from_bottom = x + 1, y + 1, height - y
     right = columns - width / 2 - movement.zoom_centre[0]
@@ -176,7 +175,7 @@ def released_code_variant(
     )
 
 
-LATTICE = 17  # points along each axis at which a draw's peak is looked for
+LATTICE = 17  # points along each axis of the lattice that locates the largest motion
 LAWS = {"paper": paper_law, "released_code": released_code_variant}
 
 
@@ -190,22 +189,21 @@ def camera_flow(
     rounded: bool = False,
     attempts: int = 32,
 ) -> jax.Array:
-    """A random motion flow of a moving camera over a frame of `height` by `width` pixels.
+    """Draws the motion flow of a moving camera over a frame of `height` by `width` pixels.
 
-    Movements are drawn until one stays within `motion.limit`. Its sign is left as drawn: see
-    `ops.flow.canonical`. Pure in `key`; works under `jit` and `vmap`, with everything but `key`
-    static.
+    Movements are drawn until one stays within `motion.limit`. Its sign is not made canonical, see
+    `ops.flow.canonical`. All arguments but `key` are static under `jit` and `vmap`.
 
     Args:
         key: a JAX random key.
         height: rows of the frame, pixels.
         width: columns of the frame, pixels.
         motion: the bounds, such as `LARGE`, `MILD` or `LARGE.scaled(12.0)`.
-        law: `"paper"`, or `"released_code"` as described in `released_code_variant`.
+        law: `"paper"` or `"released_code"`, see `paper_law` and `released_code_variant`.
         rounded: whether to round to whole pixels, as the authors do.
-        attempts: how many movements are drawn. If none is within the limit, the one with the
-            least peak is scaled to it; with 32 draws that happens to about two flows in a million
-            for `MILD` at 321x481, where a third of the draws is accepted, and less for `LARGE`.
+        attempts: number of movements drawn. If none is within the limit, the one with the smallest
+            peak is scaled to it; with 32 draws that happens for about two flows in a million for
+            `MILD` at 321x481, where a third of the draws is accepted, and less for `LARGE`.
 
     Returns:
         The flow, `[h, w, 2]`: u to the right and v down, pixels.
@@ -232,7 +230,7 @@ def camera_flow(
         )
     movements = jax.vmap(lambda key: draw_movement(key, motion))(jax.random.split(key, attempts))
     peaks = jax.vmap(lambda movement: _peak(movement, law, height, width))(movements)
-    # The first one within the limit; failing that, the one that exceeds it least.
+    # The first one within the limit; if there is none, the one that exceeds it least.
     chosen = jnp.where(
         jnp.any(peaks <= motion.limit), jnp.argmax(peaks <= motion.limit), jnp.argmin(peaks)
     )
@@ -241,7 +239,7 @@ def camera_flow(
     x, y = jnp.meshgrid(jnp.arange(width, dtype=dtype), jnp.arange(height, dtype=dtype))
     flow = LAWS[law](movement, x, y, height, width)
     flow = flow * jnp.minimum(1, motion.limit / peaks[chosen])
-    flow = jnp.clip(flow, -motion.limit, motion.limit)  # what hides between points of the lattice
+    flow = jnp.clip(flow, -motion.limit, motion.limit)  # peaks between the points of the lattice
     return jnp.round(flow) if rounded else flow
 
 

@@ -1,10 +1,9 @@
 """From light on the sensor to the values of a file: saturation, transfer, noise, rounding, JPEG.
 
-The last step of every simulation, in the order in which a camera takes it: light beyond the
-sensor's range is clipped, the transfer curve makes display values of it, noise is added, the
-result is rounded and compressed. Each of the last three can be left out.
-(Noise is added to display values, as in the papers; the variance of `shot` noise is proportional
-to them.)
+This is the last step of every simulation, in the order of a camera's pipeline: light is clipped to
+the sensor's range and converted to display values, noise is added, and the result is rounded and
+compressed. The last three steps are optional. Noise is added to display values, as in the papers,
+and the variance of `shot` noise is proportional to them.
 """
 
 import dataclasses
@@ -19,15 +18,15 @@ from deblur_jax.typing import Image, typechecked
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-    """How a camera turns light into a file; each pair bounds a uniform draw for every picture.
+    """How a camera turns light into a file; pairs are the bounds of a uniform draw per picture.
 
     Attributes:
-        transfer: between light and display values, see `deblur_jax.ops.sensor`.
-        sigma: standard deviation of the noise that does not depend on the signal.
+        transfer: curve between light and display values, see `deblur_jax.ops.sensor`.
+        sigma: standard deviation of the signal-independent noise.
         shot: variance of the photon noise at full signal.
-        levels: of the file, such as 256, or None for no rounding.
-        quality: of the JPEG file, from 1 to 100, or None for no compression. Only of pictures
-            with three channels.
+        levels: number of levels of the file, such as 256, or None for no rounding.
+        quality: JPEG quality from 1 to 100, or None for no compression; for pictures with three
+            channels.
     """
 
     transfer: Transfer = "linear"
@@ -37,21 +36,21 @@ class Camera:
     quality: tuple[float, float] | None = None
 
     def still(self) -> "Camera":
-        """Returns the camera without what it does after the transfer: for sharp pictures."""
+        """Returns the camera without noise, rounding and compression, for sharp pictures."""
         return Camera(self.transfer, sigma=(0.0, 0.0), shot=(0.0, 0.0))
 
 
-CAMERA = Camera()  # what simulations take unless told otherwise
+CAMERA = Camera()  # the default of the simulations
 
 
 @typechecked
 def develop(key: jax.Array, light: Image, camera: Camera = CAMERA) -> jax.Array:
-    """Returns the display values, in [0, 1], that `camera` records of `light`.
+    """Returns the display values, in [0, 1], that `camera` records for `light`.
 
     Args:
-        key: a JAX random key, for the strengths of the noise and the noise.
-        light: `[h, w, c]`; one is the brightest that the sensor can tell from brighter ones.
-        camera: what it does.
+        key: a JAX random key, for the noise and its level.
+        light: `[h, w, c]`; the sensor saturates at one.
+        camera: transfer, noise, rounding and compression.
     """
     drawing, noise = jax.random.split(key)
     low, high = jnp.asarray([camera.sigma, camera.shot], light.dtype).T
@@ -61,7 +60,7 @@ def develop(key: jax.Array, light: Image, camera: Camera = CAMERA) -> jax.Array:
     if camera.levels is not None:
         picture = quantize(picture, levels=camera.levels)
     if camera.quality is not None:
-        # Its own key, so that compression does not change the noise.
+        # A separate key, so that compression does not change the noise.
         low, high = camera.quality
         draw = jax.random.uniform(jax.random.fold_in(key, 2), minval=low, maxval=high)
         picture = jpeg(picture, quality=draw)

@@ -1,6 +1,6 @@
-"""The blur between two frames whose motion is known, as for rendered films.
+"""The blur between two frames with known motion, as of rendered films.
 
-A picture at a time t between the frames is made of both, moved by what is known of the motion:
+The picture at a time t between the frames is interpolated from both, warped by approximate flows:
 
     picture(t)[p] = (1 - t) first[p + to_first(p)] + t last[p + to_last(p)]
     to_first = -(1 - t) t forward + t^2 backward
@@ -8,8 +8,8 @@ A picture at a time t between the frames is made of both, moved by what is known
 
 and the blurry picture is the mean over t from 0 to 1.
 
-Source: Jiang et al., "Super SloMo", CVPR 2018, equation 4. There networks then mend the flows, and
-say what is covered in which frame; here both frames show through where they disagree.
+Source: Jiang et al., "Super SloMo", CVPR 2018, equation 4. The paper then refines the flows and
+estimates occlusions by networks; here both frames are blended where they disagree.
 """
 
 import jax
@@ -29,9 +29,9 @@ def interpolate_frames(
 
     Args:
         first: `[h, w, c]`, at time 0.
-        last: likewise, at time 1.
-        forward: the flow from the first to the last frame in pixels, at the first one's pixels.
-        backward: that from the last to the first, at the last one's.
+        last: `[h, w, c]`, at time 1.
+        forward: flow from the first to the last frame in pixels, on the first one's grid.
+        backward: flow from the last to the first frame in pixels, on the last one's grid.
         time: from 0 to 1.
     """
     rest = 1 - time
@@ -51,10 +51,10 @@ def interpolated_blur(
 
     Args:
         first: see `interpolate_frames`.
-        last: likewise.
-        forward: likewise.
-        backward: likewise.
-        subframes: how many pictures are averaged, odd, both frames among them.
+        last: see `interpolate_frames`.
+        forward: see `interpolate_frames`.
+        backward: see `interpolate_frames`.
+        subframes: number of averaged pictures, odd; includes both frames.
 
     Raises:
         ValueError: if `subframes` is even or less than 3.

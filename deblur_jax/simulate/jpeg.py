@@ -1,11 +1,11 @@
-"""What JPEG compression leaves of a picture: baseline, with the standard tables.
+"""Baseline JPEG compression with the standard tables, without the file.
 
-Colours become luma and two chromas at half the resolution; each 8x8 block of each is transformed,
+Colours are converted to luma and two chroma channels, the latter at half the resolution. The 8x8
+blocks of each channel are transformed by the discrete cosine transform,
 
     coefficients = D block D^T,    D[u, x] = c_u cos((2 x + 1) u pi / 16),
 
-and the coefficients are rounded to multiples of a table of the quality, which is all that is lost
-besides the rounding to 8 bits. The file itself is not made.
+and the coefficients are rounded to multiples of the entries of the quantisation table.
 """
 
 import jax
@@ -33,37 +33,37 @@ CHROMA_TABLE = (
     (47, 66, 99, 99, 99, 99, 99, 99),
     *4 * ((99, 99, 99, 99, 99, 99, 99, 99),),
 )
-# JFIF: luma and two chromas (less 128) of red, green and blue, on the 8-bit scale.
+# JFIF: red, green and blue to luma and two chroma channels (without the offset of 128).
 TO_CHROMA = (
     (0.299, 0.587, 0.114),
     (-0.168735892, -0.331264108, 0.5),
     (0.5, -0.418687589, -0.081312411),
 )
 SIDE = 8  # of a block
-SUBSAMPLINGS = (1, 2)  # how many pixels a chroma has along each axis: 4:4:4 and 4:2:0
+SUBSAMPLINGS = (1, 2)  # pixels of a chroma sample along each axis: 4:4:4 and 4:2:0
 
 
 @typechecked
 def jpeg(image: Image, *, quality: float | Array = 75, subsampling: int = 2) -> jax.Array:
-    """The picture that a JPEG file of `image` gives back.
+    """Returns `image` after JPEG compression.
 
-    The gradient is zero nearly everywhere, as of any rounding. Against Pillow's files of qualities
-    10 to 95 the result has 43 to 50 dB, where those have 26 to 40 dB against the picture
-    (`tests/simulate/test_jpeg.py`): the library rounds in other places.
+    The gradient is zero almost everywhere, because of the rounding. Compared with Pillow's files of
+    qualities 10 to 95 the result has 43 to 50 dB, while these have 26 to 40 dB compared with the
+    picture (`tests/simulate/test_jpeg.py`); libjpeg rounds intermediate values differently.
 
     Args:
         image: `[h, w, 3]`, display values in [0, 1].
-        quality: from 1 to 100, rounded to a whole number; an array too, such as a random draw.
-        subsampling: 2 for chromas of half the resolution (4:2:0), 1 for all of it (4:4:4).
+        quality: from 1 to 100, rounded to a whole number; may be an array, such as a random draw.
+        subsampling: 2 for chroma at half the resolution (4:2:0), 1 for full resolution (4:4:4).
 
     Returns:
         `[h, w, 3]`, multiples of 1/255 in [0, 1].
 
     Raises:
-        ValueError: if `image` has not three channels, or `subsampling` is unknown.
+        ValueError: if `image` does not have three channels, or `subsampling` is unknown.
 
     Source:
-        ITU-T T.81 and JFIF 1.02; the scale of qualities, and the chromas' linear interpolation,
+        ITU-T T.81 and JFIF 1.02; the scale of qualities and the linear interpolation of the chroma
         are those of the Independent JPEG Group's library.
 
     Example:
@@ -102,7 +102,7 @@ def _table(base: tuple, quality: float | Array, dtype: jnp.dtype) -> jax.Array:
 
 
 def _through_blocks(planes: jax.Array, table: jax.Array) -> jax.Array:
-    """Returns what is left of `[h, w, c]` values around zero, rounded and within 8 bits."""
+    """Quantises the DCT of `[h, w, c]` values around zero; returns 8-bit values."""
     height, width, channels = planes.shape
     padding = ((0, -height % SIDE), (0, -width % SIDE), (0, 0))
     padded = jnp.pad(planes, padding, mode="edge")
@@ -128,7 +128,7 @@ def _halved(planes: jax.Array) -> jax.Array:
 
 
 def _doubled(planes: jax.Array) -> jax.Array:
-    """Returns twice the resolution: three quarters of the nearer and a quarter of the next."""
+    """Doubles the resolution, with weights of 3/4 and 1/4 for the two nearest samples."""
     for axis in (0, 1):
         padding = [(1, 1) if axis == other else (0, 0) for other in range(3)]
         padded = jnp.pad(planes, padding, mode="edge")

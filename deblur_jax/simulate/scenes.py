@@ -1,14 +1,14 @@
-"""Moving scenes: layers in front of each other, exposed while they and the camera move.
+"""Dynamic scenes of moving layers.
 
 A scene has a background and objects in front of it, each a flat texture with a mask. At time t a
-homography H_k(t) sends the points of layer k to the picture; the camera moves all of them, and
-each object also moves by itself. A sub-frame is painted from back to front,
+homography H_k(t) maps the points of layer k to the picture. The camera moves all layers, and each
+object also moves independently. A sub-frame is composited from back to front,
 
     S_t <- (1 - a_k) S_t + a_k c_k,    c_k, a_k = texture and mask of layer k at H_k(t)^-1 p
 
-and a blurry frame is the mean of the sub-frames of its exposure, in linear light. So objects
-cover and uncover what is behind them while the shutter is open, which no blur by kernels has,
-and the motion of every visible point is known exactly.
+and a blurry frame is the mean of the sub-frames of its exposure, in linear light. Unlike a blur by
+kernels, this models occlusion during the exposure, and the motion of every visible point is known
+exactly.
 
 Points are (x to the right, y down) in pixels from the middle of the frame; time is in frames.
 """
@@ -36,14 +36,14 @@ Matrices = Float[Array, "k 3 3"]
 
 @dataclasses.dataclass(frozen=True)
 class LayerMotion:
-    """How far a layer may move from one frame to the next; each field bounds a uniform draw.
+    """Bounds of a layer's motion from one frame to the next; each parameter is drawn uniformly.
 
     Attributes:
         translation: pixels, along each axis.
-        acceleration: pixels a frame, gained each frame, along each axis.
+        acceleration: change of the translation per frame in pixels, along each axis.
         rotation: radians.
-        zoom: logarithm of the growth.
-        perspective: the growth at the right or lower edge of the frame less that in its middle.
+        zoom: logarithm of the magnification.
+        perspective: magnification at the right or lower edge of the frame minus that in its middle.
     """
 
     translation: float
@@ -53,7 +53,7 @@ class LayerMotion:
     perspective: float
 
 
-# A hand-held camera that follows nothing, and things that cross its view.
+# A hand-held camera, and objects that cross its view.
 HAND_HELD = LayerMotion(
     translation=12.0, acceleration=6.0, rotation=0.03, zoom=0.02, perspective=0.02
 )
@@ -80,19 +80,20 @@ CROSSING = LayerMotion(
 class Scene:
     """Consecutive frames of a moving scene.
 
-    Under `jit` what is not used of it costs nothing.
+    Under `jit`, unused fields are not computed.
 
     Attributes:
         blurry: `[h, w, c]`, the frame.
         sharp: `[h, w, c]`, its middle sub-frame.
-        next_blurry: `[h, w, c]`, the frame that follows.
-        next_sharp: `[h, w, c]`, the middle sub-frame of that.
-        previous_blurry: `[h, w, c]`, the frame before.
-        flow: `[h, w, 2]`, from the first to the last sub-frame of the frame: what is seen at
-            pixel p of the first one is at p + flow[p] in the last one.
-        backward_flow: `[h, w, 2]`, from the last to the first sub-frame: what is seen at pixel p
-            of the last one was at p + backward_flow[p] in the first one.
-        visible: `[h, w]`, true where it is seen there, neither covered nor out of the frame.
+        next_blurry: `[h, w, c]`, the next frame.
+        next_sharp: `[h, w, c]`, the middle sub-frame of the next frame.
+        previous_blurry: `[h, w, c]`, the previous frame.
+        flow: `[h, w, 2]`, from the first to the last sub-frame of the frame: pixel p of the first
+            one moves to p + flow[p] in the last one.
+        backward_flow: `[h, w, 2]`, from the last to the first sub-frame: pixel p of the last one
+            was at p + backward_flow[p] in the first one.
+        visible: `[h, w]`, whether the end point of `flow` is visible in the last sub-frame, neither
+            occluded nor outside the frame.
     """
 
     blurry: Array
@@ -107,13 +108,12 @@ class Scene:
 
 @typechecked
 def render(photos: Photos, masks: Masks, matrices: Matrices, height: int, width: int) -> jax.Array:
-    """Paints the layers from back to front.
+    """Composites the layers from back to front.
 
     Args:
-        photos: `[k, h, w, c]`, the textures; the first is the background, continued by
-            reflection.
-        masks: `[k, h, w]` from zero to one; that of the background is not looked at.
-        matrices: `[k, 3, 3]`, each sends the points of a layer to the picture.
+        photos: `[k, h, w, c]`, the textures; the first is the background, padded by reflection.
+        masks: `[k, h, w]` in [0, 1]; that of the background is ignored.
+        matrices: `[k, 3, 3]`, homographies from the points of each layer to the picture.
         height: rows of the picture; the textures may be larger.
         width: columns of the picture.
 
@@ -127,7 +127,7 @@ def render(photos: Photos, masks: Masks, matrices: Matrices, height: int, width:
         if layer == 0:
             picture = sample(photos[layer], places, padding="reflect")
         else:
-            # One gather for both. Dark outside, and not weighed by the mask before.
+            # One gather for both; the mask is zero outside the texture.
             both = jnp.concatenate([photos[layer], masks[layer][..., None]], axis=-1)
             read = sample(both, places, padding="edge")
             inside = _is_inside(places, masks.shape[1:])[..., None]
@@ -140,19 +140,19 @@ def render(photos: Photos, masks: Masks, matrices: Matrices, height: int, width:
 def scene_flow(
     masks: Masks, first: Matrices, last: Matrices, height: int, width: int
 ) -> tuple[jax.Array, jax.Array]:
-    """The exact motion of what is seen in a first picture until a last one.
+    """Returns the exact flow from a first to a last picture, and where it ends visibly.
 
-    A pixel shows the front layer of which the mask exceeds one half.
+    A pixel shows the front layer whose mask exceeds one half.
 
     Args:
         masks: `[k, h, w]`, see `render`.
-        first: `[k, 3, 3]`, the matrices of the first picture.
-        last: `[k, 3, 3]`, the matrices of the last picture.
+        first: `[k, 3, 3]`, the homographies of the first picture.
+        last: `[k, 3, 3]`, the homographies of the last picture.
         height: rows of the pictures.
         width: columns of the pictures.
 
     Returns:
-        The flow, `[h, w, 2]`, and whether its end point is seen in the last picture, `[h, w]`.
+        The flow, `[h, w, 2]`, and whether its end point is visible in the last picture, `[h, w]`.
     """
     points = _centred_grid(height, width, masks.dtype)
     count = masks.shape[0]
@@ -190,27 +190,27 @@ def draw_scene(
     limit: float = 24.0,
     camera: Camera = CAMERA,
 ) -> Scene:
-    """A training sample from photographs: the first is the background, the others give objects.
+    """Draws a scene from photographs: the first is the background, the others give objects.
 
     Args:
         key: a JAX random key.
         photos: `[k, h, w, c]`, display values in [0, 1].
-        masks: `[k, h, w]` of the objects in their photographs, of which the first is not looked
-            at; random shapes without it. Each object is shown with even odds but the last.
-        margin: pixels on each side that the photographs have more than the frames.
-        camera_motion: of the camera, from frame to frame.
-        object_motion: of the objects, besides.
-        exposure: the share of the time between two frames that the shutter is open, from and to.
-        subframes: how many are averaged, odd.
-        limit: pixels; where something would move farther during one exposure, the exposure is
-            shortened. Sub-frames more than a pixel or two apart can be told apart in the mean.
-        camera: transfer, noise and rounding of both frames. Light adds up before it.
+        masks: `[k, h, w]`, masks of the objects in their photographs; the first is ignored. None
+            draws random shapes. Every object but the last appears with a probability of 1/2.
+        margin: number of pixels by which the photographs exceed the frames on each side.
+        camera_motion: bounds of the camera's motion from frame to frame.
+        object_motion: bounds of the additional motion of each object.
+        exposure: bounds of the exposure time, as a fraction of the time between two frames.
+        subframes: number of averaged sub-frames, odd.
+        limit: longest motion during an exposure in pixels; the exposure is shortened where a motion
+            would be longer. Sub-frames more than a pixel or two apart cause visible ghosts.
+        camera: transfer, noise and rounding of the frames, applied after averaging in light.
 
     Returns:
-        A `Scene` whose arrays have `2 * margin` rows and columns less than `photos`.
+        A `Scene` whose arrays are `2 * margin` rows and columns smaller than `photos`.
 
     Raises:
-        ValueError: if `subframes` is even, or nothing is left within `margin`.
+        ValueError: if `subframes` is even, or the photos are too small for `margin`.
     """
     count, *size = photos.shape[:3]
     height, width = size[0] - 2 * margin, size[1] - 2 * margin
@@ -221,7 +221,7 @@ def draw_scene(
     if margin < 0 or min(height, width) < 1:
         raise ValueError(
             "draw_scene: photos must be larger than twice the margin, "
-            f"got {size[0]}x{size[1]} and a margin of {margin}"
+            f"got {size[1]}x{size[0]} and a margin of {margin}"
         )
     keys = jax.random.split(key, 6)
     light = to_light(photos, camera.transfer)
@@ -244,7 +244,7 @@ def draw_scene(
         (total, middle), _ = lax.scan(add, (dark, dark), (moments, is_middle))
         return total / subframes, middle
 
-    # One after the other, not in a scan: what is not asked for is then never rendered under jit.
+    # Separate calls instead of a scan: jit removes the frames that are not used.
     blurry, sharp = expose(jnp.asarray(0.0))
     next_blurry, next_sharp = expose(jnp.asarray(1.0))
     previous_blurry, _ = expose(jnp.asarray(-1.0))
@@ -268,7 +268,7 @@ def _draw_masks(key: jax.Array, count: int, size: list[int]) -> jax.Array:
 
 
 def _draw_presence(key: jax.Array, count: int) -> jax.Array:
-    """Returns which layers are there: each object with even odds, the last one always."""
+    """Draws which layers are present: the first and the last always, others half the time."""
     return jax.random.bernoulli(key, shape=(count,)).at[jnp.asarray([0, count - 1])].set(True)
 
 
@@ -280,7 +280,7 @@ def _draw_poses(
     height: int,
     width: int,
 ) -> Callable[[jax.Array], jax.Array]:
-    """Draws how everything moves; returns the matrices `[k, 3, 3]` of all layers at a time."""
+    """Draws all motions; returns a function from time to the homographies of the layers."""
     count = masks.shape[0]
     keys = jax.random.split(key, count)
     scale = 2.0 / jnp.asarray([width, height])
@@ -302,7 +302,7 @@ def _draw_poses(
 
 
 def _draw_motion(key: jax.Array, motion: LayerMotion) -> jax.Array:
-    """Draws the eight rates of a motion: two each of the four fields that have two, and so on."""
+    """Draws the eight parameters of a motion in the order of `_motion_matrix`."""
     bounds = jnp.asarray(
         [motion.translation] * 2
         + [motion.acceleration] * 2
@@ -321,7 +321,7 @@ def _motion_matrix(
     angle, growth = rates[6] * time, jnp.exp(rates[7] * time)
     cosine, sine = growth * jnp.cos(angle), growth * jnp.sin(angle)
     turn = jnp.asarray([[cosine, -sine], [sine, cosine]])
-    # The point is taken to the centre, turned, tilted, and taken back and along.
+    # Translate to the centre, rotate and scale, apply the perspective, translate back and shift.
     top = turn - jnp.outer(centre + shift, tilt)
     offset = centre + shift - top @ centre
     return jnp.block(
@@ -354,7 +354,7 @@ def _centred_grid(height: int, width: int, dtype: jnp.dtype) -> jax.Array:
 
 
 def _places(matrix: Array, points: jax.Array, size: tuple[int, ...]) -> jax.Array:
-    """Returns where a texture of `size` is read for `points` of the picture, in its pixels."""
+    """Maps `points` of the picture to pixel coordinates of a texture of `size`."""
     middle = jnp.asarray([size[1] - 1, size[0] - 1], points.dtype) / 2
     return project(invert_homography(matrix), points) + middle
 

@@ -1,13 +1,13 @@
-"""Pictures whose objects are blurred each by a kernel of its own.
+"""Pictures in which every object is blurred by a kernel of its own.
 
-A photograph is divided into a background and a few objects with masks m_k (of zeros and ones),
-and each is blurred by its own kernel:
+A photograph is divided into a background and a few objects with binary masks m_k, and each is
+blurred by its own kernel:
 
     mixing_k = (kernel_k * m_k) / sum_j (kernel_j * m_j)
     blurry   = sum_k mixing_k (kernel_k * image)
 
-with * a correlation: a mask softened by its own kernel says which share of the light that the
-kernel gathers comes from the object. Masks come from segmentations or from random shapes.
+where * is a correlation. A mask blurred by its own kernel is the fraction of the gathered light
+that comes from the object. Masks come from segmentations or from random shapes.
 """
 
 import dataclasses
@@ -42,9 +42,9 @@ class SegmentBlur:
         sharp: `[h, w, c]`.
         blurry: `[h, w, c]`.
         kernels: `[k, s, s]`, of the background and of each object.
-        mixing: `[h, w, k]`, the share of each in each pixel; sums to one over `k`.
-        weights: `[h, w]`, one over the size of the segment that has the largest share in the
-            pixel, so that every segment counts alike in a loss.
+        mixing: `[h, w, k]`, the mixing coefficients, which sum to one over `k`.
+        weights: `[h, w]`, the reciprocal size of the segment with the largest coefficient, so that
+            all segments have the same weight in a loss.
     """
 
     sharp: Array
@@ -56,18 +56,17 @@ class SegmentBlur:
 
 @typechecked
 def segment_blur(image: Image, segments: Labels, kernels: Kernels) -> SegmentBlur:
-    """Blurs the segments of `image` each with its own kernel.
+    """Blurs each segment of `image` with its own kernel.
 
-    Only what all kernels can see is returned: `side // 2` pixels less on each side.
+    The border of `side // 2` pixels, where kernels extend beyond the image, is cropped.
 
     Args:
-        image: `[h, w, c]`, in the domain in which light adds up.
-        segments: `[h, w]` integers: zero is the background, 1 to k - 1 are objects. Others
-            count as background.
+        image: `[h, w, c]`, light.
+        segments: `[h, w]` integers: 1 to k - 1 are objects, all others are background.
         kernels: `[k, s, s]` with `s` odd, of the background and of each object.
 
     Returns:
-        A `SegmentBlur` whose arrays have `side - 1` rows and columns less than `image`.
+        A `SegmentBlur` whose arrays are `side - 1` rows and columns smaller than `image`.
 
     Raises:
         ValueError: if `image` is smaller than the kernels.
@@ -81,7 +80,7 @@ def segment_blur(image: Image, segments: Labels, kernels: Kernels) -> SegmentBlu
     if min(height, width) < 1:
         raise ValueError(
             f"segment_blur: image must be at least as large as the kernels, {side}x{side}, "
-            f"got {image.shape[0]}x{image.shape[1]}"
+            f"got {image.shape[1]}x{image.shape[0]}"
         )
     inside = (slice(radius, radius + height), slice(radius, radius + width))
     objects = segments[..., None] == jnp.arange(1, count)
@@ -93,8 +92,8 @@ def segment_blur(image: Image, segments: Labels, kernels: Kernels) -> SegmentBlu
         return basis_blur(mask[..., None], kernel[None], whole, padding="edge")[..., 0]
 
     softened = jax.vmap(soften, in_axes=(-1, 0), out_axes=-1)(masks, jnp.asarray(kernels))
-    softened = jnp.maximum(softened, 0)  # a transform of zeros and ones leaves -1e-8 here and there
-    # Where no kernel finds its own segment the pixel is left to the segment it lies in.
+    softened = jnp.maximum(softened, 0)  # the Fourier transform may return values of -1e-8
+    # Pixels where every blurred mask is zero keep their own segment.
     found = jnp.sum(softened, axis=-1, keepdims=True)
     mixing = jnp.where(found > 1e-3, softened, masks)
     mixing = mixing / jnp.sum(mixing, axis=-1, keepdims=True)
@@ -110,7 +109,7 @@ def segment_blur(image: Image, segments: Labels, kernels: Kernels) -> SegmentBlu
 
 
 def segment_weights(mixing: Array) -> jax.Array:
-    """Returns `[h, w]`, one over the size of each pixel's main segment."""
+    """Returns the reciprocal size of each pixel's main segment, `[h, w]`."""
     segments = jnp.argmax(mixing, axis=-1)
     sizes = jnp.bincount(segments.ravel(), length=mixing.shape[-1])
     return (1 / jnp.maximum(sizes, 1)).astype(mixing.dtype)[segments]
@@ -126,9 +125,9 @@ def draw_segments(
         key: a JAX random key.
         labels: `[h, w]`, one non-negative integer for each segment. Labels of `most` and above
             are never chosen.
-        objects: how many are chosen, or as many as are large enough.
-        least: pixels, of the smallest segment that can be chosen.
-        most: bounds the labels; static.
+        objects: number of chosen segments, less if fewer are large enough.
+        least: smallest size in pixels of a chosen segment.
+        most: exclusive upper bound of the labels; static.
 
     Returns:
         `[h, w]` integers: zero for the background, 1 to `objects` for the objects.
@@ -150,18 +149,18 @@ def draw_lights(
     size: tuple[int, int] = (6, 8),
     brightest: float = 8.0,
 ) -> jax.Array:
-    """Draws small bright rectangles, which a blur turns into streaks that saturate.
+    """Draws small bright rectangles, which a blur turns into saturated streaks.
 
     Args:
         key: a JAX random key.
-        height: of the frame, pixels.
-        width: of the frame, pixels.
-        counts: the fewest and the most.
-        size: the most rows and columns of one.
-        brightest: the light of one is uniform between zero and this.
+        height: rows of the frame.
+        width: columns of the frame.
+        counts: bounds of the number of rectangles.
+        size: largest number of rows and columns of a rectangle.
+        brightest: the light of a rectangle is uniform between zero and this.
 
     Returns:
-        The light to be added to a picture, `[h, w, 1]`.
+        The light to add to a picture, `[h, w, 1]`.
     """
     keys = jax.random.split(key, 4)
     most = counts[1]
@@ -191,22 +190,22 @@ def draw_segment_blur(
     lights: float = 0.0,
     camera: Camera = CAMERA,
 ) -> SegmentBlur:
-    """A training sample: `image` with a background and objects in motion of their own.
+    """Draws a training example: `image` with the background and each object blurred differently.
 
     Args:
         key: a JAX random key.
-        image: `[h, w, c]`, display values in [0, 1]; `side // 2` pixels on each side are lost.
-        segments: `[h, w]`, as from `draw_segments`; random shapes are drawn without it.
-        side: of the kernels, pixels, odd.
-        draw_kernel: draws one kernel from a key and its side.
-        objects: how many there are at most, besides the background.
-        brighten: light is multiplied by up to one more than this before it saturates; the
+        image: `[h, w, c]`, display values in [0, 1]; `side // 2` pixels on each side are cropped.
+        segments: `[h, w]`, as from `draw_segments`; None draws random shapes.
+        side: side of the kernels in pixels, odd.
+        draw_kernel: draws a kernel from a key and its side.
+        objects: largest number of objects besides the background.
+        brighten: light is multiplied by a factor between 1 and 1 + this before it saturates; the
             authors use 2.
-        lights: probability that small bright lights are added; the authors use 0.5.
-        camera: its transfer, noise and rounding. The blur is made in light.
+        lights: probability of adding small bright lights; the authors use 0.5.
+        camera: transfer, noise and rounding. The blur is applied to light.
 
     Returns:
-        A `SegmentBlur`; `sharp` is as `camera` would show it, without its noise.
+        A `SegmentBlur`; `sharp` is recorded by the same camera, without its noise.
 
     Source:
         Carbajal et al., arXiv:2102.01026, section 3.3; lights and brightening as the authors

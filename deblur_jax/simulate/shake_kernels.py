@@ -1,16 +1,16 @@
-"""Camera-shake kernels: the mark that a point of light leaves while a hand holds the camera.
+"""Random camera-shake kernels of a hand-held camera.
 
-A kernel is the time that the path `x(t)` of the camera spends in each pixel,
+A kernel is the time that the camera's path `x(t)` spends in each pixel,
 
     kernel[d] = mean_t hat(x(t) - d),    hat(x, y) = max(0, 1 - |x|) max(0, 1 - |y|),
 
-which sums to one. Two kinds of path are drawn. *Tremor* is physiological: a slow drift whose
-angular velocity forgets itself (Ornstein-Uhlenbeck), and a band of 7 to 12 Hz on top of it.
-*Wander* is the random walk of Boracchi and Foi, with inertia, jitter, a pull to the start and
-now and then a jerk backwards; its paths curl more.
+which sums to one. There are two kinds of paths. *Tremor* is physiological: a slow drift, whose
+angular velocity is an Ornstein-Uhlenbeck process, plus band-limited noise of 7 to 12 Hz. *Wander*
+is the random walk of Boracchi and Foi with inertia, jitter, a pull to the start and occasional
+backward jerks; its paths curl more.
 
-Kernels are correlation kernels, as everywhere in the package: the mark itself is the kernel
-turned by 180 degrees, which for these symmetric distributions of paths makes no difference.
+Kernels are correlation kernels, as everywhere in the package: the point spread function is the
+kernel rotated by 180 degrees. The distributions of paths are symmetric, so it makes no difference.
 """
 
 import dataclasses
@@ -25,23 +25,23 @@ from jaxtyping import Float
 from deblur_jax.typing import Array, typechecked
 
 
-SAMPLES = 512  # points at which a path is laid down, 0.2 px apart for a path of 100 px
-POSES_A_SECOND = 128  # of a tremor path; ten for a period of the fastest tremor
+SAMPLES = 512  # points on a path, 0.2 px apart for a path of 100 px
+POSES_A_SECOND = 128  # of a tremor path; ten for each period of the fastest tremor
 
 Path = Float[Array, "t 2"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Tremor:
-    """How a hand trembles. The defaults fit ten measured paths that Carbajal et al. published.
+    """Parameters of a tremor path. The defaults fit ten paths published by Carbajal et al.
 
     Attributes:
         exposure: seconds.
-        focal: pixels, the least and the largest focal length; drawn log-uniformly.
-        drift_speed: radians a second, standard deviation of the angular velocity of each axis.
-        drift_memory: seconds, after which the angular velocity has forgotten itself.
-        tremor_angle: radians, root mean square of the tremor of each axis.
-        tremor_band: Hz, its lowest and highest frequency.
+        focal: bounds of the focal length in pixels, drawn log-uniformly.
+        drift_speed: standard deviation of the angular velocity of each axis, radians a second.
+        drift_memory: time constant of the angular velocity, seconds.
+        tremor_angle: root mean square of the tremor of each axis, radians.
+        tremor_band: lowest and highest frequency of the tremor, Hz.
     """
 
     exposure: float = 1.0
@@ -52,23 +52,26 @@ class Tremor:
     tremor_band: tuple[float, float] = (7.0, 12.0)
 
     def scaled(self, ratio: float) -> Self:
-        """Returns the same hand with a camera whose kernels are `ratio` times as large."""
+        """Returns the parameters for kernels that are `ratio` times as large."""
         return dataclasses.replace(self, focal=(self.focal[0] * ratio, self.focal[1] * ratio))
 
 
 @dataclasses.dataclass(frozen=True)
 class Wander:
-    """A random walk of constant speed; each strength is drawn between zero and its bound.
+    """Parameters of a random walk of constant speed.
+
+    The strengths of jitter, pull, jerk and anxiety are drawn uniformly between zero and these
+    bounds. They are given per 1/2000 of the path.
 
     Attributes:
-        length: pixels, of the whole path.
-        jitter: radians, of the turn at each two thousandth of the path.
-        pull: per pixel of distance, the pull towards the start at each two thousandth.
-        jerk: probability of a jerk at each two thousandth.
-        anxiety: what jitter, pull and jerk are multiplied by.
-        exposures: the shares of the path, one of which is drawn, during which the shutter is
-            open. The authors have 0.01 too, which leaves no blur to be seen.
-        steps: how many steps are made. Fewer than two thousand are rescaled to the same walk.
+        length: length of the path in pixels.
+        jitter: turn in radians.
+        pull: pull towards the start per pixel of distance.
+        jerk: probability of a jerk.
+        anxiety: factor on jitter, pull and jerk.
+        exposures: fractions of the path during which the shutter is open, one of which is drawn.
+            The authors also use 0.01, which causes no visible blur.
+        steps: number of simulated steps; the strengths are rescaled to it.
     """
 
     length: float = 60.0
@@ -80,28 +83,28 @@ class Wander:
     steps: int = 500
 
     def scaled(self, ratio: float) -> Self:
-        """Returns the walk whose kernels are `ratio` times as large."""
+        """Returns the parameters for kernels that are `ratio` times as large."""
         return dataclasses.replace(self, length=self.length * ratio, pull=self.pull / ratio)
 
 
 def draw_tremor(key: jax.Array, tremor: Tremor = Tremor()) -> jax.Array:
-    """Draws the angles of a trembling camera, `[t, 2]` in radians, with a mean of zero.
+    """Draws the rotation angles of a trembling camera, `[t, 2]` in radians, with mean zero.
 
-    Multiplied by the focal length in pixels this is the path of the image, to the right and down.
+    Multiplied by the focal length in pixels, they are the image's path to the right and down.
     """
     poses = max(2, round(tremor.exposure * POSES_A_SECOND))
     keys = jax.random.split(key)
     step = tremor.exposure / poses
     memory = math.exp(-step / tremor.drift_memory)
-    # What is left at one pose (row) of each kick before it. The first kick is the velocity at the
-    # start, which is as large as any later one, so that a path does not favour its beginning.
+    # The remainder at each pose (row) of every kick before it (column). The first kick is the
+    # initial velocity, drawn from the stationary distribution.
     age = jnp.arange(poses)[:, None] - jnp.arange(poses)
     kept = jnp.where(age >= 0, memory ** jnp.maximum(age, 0), 0)
     kicks = jax.random.normal(keys[0], (poses, 2))
     kicks = kicks.at[1:].multiply(math.sqrt(1 - memory**2))
     velocity = jnp.matmul(kept, kicks, precision="highest")
     drift = tremor.drift_speed * step * jnp.cumsum(velocity, axis=0)
-    # Frequencies at a quarter of the resolution of the exposure: the band looks continuous.
+    # Frequencies 1/4 of the exposure's frequency resolution apart, a nearly continuous band.
     low, high = tremor.tremor_band
     modes = max(2, round(4 * (high - low) * tremor.exposure))
     times = step * jnp.arange(poses, dtype=drift.dtype)[:, None]
@@ -125,7 +128,7 @@ def draw_wander(key: jax.Array, wander: Wander = Wander()) -> jax.Array:
     jerk = anxious * wander.jerk * jerk * coarseness
     turns = jitter * jax.random.normal(turning, (steps - 1, 2))
     chance, angle = jax.random.uniform(jerking, (2, steps - 1))
-    # A jerk adds twice the velocity, turned back by half a turn give or take half a radian.
+    # A jerk adds twice the velocity, rotated by pi plus or minus half a radian.
     jerks = jnp.where(chance < jerk, 2.0, 0.0) * jnp.exp(1j * (jnp.pi + angle - 0.5))
 
     def advance(state: tuple[jax.Array, jax.Array], kick: tuple[jax.Array, jax.Array]):
@@ -145,17 +148,17 @@ def draw_wander(key: jax.Array, wander: Wander = Wander()) -> jax.Array:
 
 @typechecked
 def path_kernel(path: Path, side: int, *, smooth: Array | float = 0.0) -> jax.Array:
-    """The kernel of a camera that stays equally long at every point of `path`.
+    """Returns the kernel of a camera that spends the same time at every point of `path`.
 
     Args:
-        path: `[t, 2]`, pixels to the right and down of the kernel's centre. What lies outside
-            the kernel is lost.
-        side: of the kernel, pixels, odd.
-        smooth: between 0 and 1, how much of a 3x3 binomial filter (the sensor, diffraction) is
-            mixed in along each axis.
+        path: `[t, 2]`, pixels to the right and down of the kernel's centre. Points outside the
+            kernel are dropped.
+        side: side of the kernel in pixels, odd.
+        smooth: amount between 0 and 1 of 3x3 binomial smoothing, which models the sensor and
+            diffraction.
 
     Returns:
-        The kernel, `[s, s]`, with a sum of one.
+        The kernel, `[s, s]`, with sum one.
 
     Raises:
         ValueError: if `side` is even.
@@ -165,7 +168,7 @@ def path_kernel(path: Path, side: int, *, smooth: Array | float = 0.0) -> jax.Ar
     hats = jnp.maximum(0, 1 - jnp.abs(path[:, :, None] - cells))  # [t, 2, s + 2]
     before, hats, after = hats[..., :-2], hats[..., 1:-1], hats[..., 2:]
     hats = hats + smooth * (before - 2 * hats + after) / 4
-    # A product of matrices, not a scatter: the same bits on every run, on a GPU too.
+    # A matrix product instead of a scatter is deterministic on GPUs, too.
     kernel = jnp.matmul(hats[:, 1].T, hats[:, 0], precision="highest")
     return kernel / jnp.sum(kernel)
 
@@ -173,15 +176,15 @@ def path_kernel(path: Path, side: int, *, smooth: Array | float = 0.0) -> jax.Ar
 def tremor_path(
     key: jax.Array, side: int, tremor: Tremor = Tremor(), *, attempts: int = 4
 ) -> jax.Array:
-    """The path `[t, 2]` of a trembling hand, centred on its mean, within a kernel of `side`.
+    """Draws the centred path `[t, 2]` of a trembling hand, within a kernel of `side`.
 
     Args:
         key: a JAX random key.
-        side: of the kernel, pixels, odd. The default focal lengths suit a side of 33; for
+        side: side of the kernel in pixels, odd. The default focal lengths suit a side of 33; for
             another one, `Tremor().scaled(side / 33)` draws the same shapes.
-        tremor: how the hand trembles.
-        attempts: how many paths are drawn, of which the first that fits is taken. If none
-            fits, the one that comes nearest is shrunk.
+        tremor: parameters of the path.
+        attempts: number of paths drawn. The first one that fits is taken; if there is none, the
+            smallest one is scaled down.
 
     Source:
         Carbajal et al., arXiv:2102.01026, section 3.3, and the paths that the authors published
@@ -199,18 +202,18 @@ def tremor_path(
 
 
 def wander_path(key: jax.Array, side: int, wander: Wander = Wander()) -> jax.Array:
-    """The path `[t, 2]` of a random walk, centred, and shrunk where it leaves a kernel of `side`.
+    """Draws the centred path `[t, 2]` of a random walk, scaled down to fit a kernel of `side`.
 
     Args:
         key: a JAX random key.
-        side: of the kernel, pixels, odd. The default suits a side of 33 or more; for a smaller
-            one, `Wander().scaled(side / 33)` draws the same shapes.
-        wander: how the camera walks.
+        side: side of the kernel in pixels, odd. The default suits a side of 33 or more; for a
+            smaller one, `Wander().scaled(side / 33)` draws the same shapes.
+        wander: parameters of the path.
 
     Source:
         Boracchi and Foi, "Modeling the Performance of Image Restoration from Motion Blur", IEEE
-        Transactions on Image Processing 21 (2012), with the parameters that deblurring networks
-        have been trained with since DeblurGAN.
+        Transactions on Image Processing 21 (2012), with the parameters used for training deblurring
+        networks since DeblurGAN.
     """
     drawing, shutter = jax.random.split(key)
     share = jax.random.choice(shutter, jnp.asarray(wander.exposures))
@@ -227,22 +230,21 @@ def shake_kernel(
     still_share: float = 0.01,
     smooth_share: float = 0.5,
 ) -> jax.Array:
-    """A random camera-shake kernel: tremor, wander, or now and then none at all.
+    """Draws a camera-shake kernel from tremor, wander, or occasionally a camera at rest.
 
-    Non-negative, with a sum of one and its centre of mass in the middle. For many kernels,
-    `jax.vmap` over keys.
+    Use `jax.vmap` over keys for several kernels.
 
     Args:
         key: a JAX random key.
-        side: of the kernel, pixels, odd.
+        side: side of the kernel in pixels, odd.
         tremor: see `tremor_path`.
         wander: see `wander_path`.
-        wander_share: probability of a random walk; the others tremble.
-        still_share: probability of a camera at rest, whose kernel is a single one.
-        smooth_share: probability of a sensor that smooths the kernel a little.
+        wander_share: probability of a wander path instead of a tremor path.
+        still_share: probability of a camera at rest, whose kernel is a single tap.
+        smooth_share: probability of smoothing the kernel, see `path_kernel`.
 
     Returns:
-        The kernel, `[s, s]`.
+        The kernel, `[s, s]`: non-negative, with sum one and its centre of mass in the middle.
 
     Raises:
         ValueError: if `side` is even.
@@ -254,20 +256,20 @@ def shake_kernel(
     """
     _check_side(side)
     choosing, trembling, walking = jax.random.split(key, 3)
-    walks, rests, smooths = jax.random.uniform(choosing, (3,))
-    # Under vmap both are drawn, and one is chosen before the dearer part.
+    wander_draw, still_draw, smooth_draw = jax.random.uniform(choosing, (3,))
+    # Under vmap both paths are computed anyway; the expensive part, the kernel, only once.
     path = jnp.where(
-        walks < wander_share,
+        wander_draw < wander_share,
         wander_path(walking, side, wander),
         tremor_path(trembling, side, tremor),
     )
-    smooth = (smooths < smooth_share) & (rests >= still_share)
-    path = jnp.where(rests < still_share, 0, path)
+    smooth = (smooth_draw < smooth_share) & (still_draw >= still_share)
+    path = jnp.where(still_draw < still_share, 0, path)
     return path_kernel(path, side, smooth=smooth.astype(path.dtype))
 
 
 def _exposed(path: jax.Array, share: jax.Array | float) -> jax.Array:
-    """Returns `SAMPLES` points, evenly in time, on the first `share` of `path`, centred."""
+    """Samples the first `share` of `path` at `SAMPLES` uniform times, and centres it."""
     last = path.shape[0] - 1
     times = share * last * (jnp.arange(SAMPLES, dtype=path.dtype) + 0.5) / SAMPLES
     before = jnp.minimum(jnp.floor(times).astype(int), last - 1)
@@ -277,7 +279,7 @@ def _exposed(path: jax.Array, share: jax.Array | float) -> jax.Array:
 
 
 def _fitted(path: jax.Array, side: int) -> jax.Array:
-    """Returns `path`, shrunk if it leaves a kernel of `side`."""
+    """Scales `path` down if it extends beyond a kernel of `side`."""
     peak = jnp.maximum(jnp.max(jnp.abs(path)), jnp.finfo(path.dtype).tiny)
     return path * jnp.minimum(1, (side // 2) / peak)
 

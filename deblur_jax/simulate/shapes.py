@@ -1,7 +1,7 @@
 """Random shapes for the objects of simulated scenes: blobs, ellipses and polygons.
 
-A shape is what lies within a radius that depends on the direction from its centre: a wavy circle,
-a circle or a regular polygon, stretched and turned.
+A shape is given by its radius as a function of direction: a wavy circle, a circle or a regular
+polygon. It is then stretched and rotated.
 """
 
 import jax
@@ -9,15 +9,15 @@ import jax.numpy as jnp
 
 
 def draw_shape(key: jax.Array, height: int, width: int) -> jax.Array:
-    """Draws one shape at any place and angle of a frame.
+    """Draws a shape of random position, size and orientation.
 
     Returns:
-        Its mask, `[h, w]` from zero to one, with an edge about a pixel wide.
+        The mask of the shape, `[h, w]` in [0, 1], with an edge about one pixel wide.
     """
     keys = jax.random.split(key, 4)
     centre = jax.random.uniform(keys[0], (2,)) * jnp.asarray([width, height])
     size, stretch, turn, kind = jax.random.uniform(keys[1], (4,))
-    size = (0.1 + 0.25 * size) * min(height, width)  # mean radius, of the frame's shorter side
+    size = (0.1 + 0.25 * size) * min(height, width)  # mean radius
     stretch, turn = 2.0 ** (stretch - 0.5), 2 * jnp.pi * turn
     right = jnp.arange(width) - centre[0]
     down = jnp.arange(height)[:, None] - centre[1]
@@ -35,7 +35,7 @@ def draw_shape(key: jax.Array, height: int, width: int) -> jax.Array:
 
 
 def draw_shapes(key: jax.Array, height: int, width: int, *, objects: int = 3) -> jax.Array:
-    """Draws shapes of which later ones cover earlier ones.
+    """Draws several shapes; later ones occlude earlier ones.
 
     Returns:
         `[h, w]` integers: zero for the background, 1 to `objects` for the shapes.

@@ -1,17 +1,16 @@
-"""The training sets of the papers, made on the device out of a batch of photographs.
+"""The training sets of the papers, simulated on the device from a batch of photographs.
 
-Each maker returns `simulate(key, example) -> example`: a pure function of a JAX random key and of
-one example of a batch (see `data.examples`), to be mapped over a batch by `jax.vmap`. Its options
-are plain numbers, so that a config can hold them.
+Each `make_...` function returns `simulate(key, example) -> example`, a pure function of a JAX
+random key and one example of a batch (see `data.examples`), to be vectorised by `jax.vmap`. The
+options are plain numbers, so that a config can hold them. `camera` stands for the arguments of
+`make_camera`.
 
     make_segment_blur   objects and a background, each with its own camera-shake kernel (Carbajal)
     make_uniform_blur   one kernel for the whole picture (Noroozi's DeblurNet_SI)
-    make_scene_blur     moving layers over two frames (Noroozi, Argaw, Zhang)
-    make_averaged       frames of a high-speed camera, averaged (Noroozi, Argaw)
-    make_interpolated   two rendered frames, and the motion between them (Argaw)
-    make_developed      pictures that are blurry already, with noise, rounding or compression
-
-What they take as `camera` are the arguments of `make_camera`.
+    make_scene_blur     moving layers in consecutive frames (Noroozi, Argaw, Zhang)
+    make_averaged       averaged frames of a high-speed camera (Noroozi, Argaw)
+    make_interpolated   two rendered frames with known motion (Argaw)
+    make_developed      blurry pictures with added noise, rounding or compression
 """
 
 import dataclasses
@@ -35,7 +34,7 @@ from deblur_jax.typing import Array
 Example = dict[str, Array]
 Simulate = Callable[[jax.Array, Example], Example]
 
-USUAL_SIDE = 33  # of the kernels that the default hand and walk were made for
+USUAL_SIDE = 33  # side of the kernels that the defaults of `Tremor` and `Wander` are for
 
 
 def make_camera(
@@ -46,19 +45,18 @@ def make_camera(
     levels: int = 0,
     quality: Sequence[float] = (),
 ) -> Camera:
-    """Returns the camera that plain numbers describe.
+    """Returns the camera described by plain numbers.
 
     Args:
-        transfer: between light and display values, see `ops.sensor`.
-        noise: the largest standard deviation; it is drawn uniformly from zero to this.
-        shot: the largest variance of the photon noise at full signal, likewise.
-        levels: of the file; 0 for no rounding.
-        quality: the least and the largest quality of the JPEG file; empty for no compression.
+        transfer: curve between light and display values, see `ops.sensor`.
+        noise: largest standard deviation of the noise; it is drawn uniformly from zero to this.
+        shot: largest variance of the photon noise at full signal; it is drawn uniformly from zero
+            to this.
+        levels: number of levels of the file; 0 for no rounding.
+        quality: bounds of the JPEG quality; empty for no compression.
     """
     if len(quality) not in (0, 2):
-        raise ValueError(
-            f"quality must be a least and a largest one, or empty, got {tuple(quality)}"
-        )
+        raise ValueError(f"quality must be (lowest, highest) or empty, got {tuple(quality)}")
     return Camera(
         transfer=transfer,
         sigma=(0.0, noise),
@@ -79,25 +77,25 @@ def make_segment_blur(
     still_share: float = 0.01,
     **camera: Any,
 ) -> Simulate:
-    """Returns a simulation of objects that move each in its own way (Carbajal et al., 3.3).
+    """Returns a simulation of objects that move independently (Carbajal et al., section 3.3).
 
-    It takes `sharp` and, where masks are to be had, `segments`; without them the objects are
-    random shapes. It gives `sharp`, `blurry`, `kernels`, `mixing` and `weights` as in
-    `simulate.segments.SegmentBlur`, with `side - 1` rows and columns less.
+    Its input is `sharp` and optionally `segments`; without them the objects are random shapes. Its
+    output is `sharp`, `blurry`, `kernels`, `mixing` and `weights` of
+    `simulate.segments.SegmentBlur`, with `side - 1` fewer rows and columns.
 
     Args:
-        side: of the kernels, pixels, odd. Their shapes grow with it.
-        objects: how many move at most, besides the background.
-        least: pixels of the smallest segment that is chosen as an object.
-        wander_share: probability of a random-walk kernel; the others are of a trembling hand.
+        side: side of the kernels in pixels, odd. Their shapes scale with it.
+        objects: largest number of objects besides the background.
+        least: smallest size in pixels of a segment that is chosen as an object.
+        wander_share: probability of a wander kernel instead of a tremor kernel.
         brighten: see `simulate.segments.draw_segment_blur`.
-        lights: likewise.
+        lights: see `simulate.segments.draw_segment_blur`.
         still_share: probability that a segment is not blurred.
         **camera: see `make_camera`.
     """
     recorder = make_camera(**camera)
     draw_kernel = functools.partial(
-        shake_kernel, wander_share=wander_share, still_share=still_share, **_sized(side)
+        shake_kernel, wander_share=wander_share, still_share=still_share, **_scaled_paths(side)
     )
 
     def simulate(key: jax.Array, example: Example) -> Example:
@@ -125,11 +123,11 @@ def make_segment_blur(
 def make_uniform_blur(*, side: int, wander_share: float, **camera: Any) -> Simulate:
     """Returns a simulation with one camera-shake kernel for the whole picture.
 
-    It takes `sharp` and gives what `make_segment_blur` does, with a single kernel.
+    Its input is `sharp`. Its output is that of `make_segment_blur` with a single kernel.
 
     Args:
-        side: of the kernels, pixels, odd.
-        wander_share: probability of a random-walk kernel.
+        side: side of the kernels in pixels, odd.
+        wander_share: probability of a wander kernel instead of a tremor kernel.
         **camera: see `make_camera`.
     """
     simulate = make_segment_blur(
@@ -155,18 +153,17 @@ def make_scene_blur(
 ) -> Simulate:
     """Returns a simulation of consecutive frames of a moving scene.
 
-    It takes a group of photographs, `sharp` `[k, h, w, c]`, of which the first is the background
-    and the others show their objects, and perhaps the `segments` of them, of which one each is
-    the object; without them the objects are random shapes. It gives what
-    `simulate.scenes.Scene` holds.
+    Its input is a group of photographs, `sharp` `[k, h, w, c]`, the first of which is the
+    background, and optionally their `segments`. The object of a photograph is one of its segments,
+    or a random shape without `segments`. Its output are the fields of `simulate.scenes.Scene`.
 
     Args:
-        margin: pixels on each side that the photographs have more than the frames.
-        subframes: how many are averaged, odd.
-        limit: pixels that nothing moves beyond during an exposure.
-        motion: what the motions of a hand-held camera and of objects that cross its view are
-            multiplied by; 1 suits frames of about 256 pixels.
-        exposure: the least and the largest share of a frame's time that the shutter is open.
+        margin: number of pixels by which the photographs exceed the frames on each side.
+        subframes: number of averaged sub-frames, odd.
+        limit: longest motion during an exposure in pixels.
+        motion: factor on the translations `HAND_HELD` and `CROSSING` of camera and objects; 1 suits
+            frames of about 256 pixels.
+        exposure: bounds of the exposure time, as a fraction of the time between two frames.
         **camera: see `make_camera`.
     """
     recorder = make_camera(**camera)
@@ -206,12 +203,12 @@ def make_scene_blur(
 def make_averaged(*, shrink: int, transfer: Transfer, **camera: Any) -> Simulate:
     """Returns a simulation that averages the frames of a high-speed camera.
 
-    It takes `frames`, `[n, h, w, c]`, and gives `blurry` and `sharp`, the middle one. Whether the
-    frames move slowly enough is not looked at; the source "frames" does, on the host.
+    Its input is `frames`, `[n, h, w, c]`. Its output is `blurry` and `sharp`, the middle frame. It
+    does not check that the motion between frames is small; the source "frames" does, on the host.
 
     Args:
-        shrink: how many times smaller the pictures are than the frames, by area averaging.
-        transfer: "linear" averages display values, a gamma such as 2.2 or "srgb" averages light.
+        shrink: factor by which frames are downsampled, by area averaging.
+        transfer: "linear" averages display values; a gamma such as 2.2 or "srgb" averages light.
         **camera: see `make_developed`.
     """
     degrade = make_developed(**camera)
@@ -226,13 +223,13 @@ def make_averaged(*, shrink: int, transfer: Transfer, **camera: Any) -> Simulate
 
 
 def make_interpolated(*, subframes: int, **camera: Any) -> Simulate:
-    """Returns a simulation of the blur between two frames whose motion is known (Argaw et al.).
+    """Returns a simulation of the blur between two frames with known motion (Argaw et al.).
 
-    It takes `sharp`, `next_sharp`, `flow` and `backward_flow`, as rendered films have them, and
-    gives `blurry`, the `sharp` picture in the middle, and both flows.
+    Its input is `sharp`, `next_sharp`, `flow` and `backward_flow` of a rendered film. Its output is
+    `blurry`, the `sharp` picture in the middle, and both flows.
 
     Args:
-        subframes: pictures that are averaged, odd; about one for each pixel of the longest motion.
+        subframes: number of averaged pictures, odd; about one for each pixel of the longest motion.
         **camera: see `make_developed`.
     """
     degrade = make_developed(**camera)
@@ -247,12 +244,12 @@ def make_interpolated(*, subframes: int, **camera: Any) -> Simulate:
 
 
 def make_developed(**camera: Any) -> Simulate:
-    """Returns a simulation that degrades the blurry pictures of an example and keeps the rest.
+    """Returns a simulation that degrades the blurry pictures of real pairs and keeps the rest.
 
-    It takes and gives whatever a source of real pairs has. Without an option it changes nothing.
+    Without options it returns its input.
 
     Args:
-        **camera: see `make_camera`; without `transfer`, since these are display values already.
+        **camera: see `make_camera`; without `transfer`, since the pictures are display values.
 
     Raises:
         ValueError: if there is a `transfer`.
@@ -260,7 +257,7 @@ def make_developed(**camera: Any) -> Simulate:
     recorder = make_camera(**camera)
     if recorder.transfer != "linear":
         raise ValueError(
-            "make_developed: pictures are display values already; leave transfer out, got "
+            "make_developed: pictures are already display values; remove transfer, got "
             f"{recorder.transfer!r}"
         )
 
@@ -275,7 +272,8 @@ def make_developed(**camera: Any) -> Simulate:
     return simulate
 
 
-def _sized(side: int) -> dict:
-    """Returns the hand and the walk whose kernels suit a side."""
+def _scaled_paths(side: int) -> dict:
+    """Returns the parameters of the paths for kernels of `side`."""
     ratio = side / USUAL_SIDE
+    # The default walk suits larger kernels, too.
     return {"tremor": Tremor().scaled(ratio), "wander": Wander().scaled(min(ratio, 1.0))}

@@ -45,5 +45,5 @@ def test_the_sensor_keeps_black_and_grey_and_saturates():
 def test_images_below_the_kernels_are_refused(example):
     sharp, blurry, _, _, weights = example
     wide = jnp.ones((2, 11, 11)) / 121
-    with pytest.raises(ValueError, match="at least as large as the kernels, 11x11, got 9x10"):
+    with pytest.raises(ValueError, match="at least as large as the kernels, 11x11, got 10x9"):
         reblur_error(sharp, blurry, wide, jnp.ones((9, 10, 2)), weights)

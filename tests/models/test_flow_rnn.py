@@ -59,9 +59,13 @@ def test_unsuitable_frames_are_refused():
     model = FlowRnnNet(width=2)
     with pytest.raises(ValueError, match="expected 2 frames .* got 1"):
         shapes(model, photo())
-    with pytest.raises(ValueError, match=r"frames must be alike, got float32\[1, 32, 32, 3\]"):
+    with pytest.raises(
+        ValueError, match=r"frames must have one shape and dtype, got float32\[1, 32, 32, 3\]"
+    ):
         shapes(model, photo(), photo(33))
-    with pytest.raises(ValueError, match=r"frames must be alike, got .* and float16"):
+    with pytest.raises(
+        ValueError, match=r"frames must have one shape and dtype, got .* and float16"
+    ):
         shapes(model, photo(), photo(dtype=jnp.float16))
     with pytest.raises(ValueError, match="model.frames must be 1, 2 or 3, got 4"):
         shapes(FlowRnnNet(width=2, frames=4), photo())

@@ -14,7 +14,7 @@ from deblur_jax.solvers.schedules import log_spaced
 
 
 NET = LearnedPlugAndPlayNet(
-    width=8, blocks=1, window=16, prior_widths=(4, 8), denoisings=2, linear_steps=2, margin=4
+    width=8, blocks=1, window=16, prior_widths=(4, 8), denoising_steps=2, linear_steps=2, margin=4
 )
 
 
@@ -45,12 +45,13 @@ def test_before_training_it_restores_by_a_fixed_schedule_and_the_last_net_change
 
 
 @pytest.mark.slow
-def test_its_eyes_are_a_net_of_their_own(params, key):
+def test_its_motion_estimator_is_a_network_of_its_own(params, key):
     photos = jax.random.uniform(key, (1, 32, 32, 3))
-    eyes = NET.eyes()
-    assert isinstance(eyes, CameraMotionNet)
-    seen = eyes.apply({"params": params["estimator"]}, photos)
-    np.testing.assert_array_equal(seen, NET.apply({"params": params}, photos, method="see"))
+    estimator = NET.motion_estimator()
+    assert isinstance(estimator, CameraMotionNet)
+    motion = estimator.apply({"params": params["estimator"]}, photos)
+    expected = NET.apply({"params": params}, photos, method="estimate_motion")
+    np.testing.assert_array_equal(motion, expected)
 
 
 @pytest.mark.slow  # to compile

@@ -204,7 +204,7 @@ def test_an_even_number_of_subframes_is_refused(key):
 
 
 def test_photos_smaller_than_the_margin_are_refused(key):
-    with pytest.raises(ValueError, match="larger than twice the margin, got 36x40 and a margin of"):
+    with pytest.raises(ValueError, match="larger than twice the margin, got 40x36 and a margin of"):
         draw_scene(key, smooth_photos(key), margin=18)
 
 

@@ -96,7 +96,7 @@ def test_frames_are_shrunk_averaged_and_degraded(key):
 
 
 def test_what_is_displayed_already_has_no_transfer(key):
-    with pytest.raises(ValueError, match="display values already; leave transfer out, got 2.2"):
+    with pytest.raises(ValueError, match="already display values; remove transfer, got 2.2"):
         make_developed(transfer=2.2)
 
 
@@ -106,5 +106,5 @@ def test_a_misspelt_option_of_the_camera_is_named(key):
 
 
 def test_a_quality_is_a_least_and_a_largest():
-    with pytest.raises(ValueError, match=r"quality must be a least and a largest one.*got \(80,\)"):
+    with pytest.raises(ValueError, match=r"quality must be \(lowest, highest\).*got \(80,\)"):
         make_camera(quality=(80,))

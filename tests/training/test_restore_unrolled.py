@@ -12,7 +12,7 @@ from deblur_jax.training.tasks import restore_unrolled as task
 
 SIMULATE = task.make_simulate(limit=6.0, noise=0.0, border=4)
 NET = LearnedPlugAndPlayNet(
-    width=8, blocks=1, window=16, prior_widths=(4, 8), denoisings=1, linear_steps=1, margin=4
+    width=8, blocks=1, window=16, prior_widths=(4, 8), denoising_steps=1, linear_steps=1, margin=4
 )
 LOSS = {"part": 24, "corrected": 1.0, "frozen": True, "flow_weight": 0.1, "start": "", "prior": ""}
 

@@ -66,7 +66,7 @@ def make_loss(
     def loss_fn(params: Any, statistics: Any, batch: Example, key: jax.Array):
         example = simulated(simulate, batch, key)
         variables = {"params": params, **statistics}
-        doubled = model.apply(variables, example["blurry"], method="see")
+        doubled = model.apply(variables, example["blurry"], method="estimate_motion")
         doubled = lax.stop_gradient(doubled) if frozen else doubled
         truth = jax.vmap(double_angle)(example["flow"])
         share, place = jax.random.split(jax.random.fold_in(key, 1))
