@@ -215,20 +215,20 @@ def test_the_index_has_a_line_for_each_question():
         assert f"]({page.parent.name}/README.md)" in index
 
 
-PAGES = sorted(FOLDER.rglob("*.md"))
+PAGES = sorted([*FOLDER.rglob("*.md"), *FOLDER.glob("*/*.py")])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(FOLDER)))
 def test_the_commands_of_a_page_have_their_flags_and_its_links_lead_somewhere(page):
-    text = page.read_text()
+    text = page.read_text() if page.suffix == ".md" else page.read_text().split('"""')[1]
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         assert target.startswith("https://") or (page.parent / target).exists(), target
-    for command in re.findall(r"python -m (experiments\.\S+)((?:[^\n`]|\\\n)*)", text):
-        source = FOLDER.parent / (command[0].replace(".", "/") + ".py")
+    for name, arguments in re.findall(r"python -m (experiments\.[\w.]+)((?:\\\n|[^\n`])*)", text):
+        source = FOLDER.parent / (name.replace(".", "/") + ".py")
         known = source.read_text() + (FOLDER / "shared.py").read_text()
-        for flag in re.findall(r"--[\w-]+", command[1]):
-            assert f'"{flag}"' in known, f"{command[0]} {flag}"
-    assert not re.findall(r"python (?:experiments|tools/(?:bench|measure))", text)
+        for flag in set(re.findall(r"--[\w-]+", arguments)) - {"--help"}:
+            assert f'"{flag}"' in known, f"{name} {flag}"
+    assert not re.findall(r"python experiments|tools/(?:bench|measure)", text)
 
 
 @pytest.mark.slow  # starts a process

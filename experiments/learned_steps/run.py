@@ -36,7 +36,7 @@ from deblur_jax.solvers.total_variation import denoise_total_variation
 from experiments.shared import middle, origin, read_landscape, spread, write_record
 
 
-DENOISINGS, NOISE, BORDER, MARGIN = 8, 0.005, 8, 10
+DENOISING_STEPS, NOISE, BORDER, MARGIN = 8, 0.005, 8, 10
 CROP, BATCH, SELECTION, EVERY = 96, 4, 16, 25
 
 
@@ -51,7 +51,7 @@ class Example(NamedTuple):
 def main() -> None:
     """Runs the experiment, prints the figures and writes the record."""
     arguments = parse()
-    fixed = initial_parameters(denoisings=DENOISINGS)
+    fixed = initial_parameters(denoisings=DENOISING_STEPS)
     photos = [read_photo(path).pixels for path in sorted(arguments.images.glob("*.jpg"))]
     runs = []
     for seed in arguments.seeds:
