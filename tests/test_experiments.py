@@ -1,6 +1,10 @@
-"""What the papers' tables are made of: the files that are read, the motions, the means."""
+"""The experiments read the right files, simulate the right blur, and record the right means."""
 
 import importlib
+import json
+import re
+import subprocess
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -8,12 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from experiments import shared
 
-@pytest.fixture
-def experiment(monkeypatch):
-    """Returns a function that imports an experiment by its name."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
-    return importlib.import_module
+
+FOLDER = Path(__file__).parents[1] / "experiments"
+EXPERIMENTS = sorted(path.parent.name for path in FOLDER.glob("*/run.py"))
+
+
+def experiment(name):
+    return importlib.import_module(f"experiments.{name}.run")
 
 
 def write(path, size=(40, 36)):
@@ -23,7 +30,7 @@ def write(path, size=(40, 36)):
     return path
 
 
-def test_pairs_are_found_in_folders_beside_each_other_and_by_number(experiment, tmp_path):
+def test_pairs_are_found_in_folders_beside_each_other_and_by_number(tmp_path):
     module = experiment("real_benchmarks")
     for blurry, sharp in (
         ("a/blur/x.png", "a/sharp/x.jpg"),
@@ -35,7 +42,7 @@ def test_pairs_are_found_in_folders_beside_each_other_and_by_number(experiment, 
         assert (pair.blurry, *pair.sharp) == files
 
 
-def test_a_benchmark_is_read_as_it_was_unpacked_and_its_absence_explained(experiment, tmp_path):
+def test_a_benchmark_is_read_as_it_was_unpacked_and_its_absence_explained(tmp_path):
     module = experiment("real_benchmarks")
     write(tmp_path / "Blurry1_1.png")
     frames = [write(tmp_path / f"Image1/Kernel1/GroundTruth1_1_{n}.png") for n in (1, 2, 10)]
@@ -46,7 +53,7 @@ def test_a_benchmark_is_read_as_it_was_unpacked_and_its_absence_explained(experi
             module.find_pairs(name, tmp_path / "nothing", None)
 
 
-def test_the_first_frame_of_each_dvd_video_is_left_out(experiment, tmp_path):
+def test_the_first_frame_of_each_dvd_video_is_left_out(tmp_path):
     for number in (1, 2, 3):
         for place in ("input", "GT"):
             write(tmp_path / f"quantitative_datasets/IMG_0030/{place}/{number:05}.jpg")
@@ -54,7 +61,7 @@ def test_the_first_frame_of_each_dvd_video_is_left_out(experiment, tmp_path):
     assert [pair.name for pair in pairs] == ["IMG_0030/00002", "IMG_0030/00003"]
 
 
-def test_koehler_without_the_large_shakes_leaves_out_eight_to_eleven(experiment):
+def test_koehler_without_the_large_shakes_leaves_out_eight_to_eleven():
     rows = [{"name": f"Blurry1_{n}", "translation/psnr": float(n)} for n in (7, 8, 11, 12)]
     means = experiment("real_benchmarks").means(rows, "kohler")
     assert means == {"translation/psnr": 9.5, "translation/psnr_without_8_to_11": 9.5}
@@ -63,7 +70,7 @@ def test_koehler_without_the_large_shakes_leaves_out_eight_to_eleven(experiment)
     )
 
 
-def test_blur_detection_takes_even_numbers_and_says_where_cuhk_belongs(experiment, tmp_path):
+def test_blur_detection_takes_even_numbers_and_says_where_cuhk_belongs(tmp_path):
     module = experiment("blur_detection")
     for number in (1, 2):
         write(tmp_path / f"image/motion000{number}.jpg")
@@ -81,8 +88,8 @@ def test_blur_detection_takes_even_numbers_and_says_where_cuhk_belongs(experimen
         next(module.cuhk(Namespace(images=tmp_path / "nothing", limit=0, blurred="white")))
 
 
-@pytest.mark.slow  # to compile
-def test_simulated_photos_are_blurred_where_they_are_said_to_be(experiment, tmp_path):
+@pytest.mark.slow  # compiles
+def test_simulated_photos_are_blurred_where_they_are_said_to_be(tmp_path):
     write(tmp_path / "photo.png", (96, 80))
     options = Namespace(images=tmp_path, limit=1, side=9, seed=0)
     ((_, blurry, truth),) = experiment("blur_detection").simulated(options)
@@ -92,9 +99,9 @@ def test_simulated_photos_are_blurred_where_they_are_said_to_be(experiment, tmp_
     assert error[truth].mean() > 4 * error[~truth].mean()
 
 
-@pytest.mark.slow  # to compile
-def test_motion_flow_tables_lay_photos_down_and_cut_half_the_longest_motion(experiment, tmp_path):
-    module = experiment("motion_flow_tables")
+@pytest.mark.slow  # compiles
+def test_motion_flow_tables_lay_photos_down_and_cut_half_the_longest_motion(tmp_path):
+    module = experiment("motion_flow")
     write(tmp_path / "photo.png", (104, 140))
     options = Namespace(images=tmp_path, limit=5, seed=0, flows_per_photo=2)
     made = list(module.examples(module.choose_photos(options), "mild", options))
@@ -108,7 +115,7 @@ def test_motion_flow_tables_lay_photos_down_and_cut_half_the_longest_motion(expe
     assert not np.array_equal(made[0]["flow"], made[1]["flow"])
 
 
-def test_what_moves_apart_from_the_background_is_found_in_a_flow(experiment):
+def test_what_moves_apart_from_the_background_is_found_in_a_flow():
     module = experiment("moving_objects")
     rows, columns = np.mgrid[:60, :80]
     flow = np.stack([2 + 0.02 * columns, 1 - 0.03 * rows], axis=-1)  # of a camera that turns
@@ -121,14 +128,14 @@ def test_what_moves_apart_from_the_background_is_found_in_a_flow(experiment):
     assert module.overlap(truth, ~truth) == 0
 
 
-def test_a_scene_without_objects_has_none(experiment):
+def test_a_scene_without_objects_has_none():
     flow = np.full((40, 50, 2), 3.0)
     assert not experiment("moving_objects").moving_objects(flow).any()
 
 
 @pytest.mark.slow
-def test_levin_restorations_are_shifted_onto_the_sharp_photo(experiment):
-    module = experiment("solvers_true_operator")
+def test_levin_restorations_are_shifted_onto_the_sharp_photo():
+    module = experiment("solvers")
     rows, columns = np.mgrid[:90, :100].astype(np.float32)
     sharp = (0.5 + 0.4 * np.sin(rows / 5) * np.cos(columns / 7))[..., None]
     moved = (0.5 + 0.4 * np.sin((rows + 1.3) / 5) * np.cos((columns - 2.6) / 7))[..., None]
@@ -137,8 +144,8 @@ def test_levin_restorations_are_shifted_onto_the_sharp_photo(experiment):
     assert module.score(moved, sharp, "mild", 0.0)["psnr"] < 25
 
 
-def test_means_are_over_the_photos_that_all_solvers_have_restored(experiment):
-    module = experiment("solvers_true_operator")
+def test_means_are_over_the_photos_that_all_solvers_have_restored():
+    module = experiment("solvers")
     scores = [{"psnr": x, "ssim": 0.5, "seconds": 1.0} for x in (20.0, 30.0)]
     rows = [
         {"setting": "mild", "photo": "a", "scores": {"blurry": scores[0], "epll": scores[1]}},
@@ -150,7 +157,89 @@ def test_means_are_over_the_photos_that_all_solvers_have_restored(experiment):
     assert "| epll | 30.00 / 0.500, 1.0 s |" in module.table(rows)
 
 
-def test_verdicts_are_counted_case_by_case(experiment):
+def test_the_gain_of_a_solver_over_epll_is_taken_photo_by_photo():
+    rows = [
+        {
+            "setting": "mild",
+            "photo": name,
+            "scores": {
+                solver: {"psnr": psnr, "ssim": 0.5, "seconds": 1.0}
+                for solver, psnr in (("blurry", 20.0), ("epll", epll), ("tv", tv))
+            },
+        }
+        for name, epll, tv in (("a", 25.0, 28.0), ("b", 27.0, 26.0))
+    ]
+    spread = experiment("solvers").summary(rows)["mild"]["spread"]
+    assert spread["tv"]["above_epll"] == {"deviation": 2.0, "least": -1.0, "most": 3.0}
+    assert "above_epll" not in spread["epll"]
+
+
+def test_a_photo_that_is_not_trusted_stays_blurred():
+    rows = [
+        {"psnr/blurred": 20.0, "psnr/net": psnr, "explained/net": explained}
+        for psnr, explained in ((26.0, 0.9), (10.0, 0.4))
+    ]
+    found = experiment("direct_restoration").summary(rows)
+    assert found["psnr/net"] == 18.0
+    assert found["psnr_where_trusted/net"] == 23.0
+    assert found["spread"]["gain/net"]["least"] == -10.0
+
+
+def test_a_record_reads_back_and_has_a_line_for_each_row(tmp_path):
+    record = {
+        "a": {"x": 1.5, "y": [1, 2]},
+        "rows": [{"n": n, "s": "b"} for n in range(50)],
+        "e": [],
+    }
+    shared.write_record(tmp_path / "record.json", record)
+    text = (tmp_path / "record.json").read_text()
+    assert json.loads(text) == record
+    assert len(text.splitlines()) == 2 + 1 + 52 + 1
+
+
+def test_the_spread_of_a_figure_is_its_deviation_and_its_extremes():
+    found = shared.spread([{"a": 1.0}, {"a": 3.0}])
+    assert found == {"a": {"deviation": 1.0, "least": 1.0, "most": 3.0}}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_has_a_page_and_a_command(name):
+    assert (FOLDER / name / "README.md").is_file()
+    assert f"python -m experiments.{name}.run" in experiment(name).__doc__
+    assert callable(experiment(name).main)
+
+
+def test_the_index_has_a_line_for_each_question():
+    index = (FOLDER / "README.md").read_text()
+    for page in FOLDER.glob("*/README.md"):
+        assert f"]({page.parent.name}/README.md)" in index
+
+
+PAGES = sorted([*FOLDER.rglob("*.md"), *FOLDER.glob("*/*.py")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(FOLDER)))
+def test_the_commands_of_a_page_have_their_flags_and_its_links_lead_somewhere(page):
+    text = page.read_text() if page.suffix == ".md" else page.read_text().split('"""')[1]
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+    for name, arguments in re.findall(r"python -m (experiments\.[\w.]+)((?:\\\n|[^\n`])*)", text):
+        source = FOLDER.parent / (name.replace(".", "/") + ".py")
+        known = source.read_text() + (FOLDER / "shared.py").read_text()
+        for flag in set(re.findall(r"--[\w-]+", arguments)) - {"--help"}:
+            assert f'"{flag}"' in known, f"{name} {flag}"
+    assert not re.findall(r"python experiments|tools/(?:bench|measure)", text)
+
+
+@pytest.mark.slow  # starts a process
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_help_of_an_experiment_is_printed(name):
+    command = [sys.executable, "-m", f"experiments.{name}.run", "--help"]
+    shown = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("usage:")
+
+
+def test_verdicts_are_counted_case_by_case():
     module = experiment("verdicts")
     rows = [
         {"case": name, "explained": share, "gain": 1.0} for name in module.CASES
@@ -160,14 +249,14 @@ def test_verdicts_are_counted_case_by_case(experiment):
     assert (found["trusted"], found["without_doubt"]) == (0.5, 0.25)
 
 
-def test_residuals_that_grow_with_the_blur_have_rank_correlation_one(experiment):
+def test_residuals_that_grow_with_the_blur_have_rank_correlation_one():
     module = experiment("residual_and_blur")
     assert module.rank_correlation([0.1, 5.0, 2.0], [1.0, 100.0, 3.0]) == pytest.approx(1)
     assert np.mean(module.standardised([1.0, 2.0, 6.0])) == pytest.approx(0, abs=1e-3)
 
 
-def test_frames_of_a_fast_camera_and_pairs_are_found(experiment, tmp_path):
-    module = experiment("frames")
+def test_frames_of_a_fast_camera_and_pairs_are_found(tmp_path):
+    module = shared
     for number in range(7):
         write(tmp_path / "fast" / "video" / f"{number:03}.png")
     for place in ("blur", "sharp"):
@@ -179,7 +268,7 @@ def test_frames_of_a_fast_camera_and_pairs_are_found(experiment, tmp_path):
     assert len(source) == 2
     assert set(source[0]) == {"blurry", "sharp", "flow", "backward_flow"}
     pairs = Namespace(pairs=tmp_path / "pairs", frames=None, table="zhang", **chosen)
-    videos = experiment("restoration_tables").choose(
+    videos = experiment("restored_frames").choose(
         module.find_source(pairs, flow=False, missing=""), pairs
     )
     assert videos == [[0, 1], [2]]
@@ -188,18 +277,18 @@ def test_frames_of_a_fast_camera_and_pairs_are_found(experiment, tmp_path):
         module.find_source(gone, flow=False, missing="place them there")
 
 
-def test_an_empty_folder_is_told_what_belongs_there_and_where_it_is_to_be_had(experiment, tmp_path):
-    module = experiment("frames")
+def test_an_empty_folder_is_told_what_belongs_there_and_where_it_is_to_be_had(tmp_path):
+    module = shared
     for place in ("pairs", "frames"):
         folders = {"pairs": None, "frames": None, place: tmp_path}
         chosen = Namespace(counts=[3], shrink=1, fastest=1e9, limit=0, seed=0, **folders)
         with pytest.raises((FileNotFoundError, ValueError), match="download it from https://x.y"):
             module.find_source(chosen, flow=False, missing="download it from https://x.y")
     with pytest.raises(FileNotFoundError, match="tools/prepare.py"):
-        next(experiment("blur_to_flow_tables").monkaa(tmp_path, 0, 0))
+        next(experiment("blur_to_flow").monkaa(tmp_path, 0, 0))
 
 
-def test_a_phone_s_photo_lies_on_its_side_and_what_is_kept_is_told(experiment, tmp_path):
+def test_a_phone_s_photo_lies_on_its_side_and_what_is_kept_is_told(tmp_path):
     module = experiment("phone_photo")
     path = tmp_path / "phone.jpg"
     module.make_photo(path, Namespace(width=120, height=80, motion=3.0, profile=None))
@@ -215,19 +304,20 @@ def test_a_phone_s_photo_lies_on_its_side_and_what_is_kept_is_told(experiment, t
     assert found.get("exiftool_changed", []) == []
 
 
-def test_the_summary_of_restorations_says_on_how_many_photos_the_net_is_better(experiment):
+def test_the_summary_of_restorations_says_on_how_many_photos_the_net_is_better():
     rows = [
         {"psnr/learned": 30.0, "psnr/fixed": 29.0, "psnr/long": long, "seconds/long": seconds}
         for long, seconds in ((29.5, 4.0), (31.0, 1.0), (28.0, 2.0))
     ]
     found = experiment("direct_restoration").summary(rows)
     assert (found["better_than/fixed"], found["better_than/long"]) == (3, 2)
+    assert found["spread"]["learned_over/long"] == {"deviation": 1.225, "least": -1.0, "most": 2.0}
     assert found["psnr/long"] == 29.5
     assert found["seconds/long"] == 2.0  # the median
 
 
-def test_kernels_are_compared_wherever_they_lie(experiment):
-    similarity = experiment("kernel_tables").similarity
+def test_kernels_are_compared_wherever_they_lie():
+    similarity = experiment("kernels").similarity
     kernel = np.zeros((9, 9))
     kernel[3:5, 2:7] = np.arange(1, 11).reshape(2, 5)
     assert similarity(np.roll(kernel, (2, 1), (0, 1)), np.pad(kernel, 4)) == pytest.approx(1)

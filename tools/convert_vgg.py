@@ -1,11 +1,11 @@
-r"""Makes the weights of the perceptual loss out of torchvision's VGG19.
+r"""Convert torchvision's VGG19 weights for the perceptual loss.
 
     python tools/convert_vgg.py vgg19-dcbb9e9d.pth vgg19.safetensors
 
-The input is the state dict that `torchvision.models.vgg19(weights="IMAGENET1K_V1")` downloads, as a
-`.pth` (PyTorch is then needed to read it) or as a `.safetensors` with the same names. Only the
-seven convolutions that the loss looks at are kept. The weights are their owners': look up the terms
-before you pass them on.
+The input is the state dict that `torchvision.models.vgg19(weights="IMAGENET1K_V1")` downloads: a
+`.pth` file, which needs PyTorch to be read, or a `.safetensors` file with the same names. The
+output holds the seven convolutions that the loss uses. Look up the terms of the weights before
+you distribute them.
 """
 
 import argparse
@@ -21,10 +21,12 @@ from deblur_jax.models.vgg import GROUPS
 
 
 def main() -> None:
-    """Reads one file and writes the other."""
-    parser = argparse.ArgumentParser(description="VGG19 weights from torchvision's state dict.")
-    parser.add_argument("source", type=Path, help=".pth or .safetensors")
-    parser.add_argument("output", type=Path, help=".safetensors")
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", type=Path, help="torchvision's state dict, .pth or .safetensors")
+    parser.add_argument("output", type=Path, help="the .safetensors file to write")
     arguments = parser.parse_args()
     try:
         params = convert(read_state(arguments.source))
@@ -46,7 +48,7 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
         import torch  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise ValueError(
-            f"{path}: PyTorch is needed to read it; pip install torch, or give a .safetensors file"
+            f"{path}: reading it needs PyTorch; pip install torch, or give a .safetensors file"
         ) from None
     state = torch.load(path, map_location="cpu", weights_only=True)
     return {name: tensor.numpy() for name, tensor in state.items()}

@@ -1,11 +1,11 @@
-r"""Fits the mixture of Gaussians over patches that EPLL uses, by EM on small batches.
+r"""Fit the Gaussian mixture over patches that EPLL uses, by EM on small batches.
 
     python tools/fit_gmm.py --images PHOTOS --held-out OTHER_PHOTOS --output gmm.safetensors
 
-Every photo gives as many patches, at random places, of its brightness. Each step looks at one
-batch of them and moves the running moments by `(step + 2) ** -0.6` towards what it finds; the
-mixture follows from the moments. The file is written every few steps, with the mean log density of
-patches of the held-out photos in its model card.
+Every photo contributes the same number of patches of its luma, at random positions. Each step
+computes the moments of one batch and moves the running moments towards them by `(step + 2) **
+-0.6`; the mixture follows from the moments. The file is written every few steps, with the mean
+log density of held-out patches in its model card.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def random_patches(
 def em_step(
     mixture: PatchMixture, running: Moments, patches: jax.Array, rate: jax.Array, *, floor: float
 ) -> tuple[PatchMixture, Moments, Array]:
-    """Returns the next mixture, the running moments, and the batch's log density before it."""
+    """Returns the next mixture and running moments, and the batch's log density before the step."""
     found = expectation(mixture, patches)
     running = blend(running, found, rate)
     return maximisation(running, floor=floor), running, found.log_likelihood
@@ -74,12 +74,12 @@ def fit(
     """Yields (step, mixture, log density of the last batch) while the mixture is fitted.
 
     Args:
-        patches: `[n, d]` without means, gone through in order, again and again.
-        components: how many Gaussians.
-        batch: patches looked at in each step.
-        steps: how many to take.
-        seed: of the first guess.
-        floor: the least variance along any direction.
+        patches: `[n, d]` without their means, used in order and repeatedly.
+        components: number of Gaussians.
+        batch: patches in each step.
+        steps: number of steps.
+        seed: of the initial mixture.
+        floor: least variance along any direction.
     """
     batches = len(patches) // batch
     first = jnp.asarray(patches[:batch])
@@ -94,8 +94,8 @@ def fit(
 
 
 def main() -> None:
-    """Fits, reports and writes."""
-    arguments = _arguments()
+    """Runs the command line."""
+    arguments = parse()
     started, rng = time.perf_counter(), np.random.default_rng(arguments.seed)
     sample = functools.partial(random_patches, side=arguments.side, rng=rng)
     training = folder_photos(arguments.images)
@@ -136,19 +136,22 @@ def main() -> None:
         write_weights(arguments.output, tree, {**card, **progress})
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Fits a mixture of Gaussians to patches.")
-    parser.add_argument("--images", required=True, help="folder of training photos")
-    parser.add_argument("--held-out", required=True, help="folder of other photos")
-    parser.add_argument("--output", required=True, type=Path)
-    parser.add_argument("--components", type=int, default=200)
-    parser.add_argument("--side", type=int, default=8, help="of the patches in pixels")
-    parser.add_argument("--patches", type=int, default=1_000_000)
-    parser.add_argument("--batch", type=int, default=20_000)
-    parser.add_argument("--steps", type=int, default=300)
+def parse() -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", required=True, help="a folder of training photos")
+    parser.add_argument("--held-out", required=True, help="a folder of held-out photos")
+    parser.add_argument("--output", required=True, type=Path, help="the .safetensors file to write")
+    parser.add_argument("--components", type=int, default=200, help="Gaussians")
+    parser.add_argument("--side", type=int, default=8, help="side of a patch in pixels")
+    parser.add_argument("--patches", type=int, default=1_000_000, help="training patches")
+    parser.add_argument("--batch", type=int, default=20_000, help="patches in a step")
+    parser.add_argument("--steps", type=int, default=300, help="of EM")
     parser.add_argument("--every", type=int, default=10, help="steps between reports")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--machine", default="not said", help="for the model card")
+    parser.add_argument("--seed", type=int, default=0, help="of the patches and the start")
+    parser.add_argument("--machine", default="not said", help="a description for the model card")
     return parser.parse_args()
 
 

@@ -1,9 +1,9 @@
-"""Writes constraints.txt: the versions that the tests were run with, on every Python.
+"""Write constraints.txt: the versions that the tests were run with, on every Python.
 
     python tools/pin.py 3.11=FREEZE 3.12=FREEZE 3.13=FREEZE > constraints.txt
 
-Each FREEZE is what `pip freeze` prints in a fresh virtual environment of that Python after
-`pip install -e '.[dev]'`. Lines that are not `name==version` (this package, say) are left out.
+Each FREEZE is the output of `pip freeze` in a fresh virtual environment of that Python after
+`pip install -e '.[dev]'`. Lines other than `name==version`, such as this package, are dropped.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def main(arguments: list[str]) -> None:
-    """Prints one line a package, with a marker where the Pythons differ."""
+    """Prints one line a package, with a marker if the versions differ between Pythons."""
     versions: dict[str, dict[str, str]] = {}
     pythons = []
     for argument in arguments:

@@ -1,10 +1,10 @@
-r"""Prepares a public data set from files that were downloaded by hand, for random access.
+r"""Prepare a public data set for random access, from files that were downloaded by hand.
 
     python tools/prepare.py --list
     python tools/prepare.py gopro --source DOWNLOADS/GOPRO_Large --data-dir RECORDS
     python tools/prepare.py gopro --variant blur_gamma --source ... --data-dir ...
 
-Where files are missing it says which to place where, and from which public page. A config reads
+If files are missing, the error lists them and the public page to download them from. A config reads
 the result with `source.name = "gopro"` and `source.data_dir = "RECORDS"`.
 """
 
@@ -20,12 +20,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", nargs="?", choices=sorted(BUILDERS))
-    parser.add_argument("--list", action="store_true", help="what can be prepared, and from where")
+    parser.add_argument("name", nargs="?", choices=sorted(BUILDERS), help="the data set")
+    parser.add_argument("--list", action="store_true", help="list the data sets and their pages")
     parser.add_argument("--source", help="the folder with the downloaded files")
-    parser.add_argument("--data-dir", help="where the records go")
-    parser.add_argument("--variant", help="which of the data set's variants; its first if left out")
-    parser.add_argument("--on-bad", choices=("stop", "skip"), default="stop")
+    parser.add_argument("--data-dir", help="the folder for the records")
+    parser.add_argument("--variant", help="of the data set (default: its first)")
+    parser.add_argument(
+        "--on-bad",
+        choices=("stop", "skip"),
+        default="stop",
+        help="what to do about unreadable files",
+    )
     options = parser.parse_args(arguments)
     if options.list:
         for name, builder in sorted(BUILDERS.items()):
@@ -49,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             print(f"  {split}: {len(PreparedSource(folder, split))} examples")
         except ValueError:
-            continue  # it has no such split
+            continue  # the data set has no such split
     return 0
 
 

@@ -1,10 +1,10 @@
-r"""Draws what a network will see: a sheet of a config's samples, through its task's simulation.
+r"""Draw samples of a config's training data, after its task's simulation, as one picture.
 
     python tools/preview.py --config configs/quickstart.py --out sheet.png --samples 4
     python tools/preview.py --config configs/quickstart.py --set source.name=folder \
         source.folder=PHOTOS
 
-A row is a sample: its pictures, its flow in colours, its kernels as they mix.
+Each row is a sample: its pictures, its flow in colours, its kernels at a grid of pixels.
 """
 
 import argparse
@@ -24,11 +24,11 @@ from deblur_jax.training.tasks.registry import find_task
 
 
 PICTURES = ("previous_blurry", "blurry", "noisy", "sharp", "next_blurry", "next_sharp")
-KERNELS = 8  # along each side of the picture of a kernel field
+KERNELS = 8  # along each side of the drawing of a kernel field
 
 
 def kernel_field(kernels: np.ndarray, mixing: np.ndarray | None) -> np.ndarray:
-    """Draws the kernels at a lattice of pixels, or the kernels themselves without a mixing."""
+    """Draws the mixed kernels at a grid of pixels, or the kernels if there is no mixing."""
     if mixing is not None:
         height, width, _ = mixing.shape
         rows, columns = (
@@ -45,7 +45,7 @@ def kernel_field(kernels: np.ndarray, mixing: np.ndarray | None) -> np.ndarray:
 
 
 def draw(example: dict[str, np.ndarray]) -> np.ndarray:
-    """Returns the panels of one sample."""
+    """Draws the panels of one sample."""
     found = {name: to_bytes(example[name]) for name in PICTURES if name in example}
     if "flow" in example:
         flow = example["flow"]
@@ -57,7 +57,7 @@ def draw(example: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def draw_sheet(config: Any, samples: int) -> np.ndarray:
-    """Returns the picture of the first samples of a config's training run, `[h, w, 3]` uint8."""
+    """Draws the first samples of a config's training run, `[h, w, 3]` uint8."""
     fields = {**config.batches, "batch_size": samples, "workers": 0}
     batch = next(training_batches(make_source(**config.source), seed=config.seed, **fields))
     simulate = find_task(config.task).make_simulate(**config.simulate)
@@ -74,14 +74,16 @@ def draw_sheet(config: Any, samples: int) -> np.ndarray:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Writes the sheet."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", required=True)
-    parser.add_argument("--out", default="sheet.png")
-    parser.add_argument("--samples", type=int, default=4)
-    parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE")
+    parser.add_argument("--config", required=True, metavar="FILE.py[:VARIANT]")
+    parser.add_argument("--out", default="sheet.png", help="the picture to write")
+    parser.add_argument("--samples", type=int, default=4, help="rows of the picture")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="FIELD=VALUE", help="fields of the config to change"
+    )
     options = parser.parse_args(arguments)
     config = load_config(options.config)
     set_fields(config, options.set)

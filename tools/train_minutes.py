@@ -1,12 +1,11 @@
-r"""Trains a config for some minutes, and leaves what is needed to go on elsewhere.
+r"""Train a config for a number of minutes, and pack what is needed to continue on another machine.
 
     python tools/train_minutes.py --minutes 50 --carry runs/carried \
         --config configs/quickstart.py --workdir runs/quickstart
 
-Everything beside `--minutes` and `--carry` goes to `deblur_jax.main`. What lies in the
-`--carry` folder is unpacked into an empty workdir first, and the newest checkpoint and the records
-are packed there at the end, in parts of 15 MB, so that a lent machine can be left at any time. The
-throughput is printed, and what part of its peak each device computed at, where that is known.
+All other arguments go to `deblur_jax.main`. An empty workdir is first filled from the `--carry`
+folder. At the end the newest checkpoint and the log are packed there, in parts of 15 MB. The
+throughput is printed, with its share of each device's peak if that is known.
 """
 
 import argparse
@@ -22,11 +21,11 @@ from pathlib import Path
 
 
 PART = 15_000_000  # bytes
-LARGEST = 64 * 2**20  # bytes that a checkpoint to carry may have
+LARGEST = 64 * 2**20  # bytes, the limit for a checkpoint
 
 
 def unpack(carry: Path, workdir: Path) -> None:
-    """Unpacks the parts in `carry`, if there are any and `workdir` holds no checkpoint."""
+    """Unpacks the parts in `carry`, if there are any, unless `workdir` holds checkpoints."""
     parts = sorted(carry.glob("run.tar.*"))
     if parts and not (workdir / "checkpoints").exists():
         data = b"".join(path.read_bytes() for path in parts)
@@ -35,7 +34,7 @@ def unpack(carry: Path, workdir: Path) -> None:
 
 
 def pack(workdir: Path, carry: Path) -> int:
-    """Packs the newest checkpoint and the records into `carry`; returns the checkpoint's bytes."""
+    """Packs the newest checkpoint and the log into `carry`; returns the size of the checkpoint."""
     steps = [int(p.name) for p in (workdir / "checkpoints").glob("*") if p.name.isdigit()]
     if not steps:
         raise FileNotFoundError(f"{workdir}: no checkpoint was saved; train for longer")
@@ -55,7 +54,7 @@ def pack(workdir: Path, carry: Path) -> int:
 
 
 def speeds(workdir: Path) -> dict[str, float]:
-    """Returns the median of each speed and time over the second half of the records."""
+    """Returns the median of each speed and time over the second half of the log."""
     records = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     timed = [record for record in records if "speed/images" in record]
     timed = timed[len(timed) // 2 :]
@@ -64,7 +63,7 @@ def speeds(workdir: Path) -> dict[str, float]:
 
 
 def describe(speed: dict[str, float]) -> str:
-    """Returns speeds as one line."""
+    """Returns the speeds as one line of text."""
     if not speed:
         return "too few steps for a throughput"
     names = ("data", "compute", "host")
@@ -78,11 +77,13 @@ def describe(speed: dict[str, float]) -> str:
 
 
 def main() -> None:
-    """Trains, packs and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # pyright: ignore[reportOptionalMemberAccess]
-    parser.add_argument("--minutes", type=float, required=True)
-    parser.add_argument("--carry", type=Path, required=True)
-    parser.add_argument("--workdir", type=Path, required=True)
+    """Trains, packs the run and prints its speed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, required=True, help="to train for")
+    parser.add_argument("--carry", type=Path, required=True, help="the folder of the packed run")
+    parser.add_argument("--workdir", type=Path, required=True, help="of the run")
     options, rest = parser.parse_known_args()
     until = time.monotonic() + 60 * options.minutes
     options.workdir.mkdir(parents=True, exist_ok=True)
@@ -92,7 +93,7 @@ def main() -> None:
         try:
             training.wait(max(until - time.monotonic(), 1))
         except subprocess.TimeoutExpired:
-            training.send_signal(signal.SIGTERM)  # saves, and ends well
+            training.send_signal(signal.SIGTERM)  # saves and exits normally
     if training.returncode:
         sys.exit(training.returncode)
     try:
@@ -102,7 +103,9 @@ def main() -> None:
     print(describe(speeds(options.workdir)))
     print(f"checkpoint of {size / 2**20:.1f} MiB in {options.carry}")
     if size > LARGEST:
-        sys.exit(f"error: more than {LARGEST // 2**20} MiB to carry; take a smaller model")
+        sys.exit(
+            f"error: the checkpoint is larger than {LARGEST // 2**20} MiB; train a smaller model"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The sheet of what a network will see."""
+"""The preview draws every field of a sample."""
 
 import importlib.util
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A run that is carried from machine to machine arrives whole, and says how fast it was."""
+"""A run that is packed for another machine is complete, and its speed is reported."""
 
 import json
 import runpy
@@ -29,7 +29,7 @@ def test_what_was_packed_is_unpacked_in_an_empty_workdir_alone(tmp_path):
     assert data == bytes([8]) * 2_000_000
     assert (tmp_path / "there" / "metrics.jsonl").exists()
     (tmp_path / "there" / "checkpoints" / "8").rename(tmp_path / "there" / "checkpoints" / "10")
-    TOOL["unpack"](tmp_path / "carry", tmp_path / "there")  # a run is there: it stays
+    TOOL["unpack"](tmp_path / "carry", tmp_path / "there")  # an existing run is kept
     assert [path.name for path in (tmp_path / "there" / "checkpoints").iterdir()] == ["10"]
 
 
