@@ -55,6 +55,7 @@ class _Table:
     start: int
     records: tuple[bytes, ...]
     following: int  # offset of the next directory, or 0
+    cut: bool  # whether the data end before the directory does
 
     @property
     def count_bytes(self) -> int:
@@ -92,16 +93,36 @@ def _table(data: Any, start: int | None = None) -> _Table | None:
         return None
     order, big, first = header
     start = first if start is None else start
-    empty = _Table(order, big, start, (), 0)
+    empty = _Table(order, big, start, (), 0, cut=False)
     if start < 8 or start + empty.count_bytes > len(data):
         return None
-    (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, start)
-    count = min(count, (len(data) - empty.place(0)) // empty.record_bytes)
+    (stated,) = struct.unpack_from(order + ("Q" if big else "H"), data, start)
+    count = min(stated, (len(data) - empty.place(0)) // empty.record_bytes)
     records = tuple(bytes(data[empty.place(n) : empty.place(n + 1)]) for n in range(count))
     after = bytes(data[empty.place(count) :][: 8 if big else 4])
     fits = len(after) == (8 if big else 4)
     following = struct.unpack(order + ("Q" if big else "I"), after)[0] if fits else 0
-    return replace(empty, records=records, following=following)
+    return replace(empty, records=records, following=following, cut=not fits or count < stated)
+
+
+def _is_whole(data: bytes, start: int | None = None, inside: Mapping = INSIDE) -> bool:
+    """Returns whether all that a directory and those inside it point at is in a block.
+
+    What points behind the end would point at whatever is added there.
+    """
+    table = _table(data, start)
+    if table is None or table.cut:
+        return False
+    for record in table.records:
+        tag, kind, count = table.head(record)
+        if tag in inside:
+            if not _is_whole(data, _whole_number(table, record) or 0, inside[tag]):
+                return False
+        elif (length := SIZES.get(kind, 1) * count) > 4:
+            (place,) = struct.unpack_from(table.order + "I", record, 8)
+            if place + length > len(data):
+                return False
+    return True
 
 
 def _whole_number(table: _Table, record: bytes) -> int | None:
@@ -151,13 +172,14 @@ def upright_block(
     table = _table(block)
     if table is None or table.big:
         return None, (("EXIF (unreadable)",) if block.strip(b"\0") else ())
+    lost: tuple[str, ...] = ()
+    following = table.following
+    if not _is_whole(block):
+        order, directory, lost = read_directory(block)
+        block = write_block(order, directory)
+        table = _table(block) or table
     data = bytearray(block)
-    _set_sizes(data, table, size)
-    for record in table.records:
-        if table.tag(record) == EXIF_DIRECTORY:
-            inner = _table(data, _whole_number(table, record) or 0)
-            if inner is not None:
-                _set_sizes(data, inner, size)
+    _set_sizes(data, table, size, INSIDE)
     edited = _table(data) or table
     kept = [record for record in edited.records if table.tag(record) != ORIENTATION]
     if sideways:
@@ -165,13 +187,20 @@ def upright_block(
     new = struct.pack(table.order + "H", len(kept)) + b"".join(kept) + bytes(4)
     length = table.place(len(table.records)) + 4 - table.start
     data[table.start : table.start + length] = new.ljust(length, b"\0")
-    lost = ("thumbnail of the blurred photo",) if table.following else ()
+    if following:
+        lost += ("thumbnail of the blurred photo",)
     return (bytes(data) if kept else None), lost
 
 
-def _set_sizes(data: bytearray, table: _Table, size: tuple[int, int]) -> None:
+def _set_sizes(
+    data: bytearray, table: _Table, size: tuple[int, int], inside: Mapping[int, Mapping]
+) -> None:
+    """Sets the sizes that a directory and those inside it state."""
     for number, record in enumerate(table.records):
         tag, kind, _ = table.head(record)
+        deeper = _table(data, _whole_number(table, record) or 0) if tag in inside else None
+        if deeper is not None:
+            _set_sizes(data, deeper, size, inside[tag])
         for tags, length in zip((WIDTHS, HEIGHTS), size, strict=True):
             if tag in tags:
                 kind = SHORT if kind == SHORT and length < 65536 else LONG
@@ -239,7 +268,7 @@ def read_directory(
     if table is None:
         return "<", (), ()
     entries: dict[int, Entry] = {}
-    bad: list[str] = []
+    bad: list[str] = ["entries that are cut off"] if table.cut else []
     for number, record in enumerate(table.records):
         tag, kind, count = table.head(record)
         if tag in inside:

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deblur_jax.io import exif, png, tiff
+from deblur_jax.io import exif, jpeg, png, tiff
 from deblur_jax.io.metadata import (
     APART,
     IPTC_TAG,
-    PHOTOSHOP,
     PHOTOSHOP_TAG,
     PROFILE_TAG,
     XMP_TAG,
@@ -28,8 +27,7 @@ FORMATS = {
 OPAQUE = ("JPEG", "BMP")
 DEEP = ("PNG", "TIFF")
 LONGEST_SIDE = {"JPEG": 65500, "WebP": 16383}  # pixels
-SEGMENT_BYTES = 65533  # of a JPEG file
-XMP_BYTES = SEGMENT_BYTES - 29  # less the address before it
+XMP_BYTES = jpeg.SEGMENT_BYTES - 29  # less the address before it
 UNDEFINED, BYTE, RATIONAL = 7, 1, 5
 # What the colour chunks of most PNG files say: no more than that it is sRGB.
 SRGB_CHUNKS = (
@@ -97,10 +95,10 @@ def _fitted_exif(
     if kind == "BMP":
         return None, ("EXIF",)
     if kind == "JPEG":
-        return exif.shortened(block, SEGMENT_BYTES - growth)
+        return exif.shortened(block, jpeg.SEGMENT_BYTES - growth)
     if kind == "TIFF":
-        _, directory, bad = exif.read_directory(block.removeprefix(exif.PREFIX))
-        return block, bad + tiff.writable(directory)[1]
+        order, directory, bad = exif.read_directory(block.removeprefix(exif.PREFIX))
+        return block, bad + tiff.writable(order, directory)[1]
     return block, ()
 
 
@@ -168,14 +166,7 @@ def _jpeg(photo: Photo, values: np.ndarray, quality: int) -> bytes:
         xmp=extras.xmp, comment=extras.comment, dpi=extras.dpi,
         subsampling=sampling if values.shape[-1] == 3 else None,
     )  # fmt: skip
-    most = SEGMENT_BYTES - len(PHOTOSHOP)
-    resources = extras.iptc or b""
-    parts = [PHOTOSHOP + resources[n : n + most] for n in range(0, len(resources), most)]
-    segments = [b"\xff\xed" + struct.pack(">H", len(part) + 2) + part for part in parts]
-    first = 2
-    while data[first : first + 2] in (b"\xff\xe0", b"\xff\xe1"):  # JFIF and EXIF come first
-        first += 2 + int.from_bytes(data[first + 2 : first + 4], "big")
-    return b"".join([data[:first], *segments, data[first:]])
+    return jpeg.with_resources(data, extras.iptc) if extras.iptc else data
 
 
 def _png(photo: Photo, values: np.ndarray, quality: int) -> bytes:
@@ -211,7 +202,7 @@ def _tiff(photo: Photo, values: np.ndarray, quality: int) -> bytes:
     del quality
     extras = photo.extras
     order, directory, _ = exif.read_directory((photo.exif or b"").removeprefix(exif.PREFIX))
-    entries = [entry for entry in tiff.writable(directory)[0] if entry.tag not in APART]
+    entries = [entry for entry in tiff.writable(order, directory)[0] if entry.tag not in APART]
     stated = {entry.tag for entry in entries}
     if extras.dpi and not stated & set(tiff.KINDS):
         entries += tiff.resolution_entries(order, extras.dpi)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from deblur_jax.io import png, tiff
+from deblur_jax.io import jpeg, png, tiff
 from deblur_jax.io.exif import ORIENTATION
 from deblur_jax.io.files import existing_file, whole_file
 from deblur_jax.io.formats import FORMATS, encode, fitted, format_of
@@ -191,7 +191,8 @@ def _opened(
     """Opens and decodes the one picture of a file by Pillow."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd entries, and of panoramas
-        with Image.open(path) as image:
+        source = BytesIO(jpeg.without_exif(path.read_bytes())) if jpeg.is_jpeg(path) else path
+        with Image.open(source) as image:
             if page is not None:
                 image.seek(page.number)
             # Phones hide a preview behind a photo (MPO); others would lose pictures.

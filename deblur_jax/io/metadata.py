@@ -10,18 +10,17 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin
 
-from deblur_jax.io import exif, png, tiff
+from deblur_jax.io import exif, jpeg, png, tiff
 from deblur_jax.io.photo import Extras
 
 
-PHOTOSHOP = b"Photoshop 3.0\0"
 IPTC_RESOURCE = b"\x04\x04"
 PROFILE_TAG, XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG = 0x8773, 0x02BC, 0x83BB, 0x8649
 APART = (PROFILE_TAG, XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG)  # entries of TIFF with a field of their own
 # How JPEG segments begin that are carried, or that say how the file itself is laid out.
 KNOWN_SEGMENTS = (
     b"JFIF", b"JFXX", b"Exif\0", b"http://ns.adobe.com/xap/", b"ICC_PROFILE", b"MPF\0", b"Adobe",
-    PHOTOSHOP,
+    jpeg.PHOTOSHOP,
 )  # fmt: skip
 EXIF_TEXTS = (b"Raw profile type exif\0", b"Raw profile type APP1\0")  # of ImageMagick
 XMP_TURN = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)([0-9]+)")
@@ -58,21 +57,21 @@ def read_metadata(path: Path, image: Image.Image, page: tiff.Page | None = None)
         return read_tiff_metadata(path, page)
     info = image.info
     chunks = png.read_chunks(path) if image.format == "PNG" else []
-    jpeg = image.format in ("JPEG", "MPO")
-    segments = [body for name, body in getattr(image, "applist", []) if name != "COM"]
-    colours = jpeg and len(image.getbands()) == 3
-    resources = b"".join(s[len(PHOTOSHOP) :] for s in segments if s.startswith(PHOTOSHOP))
+    is_jpeg = image.format in ("JPEG", "MPO")
+    segments = jpeg.read_segments(path) if is_jpeg else []
+    colours = is_jpeg and len(image.getbands()) == 3
+    block = jpeg.joined(segments, exif.PREFIX) if is_jpeg else _block(info)
     extras = Extras(
-        iptc=resources or None,
-        comment=info.get("comment") if jpeg else None,
+        iptc=jpeg.joined(segments, jpeg.PHOTOSHOP) or None,
+        comment=info.get("comment") if is_jpeg else None,
         chunks=tuple(chunk for chunk in chunks if _is_carried(*chunk)),
-        dpi=info.get("dpi"),
+        dpi=info.get("dpi") or tiff.resolution(*exif.read_directory(block)[:2]),
         sampling=JpegImagePlugin.get_sampling(image) if colours else None,
         lossless=image.format == "WEBP" and _is_lossless(path),
         lost=tuple(_lost(image, chunks, segments)),
     )
     size = (image.width, image.height)
-    return _upright(_block(info), _packet(info), size, extras, info.get("icc_profile"), None)
+    return _upright(block, _packet(info), size, extras, info.get("icc_profile"), None)
 
 
 def read_tiff_metadata(path: Path, page: tiff.Page) -> Found:

@@ -246,19 +246,23 @@ def read_entries(path: Path, start: int) -> tuple[str, tuple[Entry, ...], tuple[
     return order, kept, bad
 
 
-def writable(directory: Iterable[Entry]) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+def writable(order: str, directory: Iterable[Entry]) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
     """Returns the entries of an EXIF block that a TIFF file can hold, and the names of the others.
 
     Those that would lay out pixels are left out in silence: they are of another file.
     """
     free = [entry for entry in directory if entry.tag not in LAYOUT]
+    units = [struct.pack(order + "H", unit) for unit in (1, *INCHES_BY_UNIT)]
     odd = [e for e in free if e.tag in KINDS and (e.kind, e.count) != (KINDS[e.tag], 1)]
-    return tuple(e for e in free if e not in odd), tuple(tag_name(e.tag) for e in odd)
+    odd += [e for e in free if e.tag == RESOLUTION_UNIT and e.value not in units]
+    return tuple(e for e in free if e not in odd), tuple(
+        dict.fromkeys(tag_name(e.tag) for e in odd)
+    )
 
 
 def resolution(order: str, directory: Iterable[Entry]) -> tuple[float, float] | None:
     """Returns the pixels an inch, across and down, that a directory states, or None."""
-    facts = {entry.tag: entry for entry in writable(directory)[0]}
+    facts = {entry.tag: entry for entry in writable(order, directory)[0]}
     if not facts.keys() >= KINDS.keys():
         return None
     across, down = (struct.unpack(order + "II", facts[tag].value) for tag in RESOLUTIONS)

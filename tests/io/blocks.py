@@ -108,6 +108,8 @@ def random_block(rng):
         tag = int(rng.choice(known) if rng.random() < 0.7 else rng.integers(65536))
         kind = int(rng.integers(1, 13) if rng.random() < 0.9 else rng.integers(65536))
         count = int(rng.integers(0, 6))
+        if tag == ORIENTATION and rng.random() < 0.7:
+            return tag, 3, 1, struct.pack(order + "H", rng.integers(10))
         value = rng.bytes(SIZES.get(kind, 1) * count)
         return tag, kind, count, int(rng.integers(2**32)) if rng.random() < 0.05 else value
 

@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 from deblur_jax.data.photos import PhotoSource
+from deblur_jax.io import tiff
 from deblur_jax.io.exif import PREFIX, shortened, tag_name, upright_block, with_history
 from deblur_jax.io.formats import fitted
 from deblur_jax.io.images import read_photo, read_rgb, write_photo
+from deblur_jax.io.metadata import APART
 from tests.io.blocks import (
     DETAILS,
     HISTORY,
@@ -28,7 +30,7 @@ from tests.io.blocks import (
 MARKS = (b"II*\0", b"MM\0*")
 FORMATS = (".jpg", ".png", ".webp", ".tif", ".bmp")
 SIZES_STATED = (0x0100, 0x0101, 0xA002, 0xA003)
-LAYOUT = (0x00FE, *range(0x0100, 0x0108), 0x0111, *range(0x0115, 0x011A), 0x011C)
+LAYOUT = {*tiff.LAYOUT, *APART}
 
 # What public complaints are about: an entry of an unexpected type or value.
 ODD = {
