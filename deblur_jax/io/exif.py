@@ -270,7 +270,7 @@ def read_directory(
     entries: dict[int, Entry] = {}
     bad: list[str] = ["entries that are cut off"] if table.cut else []
     for number, record in enumerate(table.records):
-        tag, kind, count = table.head(record)
+        tag = table.tag(record)
         if tag in inside:
             pointed = _whole_number(table, record)
             _, deeper, worse = read_directory(data, pointed or 0, inside[tag])
@@ -278,16 +278,32 @@ def read_directory(
             if deeper:
                 entries.setdefault(tag, Entry(tag, LONG, 1, inside=deeper))
             continue
-        length = SIZES.get(kind, 0) * count
-        place = table.place(number) + (12 if table.big else 8)
-        if length > (8 if table.big else 4):
-            (place,) = struct.unpack_from(table.order + ("Q" if table.big else "I"), data, place)
-        if kind not in SIZES or place + length > len(data):
+        entry = _entry(data, table, number)
+        if entry is None:
             bad.append(tag_name(tag))
         else:
-            value = bytes(data[place : place + length])
-            entries.setdefault(tag, Entry(tag, kind, count, value))
+            entries.setdefault(tag, entry)
     return table.order, tuple(entries[tag] for tag in sorted(entries)), tuple(bad)
+
+
+def _entry(data: Any, table: _Table, number: int) -> Entry | None:
+    """Returns one entry of a directory, as a plain TIFF file has it; None if it cannot be."""
+    tag, kind, count = table.head(table.records[number])
+    size = {**SIZES, **BIG_SIZES}.get(kind) if table.big else SIZES.get(kind)
+    if size is None:
+        return None
+    place = table.place(number) + (12 if table.big else 8)
+    if size * count > (8 if table.big else 4):
+        (place,) = struct.unpack_from(table.order + ("Q" if table.big else "I"), data, place)
+    if place + size * count > len(data):
+        return None
+    value = bytes(data[place : place + size * count])
+    if kind in BIG_SIZES:
+        numbers = struct.unpack(f"{table.order}{count}{WHOLE[kind]}", value)
+        if any(not 0 <= each < 2**32 for each in numbers):
+            return None
+        kind, value = LONG, struct.pack(f"{table.order}{count}I", *numbers)
+    return Entry(tag, kind, count, value)
 
 
 def tag_name(tag: int) -> str:

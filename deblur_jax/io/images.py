@@ -191,17 +191,21 @@ def _opened(
     """Opens and decodes the one picture of a file by Pillow."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd entries, and of panoramas
-        source = BytesIO(jpeg.without_exif(path.read_bytes())) if jpeg.is_jpeg(path) else path
-        with Image.open(source) as image:
-            if page is not None:
-                image.seek(page.number)
+        with Image.open(_bare(path, page)) as image:
             # Phones hide a preview behind a photo (MPO); others would lose pictures.
             count = getattr(image, "n_frames", 1)
-            if count > 1 and page is None and image.format != "MPO":
+            if count > 1 and image.format != "MPO":
                 raise UnfitError(f"holds {count} pictures, expected one; give one of them")
             _check_size(image.size, most_pixels)
             image.load()
             yield image
+
+
+def _bare(path: Path, page: tiff.Page | None) -> Path | BytesIO:
+    """Returns a file for Pillow, without the entries by which it turns or refuses pictures."""
+    if page is not None:
+        return BytesIO(tiff.bare_file(path, page))
+    return BytesIO(jpeg.without_exif(path.read_bytes())) if jpeg.is_jpeg(path) else path
 
 
 def _check_size(size: tuple[int, int], most_pixels: int | None) -> None:

@@ -1,4 +1,4 @@
-"""PNG files: chunks, which are carried as they are, and pixels of 16 bits, by OpenCV."""
+"""PNG files: chunks, which are carried as they are, and pixels of 16 bits, which Pillow lacks."""
 
 import itertools
 import struct
@@ -14,6 +14,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER_BYTES = 33  # signature and IHDR chunk
 DEPTH_BYTE = 24
 COLOUR_BYTE = 9  # of the IHDR chunk
+COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the number of channels
+UP = 2  # the filter that stores differences from the row above
 TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 COLOUR_CHUNKS = (b"cICP", b"gAMA", b"cHRM", b"sRGB", b"mDCV", b"cLLI")
 RESOLUTION_CHUNK = b"pHYs"
@@ -83,11 +85,15 @@ def read_deep(path: Path) -> np.ndarray:
 
 def encode_deep(values: np.ndarray) -> bytes:
     """Returns a PNG file of uint16 values `[h, w, 1 to 4]`: grey or colour, then alpha."""
-    order = {1: [0], 2: [0, 0, 0, 1], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[values.shape[-1]]
-    encoded, buffer = cv2.imencode(".png", values[..., order])
-    if not encoded:
-        raise OSError("the 16-bit PNG could not be encoded")
-    return buffer.tobytes()
+    height, width, channels = values.shape
+    rows = np.ascontiguousarray(values, ">u2").view(np.uint8).reshape(height, -1)
+    filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
+    filtered[:, 0] = UP
+    filtered[:1, 1:] = rows[:1]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+    header = struct.pack(">IIBBBBB", width, height, 16, COLOUR_TYPES[channels], 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(filtered)), (b"IEND", b"")]
+    return SIGNATURE + b"".join(itertools.starmap(_chunk, chunks))
 
 
 def with_chunks(data: bytes, chunks: Iterable[Chunk]) -> bytes:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import mmap
 import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,6 +17,7 @@ from PIL import Image
 
 from deblur_jax.io.exif import (
     LONG,
+    ORIENTATION,
     RATIONAL,
     RESOLUTIONS,
     SHORT,
@@ -34,9 +36,10 @@ SUFFIXES = (".tif", ".tiff")
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2  # photometric interpretations
 PREMULTIPLIED, STRAIGHT, COREL = 1, 2, 999  # extra samples that are alpha
-NONE, LZW, ZSTD = 1, 5, 50000  # compressions
-PLAIN = (NONE, 8, 32773, 32946, 34925)  # those that tifffile undoes by itself
+NONE, LZW, ZIP, ZSTD = 1, 5, 8, 50000  # compressions
+PLAIN = (NONE, ZIP, 32773, 32946, 34925)  # those that tifffile undoes by itself
 RAW_PHOTO = 0xC612  # of DNG files
+SUB_PAGES = 0x014A
 
 # How a TIFF file lays out its pixels: true of that file alone.
 LAYOUT = {
@@ -187,7 +190,7 @@ def read_deep(path: Path, number: int) -> np.ndarray:
 
 
 def _uncompressed(path: Path, page: Any) -> bytes:
-    """Returns a TIFF file of one page's pixels, decompressed strip by strip by Pillow.
+    """Returns a TIFF file of one page's pixels, of which Pillow undid the compression.
 
     Pillow undoes LZW and ZSTD, but has no colours of 16 bits: it is given bytes as grey pixels.
     """
@@ -202,20 +205,36 @@ def _uncompressed(path: Path, page: Any) -> bytes:
         if not page.is_tiled:
             rows = min(page.rowsperstrip, page.imagelength - index % planes * page.rowsperstrip)
         strip = data[start : start + length]
-        strips.append(_decompressed(strip, page.compression, across * together * 2, rows))
+        plain = _decompressed(strip, page.compression, across * together * 2, rows)
+        strips.append(zlib.compress(plain, 0))  # tifffile wants a compression with a predictor
     offsets, lengths = (0x0144, 0x0145) if page.is_tiled else (0x0111, 0x0117)
     order, directory, _ = read_directory(data, page.offset)
     kept = [e for e in directory if e.tag in LAYOUT and e.tag not in (0x0103, offsets, lengths)]
     places = np.cumsum([8, *map(len, strips)])
     kept += [
-        Entry(0x0103, SHORT, 1, struct.pack(order + "H", NONE)),
+        Entry(0x0103, SHORT, 1, struct.pack(order + "H", ZIP)),
         _numbers(order, offsets, [int(place) for place in places[:-1]]),
         _numbers(order, lengths, [len(strip) for strip in strips]),
     ]
-    base = int(places[-1] + places[-1] % 2)
+    return _file(order, b"".join(strips), kept)
+
+
+def bare_file(path: Path, page: Page) -> bytes:
+    """Returns a copy of a TIFF file that holds one page, without what is not needed to decode it.
+
+    Pillow turns pictures by itself, and refuses whole files for entries that it does not need.
+    """
+    data = path.read_bytes()
+    order, directory, _ = read_directory(data, page.start)
+    needed = [e for e in directory if e.tag in LAYOUT and e.tag not in (ORIENTATION, SUB_PAGES)]
+    return _file(order, data[8:], needed)
+
+
+def _file(order: str, body: bytes, directory: Iterable[Entry]) -> bytes:
+    """Returns a TIFF file of a body, which lies behind 8 bytes of header, and a directory."""
+    base = 8 + len(body) + len(body) % 2
     head = write_block(order, ())[:4] + struct.pack(order + "I", base)
-    body = head + b"".join(strips)
-    return body.ljust(base, b"\0") + write_directory(order, kept, base)
+    return b"".join([head, body, bytes(len(body) % 2), write_directory(order, directory, base)])
 
 
 def _numbers(order: str, tag: int, values: list[int]) -> Entry:
@@ -303,10 +322,7 @@ def encode_tiff(values: np.ndarray, order: str, directory: tuple[Entry, ...]) ->
         software=False,
         metadata=None,
     )
-    data = buffer.getbuffer()
+    data = buffer.getvalue()
     _, layout, _ = read_directory(data)
-    base = len(data) + len(data) % 2
     own = [entry for entry in layout if entry.tag not in KINDS]  # tifffile's is none
-    head = bytes(data[:4]) + struct.pack(order + "I", base)
-    end = bytes(base - len(data)) + write_directory(order, [*own, *directory], base)
-    return b"".join([head, data[8:], end])
+    return _file(order, data[8:], [*own, *directory])

@@ -10,6 +10,11 @@ from PIL import Image
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1}
 DETAILS, PLACE, ORIENTATION, HISTORY = 0x8769, 0x8825, 0x0112, 0x000B
 PICTURE = np.zeros((24, 40, 3), np.uint8) + np.arange(40, dtype=np.uint8)[:, None] * 5
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
 
 
 def directory(order, entries, start, following=0):

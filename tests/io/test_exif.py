@@ -20,6 +20,7 @@ from tests.io.blocks import (
     ORIENTATION,
     PICTURE,
     PLACE,
+    TURNS,
     block,
     entries,
     jpeg,
@@ -142,13 +143,6 @@ def test_the_turn_is_undone_by_every_reader(tmp_path, turn, order):
     expected = np.asarray(Image.fromarray(picture).transpose(TURNS[turn])) if turn > 1 else picture
     np.testing.assert_array_equal(read_rgb(tmp_path / "turned.png"), expected)
     np.testing.assert_array_equal(255 * read_photo(tmp_path / "turned.png").pixels, expected)
-
-
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
 
 
 NOTE, COMMENT = (0x927C, 7, 65000, bytes(65000)), (0x9286, 7, 30000, bytes(30000))
