@@ -17,7 +17,8 @@ from deblur_jax.cli.restoration import (
     find_network,
     finished,
     forecast,
-    loses_alpha,
+    keepable,
+    print_any_name,
     restore_photo,
 )
 from deblur_jax.io.files import check_writable
@@ -82,6 +83,7 @@ def _number(lowest: float, highest: float, kind: type = float) -> Any:
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code: 0, 1 if a photo failed, 130 after Ctrl-C."""
     options = parse(argv)
+    print_any_name()
     try:
         if options.model is not None and hasattr(find_network(options.model).model, "restored"):
             return _deblur_videos(options)
@@ -98,8 +100,8 @@ def main(argv: list[str] | None = None) -> int:
         for job in jobs:
             try:
                 written = _deblur(job, options)
-            except (OSError, ValueError, MemoryError) as error:
-                print(f"deblur: {error}", file=sys.stderr)
+            except Exception as error:  # whatever it is, the next photo has its turn
+                print(f"deblur: {_complaint(job, error)}", file=sys.stderr)
                 failed += 1
             else:
                 done, unchanged = done + written, unchanged + (not written)
@@ -116,6 +118,16 @@ def main(argv: list[str] | None = None) -> int:
             f"{beside}."
         )
     return 1 if failed else 0
+
+
+def _complaint(job: Job, error: Exception) -> str:
+    """Returns the one line that says why a photo failed."""
+    words = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return f"{job.photo}: does not fit in memory {words}".rstrip()
+    if isinstance(error, (OSError, ValueError)):
+        return words
+    return f"{job.photo}: something is wrong in deblur_jax ({type(error).__name__}: {words})"
 
 
 def _deblur_videos(options: argparse.Namespace) -> int:
@@ -148,6 +160,9 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
         )
     photo = read_photo(job.photo)
     check_writable(job.output)
+    photo, lost = keepable(photo, job.output)
+    if lost:
+        print(f"{job.photo}: left out of {job.output.name}: {lost}.", flush=True)
     network = find_network(options.model)
     print(f"{job.photo}: looking for motion with {describe_network(network)} ...", flush=True)
     settings = Settings(options.model, options.max_blur, options.iterations, options.device)
@@ -169,8 +184,7 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
         return False
     chosen = {"strength": options.strength, "verdict": result.verdict}
     write_photo(job.output, finished(photo, result.image, network.name, **chosen))
-    lost = "; its transparency has no place in this format"
-    print(f"{job.output}: {describe(result)}{lost if loses_alpha(photo, job.output) else ''}.")
+    print(f"{job.output}: {describe(result)}.")
     return True
 
 

@@ -3,18 +3,22 @@
 import contextlib
 import dataclasses
 import functools
+import io
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deblur_jax.io.images import OPAQUE_SUFFIXES, Photo
-from deblur_jax.io.metadata import with_history
-from deblur_jax.io.profile import profile_transfer
+from deblur_jax.io.exif import with_history
+from deblur_jax.io.formats import fitted
+from deblur_jax.io.images import Photo
+from deblur_jax.io.profile import display_transfer
 from deblur_jax.version import __version__
 
 
 ITERATIONS = 15
+HISTORY_LETTERS = 400  # at most, that the EXIF block says of what was done
 LONG_WAIT = 60  # seconds: what takes longer is told beforehand
 
 # `deblur_jax.restore` is loaded where it is used: a mistake in a command line is answered at once.
@@ -68,7 +72,7 @@ def restore_photo(
                 strength=strength,
                 longest=settings.max_blur,
                 denoisings=settings.iterations,
-                transfer=profile_transfer(photo.profile),
+                transfer=display_transfer(photo.profile, photo.extras.chunks),
                 progress=progress,
             )
         except ValueError as error:
@@ -81,13 +85,19 @@ def finished(photo: Photo, pixels: Any, network: str, *, strength: float, verdic
     history = (
         f"deblur_jax {__version__}: motion blur removed, model {network}, strength {strength:g}; "
         f"{verdict}"
-    )
+    )[:HISTORY_LETTERS]
     return dataclasses.replace(photo, pixels=pixels, exif=with_history(photo.exif, history))
 
 
-def loses_alpha(photo: Photo, output: Path) -> bool:
-    """Returns whether the format of `output` has no place for the photo's transparency."""
-    return photo.alpha is not None and output.suffix.lower() in OPAQUE_SUFFIXES
+def keepable(photo: Photo, output: Path) -> tuple[Photo, str]:
+    """Returns what `output` can hold of a photo, and what it cannot in words, before any work.
+
+    Raises:
+        ValueError: if the format of `output` cannot hold as many pixels.
+    """
+    growth = len(with_history(photo.exif, HISTORY_LETTERS * " ")) - len(photo.exif or b"")
+    kept, lost = fitted(photo, output, growth=growth)
+    return kept, ", ".join(lost)
 
 
 def describe(result: Any) -> str:
@@ -138,6 +148,13 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(seconds, 1):.0f} seconds"
+
+
+def print_any_name() -> None:
+    """Lets names that the terminal's encoding lacks be printed with escapes, not refused."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _on_device(name: str | None) -> Any:

@@ -28,8 +28,8 @@ def look_at_all(
 
     Args:
         items: what there is.
-        look: returns what is to be known of an item, or raises an OSError or a ValueError that
-            names what is wrong with it.
+        look: returns what is to be known of an item, or raises an exception: an OSError or a
+            ValueError names what is wrong with it.
 
     Returns:
         The good items with what `look` returned, in their order, and a line for each bad one.
@@ -40,6 +40,8 @@ def look_at_all(
             return look(item), None
         except (OSError, ValueError) as error:
             return None, str(error)
+        except Exception as error:  # decoders raise anything; a bad file must not end the run
+            return None, f"{item}: cannot be read ({type(error).__name__}: {error})"
 
     good, problems = [], []
     with ThreadPoolExecutor(THREADS) as pool:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,37 +14,54 @@ from typing import Any
 def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """Yields a temporary path beside `path`, renamed to it on success and removed on failure.
 
+    A file that is replaced passes on its mode and, where the system allows it, its owner; a link
+    stays, and the file that it leads to is replaced.
+
     Raises:
         OSError: if the folder is missing or cannot be written to.
     """
-    path = Path(path)
-    temporary = _temporary_beside(path)
+    target = Path(os.path.realpath(path))
+    temporary = _temporary_beside(target, Path(path))
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        _take_mode(temporary, target)
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def check_writable(path: str | os.PathLike) -> None:
     """Raises the OSError that `whole_file` would, before any work is done."""
-    _temporary_beside(Path(path)).unlink()
+    _temporary_beside(Path(os.path.realpath(path)), Path(path)).unlink()
 
 
-def _temporary_beside(path: Path) -> Path:
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path.parent}: no such folder; make it first")
-    if path.is_dir():
+def _temporary_beside(target: Path, path: Path) -> Path:
+    """Makes a file in the folder of `target`; messages call it `path`, as the user does."""
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target.parent}: no such folder; make it first")
+    if target.is_dir():
         raise IsADirectoryError(f"{path}: is a folder; give the name of a file")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        target.exists()  # names may be too long
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".tmp")
     except OSError as error:
         raise PermissionError(
             f"{path}: cannot be written ({error.strerror}); choose another place"
         ) from None
     os.close(handle)
     return Path(name)
+
+
+def _take_mode(temporary: Path, target: Path) -> None:
+    """Gives a new file the owner and mode of the one that it replaces, or those of any new file."""
+    try:
+        before = target.stat()
+    except FileNotFoundError:
+        temporary.chmod(0o666 & ~_umask())
+        return
+    with contextlib.suppress(OSError, AttributeError):  # not ours to give away; Windows
+        os.chown(temporary, before.st_uid, before.st_gid)
+    temporary.chmod(stat.S_IMODE(before.st_mode))
 
 
 def _umask() -> int:

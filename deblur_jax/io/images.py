@@ -2,53 +2,28 @@
 
 import contextlib
 import os
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
-from deblur_jax.io.deep import (
-    DEEP_SUFFIXES,
-    encode_deep_png,
-    encode_deep_tiff,
-    is_deep,
-    read_deep,
-)
+from deblur_jax.io import jpeg, png, tiff
+from deblur_jax.io.exif import ORIENTATION
 from deblur_jax.io.files import existing_file, whole_file
-from deblur_jax.io.metadata import ORIENTATION, kept_exif
+from deblur_jax.io.formats import FORMATS, encode, fitted, format_of
+from deblur_jax.io.metadata import Found, read_metadata, read_tiff_metadata
+from deblur_jax.io.photo import Photo
+from deblur_jax.io.tiff import UnfitError
 
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
-OPAQUE_SUFFIXES = (".jpg", ".jpeg", ".bmp")
+__all__ = ["ORIENTATION", "SUFFIXES", "Photo", "read_grey", "read_photo", "read_rgb", "write_photo"]
+
+SUFFIXES = tuple(FORMATS)
 STRIP = 256  # rows that are rounded at once: the copies of a panorama would fill the memory
 INKS = ("CMYK", "YCbCr", "LAB", "HSV")  # modes of Pillow whose profile is not one of RGB
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A decoded photograph and what a faithful copy of its file needs.
-
-    Attributes:
-        pixels: `[h, w, 3]` float32 in [0, 1], display values, upright; grey is repeated.
-        alpha: `[h, w]` float32 in [0, 1], or None.
-        grey: whether the file held a single colour channel.
-        bits: 8 or 16 per channel.
-        profile: the ICC profile of `pixels`, or None for sRGB.
-        exif: the EXIF block without its orientation, or None.
-    """
-
-    pixels: np.ndarray
-    alpha: np.ndarray | None = None
-    grey: bool = False
-    bits: int = 8
-    profile: bytes | None = None
-    exif: bytes | None = None
 
 
 def read_photo(path: str | os.PathLike, *, most_pixels: int | None = None) -> Photo:
@@ -64,36 +39,55 @@ def read_photo(path: str | os.PathLike, *, most_pixels: int | None = None) -> Ph
         FileNotFoundError: if there is no such file.
         ValueError: if the file is not an image, is cut short, holds several pictures or too large a
             one, or has a kind of pixel that would lose precision here (floats, or 16 bits other
-            than PNG and TIFF).
+            than grey and RGB in PNG and TIFF).
     """
     path = Path(path)
-    with _opened(path, most_pixels) as image:
-        deep = is_deep(path, image)
-        if not deep and image.mode.startswith(("I", "F")):
-            raise _UnfitError(
-                "16 bits a channel are read from PNG and TIFF only, and no floats; convert it"
-            )
-        turn = image.getexif().get(ORIENTATION, 1)
-        upright = ImageOps.exif_transpose(image)
-        exif = kept_exif(image, upright.size)
-        profile = image.info.get("icc_profile")
-        if image.mode in INKS:
-            upright, profile = _inks_to_colours(upright, profile), None
-        array = read_deep(path, turn) if deep else _eight_bit_pixels(upright)
-        grey = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+    with _errors_named(path):
+        page = _photo_page(path)
+        if page is not None and page.deep:
+            _check_size(page.size, most_pixels)
+            found, inks = read_tiff_metadata(path, page), False
+            array = tiff.read_deep(path, page.number)
+        else:
+            with _opened(path, page, most_pixels) as image:
+                found, inks = read_metadata(path, image, page), image.mode in INKS
+                array = _pixels(path, image, found)
+    array = turned_upright(array, found.turn)
     values = array.astype(np.float32) / np.iinfo(array.dtype).max
+    grey = values.shape[-1] <= 2
+    colour = np.repeat(values[..., :1], 3, axis=-1) if grey else values[..., :3]
     return Photo(
-        pixels=np.ascontiguousarray(values[..., :3]),
-        alpha=np.ascontiguousarray(values[..., 3]) if values.shape[-1] == 4 else None,
+        pixels=np.ascontiguousarray(colour),
+        alpha=np.ascontiguousarray(values[..., -1]) if values.shape[-1] in (2, 4) else None,
         grey=grey,
-        bits=16 if deep else 8,
-        profile=profile,
-        exif=exif,
+        bits=8 * array.dtype.itemsize,
+        profile=None if inks else found.profile,
+        exif=found.exif,
+        extras=found.extras,
     )
 
 
-def _eight_bit_pixels(image: Image.Image) -> np.ndarray:
-    return np.asarray(image.convert("RGBA" if _has_alpha(image) else "RGB"), np.uint8)
+def _pixels(path: Path, image: Image.Image, found: Found) -> np.ndarray:
+    """Returns what an opened image holds, `[h, w, 1 to 4]`: grey or colour, then alpha."""
+    if _is_deep(path, image):
+        return png.read_deep(path)
+    if image.mode.startswith(("I", "F")):
+        raise UnfitError(
+            f"holds values of mode {image.mode}; 16 bits a channel are read from PNG and TIFF "
+            "only, and no floats; convert it"
+        )
+    if image.mode in INKS:
+        image = _inks_to_colours(image, found.profile)
+    if image.mode == "La":  # grey by which alpha is multiplied
+        image = image.convert("LA")
+    mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+    mode += "A" if _has_alpha(image) else ""
+    array = np.asarray(image.convert(mode), np.uint8)
+    return array.reshape(*array.shape[:2], -1)
+
+
+def _is_deep(path: Path, image: Image.Image) -> bool:
+    return image.format == "PNG" and png.is_deep(path)
 
 
 def _has_alpha(image: Image.Image) -> bool:
@@ -113,6 +107,17 @@ def _inks_to_colours(image: Image.Image, profile: bytes | None) -> Image.Image:
     return colours or image.convert("RGB")
 
 
+def turned_upright(array: np.ndarray, turn: int) -> np.ndarray:
+    """Undoes the EXIF orientation `turn` (1 to 8)."""
+    if turn in (5, 6, 7, 8):
+        array = np.swapaxes(array, 0, 1)
+    if turn in (3, 4, 7, 8):
+        array = array[::-1]
+    if turn in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return array
+
+
 def read_rgb(path: str | os.PathLike) -> np.ndarray:
     """Reads an image that must be 8-bit RGB, as a data set's are: `[h, w, 3]` uint8, upright.
 
@@ -122,12 +127,16 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
             palette or more than 8 bits.
     """
     path = Path(path)
-    with _opened(path) as image:
-        kind = _kind_of_pixels(path, image)
-        upright = ImageOps.exif_transpose(image)
-    if kind != "8-bit RGB":
-        raise ValueError(f"{path}: {kind}, expected 8-bit RGB; convert it")
-    return np.array(upright, np.uint8)
+    with _errors_named(path):
+        page = _photo_page(path)
+        if page is not None and page.deep:
+            raise UnfitError("16-bit, expected 8-bit RGB; convert it")
+        with _opened(path, page) as image:
+            kind = _kind_of_pixels(path, image)
+            if kind != "8-bit RGB":
+                raise UnfitError(f"{kind}, expected 8-bit RGB; convert it")
+            turn = read_metadata(path, image, page).turn
+            return np.array(turned_upright(np.asarray(image, np.uint8), turn))
 
 
 def read_grey(path: str | os.PathLike) -> np.ndarray:
@@ -137,8 +146,26 @@ def read_grey(path: str | os.PathLike) -> np.ndarray:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is not an image or is cut short.
     """
-    with _opened(Path(path)) as image:
-        return np.array(ImageOps.exif_transpose(image).convert("L"), np.uint8)
+    path = Path(path)
+    with _errors_named(path):
+        page = _photo_page(path)
+        with _opened(path, page) as image:
+            turn = read_metadata(path, image, page).turn
+            return np.array(turned_upright(np.asarray(image.convert("L"), np.uint8), turn))
+
+
+def read_orientation(path: str | os.PathLike) -> int:
+    """Returns how the picture of a file is turned, 1 to 8; 1 is upright.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not an image or is cut short.
+    """
+    path = Path(path)
+    with _errors_named(path):
+        page = _photo_page(path)
+        with _opened(path, page) as image:
+            return read_metadata(path, image, page).turn
 
 
 def _kind_of_pixels(path: Path, image: Image.Image) -> str:
@@ -146,32 +173,58 @@ def _kind_of_pixels(path: Path, image: Image.Image) -> str:
         return "with transparency"
     if image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16"):
         return "grey"
-    if is_deep(path, image):
+    if _is_deep(path, image):
         return "16-bit"
     return "8-bit RGB" if image.mode == "RGB" else f"of mode {image.mode}"
 
 
-@contextlib.contextmanager
-def _opened(path: Path, most_pixels: int | None = None) -> Iterator[Image.Image]:
-    """Opens and decodes the one picture of a file; errors, also of the caller's, name the file."""
+def _photo_page(path: Path) -> tiff.Page | None:
+    """Returns the page of a TIFF file that is the photo; None for other files."""
     existing_file(path, "a photo")
+    return tiff.photo_page(path) if tiff.is_tiff(path) else None
+
+
+@contextlib.contextmanager
+def _opened(
+    path: Path, page: tiff.Page | None, most_pixels: int | None = None
+) -> Iterator[Image.Image]:
+    """Opens and decodes the one picture of a file by Pillow."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd entries, and of panoramas
+        with Image.open(_bare(path, page)) as image:
+            # Phones hide a preview behind a photo (MPO); others would lose pictures.
+            count = getattr(image, "n_frames", 1)
+            if count > 1 and image.format != "MPO":
+                raise UnfitError(f"holds {count} pictures, expected one; give one of them")
+            _check_size(image.size, most_pixels)
+            image.load()
+            yield image
+
+
+def _bare(path: Path, page: tiff.Page | None) -> Path | BytesIO:
+    """Returns a file for Pillow, without the entries by which it turns or refuses pictures."""
+    if page is not None:
+        return BytesIO(tiff.bare_file(path, page))
+    return BytesIO(jpeg.without_exif(path.read_bytes())) if jpeg.is_jpeg(path) else path
+
+
+def _check_size(size: tuple[int, int], most_pixels: int | None) -> None:
+    width, height = size
+    if most_pixels is not None and width * height > most_pixels:
+        raise UnfitError(
+            f"has {width}x{height} pixels, {width * height / 1e6:.1f} million; at most "
+            f"{most_pixels / 1e6:g} million are taken here, shrink it"
+        )
+
+
+@contextlib.contextmanager
+def _errors_named(path: Path) -> Iterator[None]:
+    """Turns whatever goes wrong with a file into a ValueError of one line with its name."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # a panorama is none
-            with Image.open(path) as image:
-                # Phones hide a preview behind a photo (MPO); others would lose pictures.
-                count = getattr(image, "n_frames", 1)
-                if count > 1 and image.format != "MPO":
-                    raise _UnfitError(f"holds {count} pictures, expected one; give one of them")
-                pixels = image.width * image.height
-                if most_pixels is not None and pixels > most_pixels:
-                    raise _UnfitError(
-                        f"has {image.width}x{image.height} pixels, {pixels / 1e6:.1f} million; at "
-                        f"most {most_pixels / 1e6:g} million are taken here, shrink it"
-                    )
-                image.load()
-                yield image
-    except _UnfitError as error:
+        yield
+    except (FileNotFoundError, MemoryError):
+        raise
+    except UnfitError as error:
         raise ValueError(f"{path}: {error}") from None
     except UnidentifiedImageError:
         kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
@@ -180,54 +233,36 @@ def _opened(path: Path, most_pixels: int | None = None) -> Iterator[Image.Image]
         ) from None
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path}: {error}; crop or shrink it first") from None
-    except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as error:
+    except PermissionError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
+    except Exception as error:  # decoders raise anything when bytes make no sense
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"{path}: the image is cut short or damaged ({error}); copy it again"
+            f"{path}: the image is cut short or damaged ({reason}); copy it again"
         ) from None
-
-
-class _UnfitError(Exception):
-    """The file is whole, but of a kind that is not taken here."""
 
 
 def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> None:
     """Writes `photo` in the format that the suffix of `path` names.
 
-    Values are clipped to [0, 1] and rounded. Alpha is kept where the format has it, 16 bits in PNG
-    and TIFF; a TIFF of 16 bits keeps the texts of the EXIF block alone. The file appears under its
-    name only when it is complete.
+    Values are clipped to [0, 1] and rounded. What the format has no place for is left out (see
+    `formats.fitted`). The file appears under its name only when it is complete.
 
     Raises:
-        ValueError: if the suffix is not a known image format.
+        ValueError: if the suffix is not a known image format, or the picture is too large for it.
         OSError: if the file cannot be written.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        kinds = ", ".join(SUFFIXES)
-        raise ValueError(
-            f"{path}: the name must end in one of {kinds}, got {suffix or 'no ending'!r}"
-        )
-    deep = photo.bits == 16 and suffix in DEEP_SUFFIXES
-    values = _quantised(photo, np.uint16 if deep else np.uint8, suffix not in OPAQUE_SUFFIXES)
-    if deep:
-        encode = encode_deep_png if suffix == ".png" else encode_deep_tiff
-        data = encode(values, photo.profile, photo.exif)
-    else:
-        buffer = BytesIO()
-        image = Image.fromarray(values.squeeze(-1 if values.shape[-1] == 1 else ()))
-        kept = {"icc_profile": photo.profile, "exif": photo.exif}
-        options = {name: value for name, value in kept.items() if value and suffix != ".bmp"}
-        kind = Image.registered_extensions()[suffix]
-        image.save(buffer, format=kind, quality=quality, **options)
-        data = buffer.getvalue()
+    photo, _ = fitted(photo, path)
+    values = _quantised(photo)
+    data = encode(photo, values, format_of(path), quality=quality)
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
 
 
-def _quantised(photo: Photo, dtype: type, with_alpha: bool) -> np.ndarray:
+def _quantised(photo: Photo) -> np.ndarray:
     """Returns the values that a file holds, `[h, w, 1 to 4]`: grey or colour, then alpha."""
-    alpha = photo.alpha if with_alpha else None
+    dtype, alpha = np.uint16 if photo.bits == 16 else np.uint8, photo.alpha
     height, width, _ = photo.pixels.shape
     channels = (1 if photo.grey else 3) + (alpha is not None)
     values = np.empty((height, width, channels), dtype)

@@ -1,50 +1,194 @@
-"""What a photo's file says beside its pixels: EXIF, kept for the copy that is written."""
+"""What a photo's file says beside its pixels, read for the copy that is written."""
 
-from PIL import Image
+import dataclasses
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, JpegImagePlugin
+
+from deblur_jax.io import exif, jpeg, png, tiff
+from deblur_jax.io.photo import Extras
 
 
-ORIENTATION = 0x0112
-PROCESSING_SOFTWARE = 0x000B  # what a picture went through after the camera
-EXIF_IFD, PIXELS_ACROSS, PIXELS_DOWN = 0x8769, 0xA002, 0xA003
-
-# How a TIFF file lays out its pixels: true of that file alone.
-LAYOUT = {
-    0x00FE, 0x00FF, 0x0100, 0x0101, 0x0102, 0x0103, 0x0106, 0x010A, 0x0111, 0x0115, 0x0116, 0x0117,
-    0x011C, 0x013D, 0x0140, 0x0142, 0x0143, 0x0144, 0x0145, 0x014A, 0x0152, 0x0153, 0x015B, 0x8773,
+IPTC_RESOURCE = b"\x04\x04"
+PROFILE_TAG, XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG = 0x8773, 0x02BC, 0x83BB, 0x8649
+APART = (PROFILE_TAG, XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG)  # entries of TIFF with a field of their own
+# How JPEG segments begin that are carried, or that say how the file itself is laid out.
+KNOWN_SEGMENTS = (
+    b"JFIF", b"JFXX", b"Exif\0", b"http://ns.adobe.com/xap/", b"ICC_PROFILE", b"MPF\0", b"Adobe",
+    jpeg.PHOTOSHOP,
+)  # fmt: skip
+EXIF_TEXTS = (b"Raw profile type exif\0", b"Raw profile type APP1\0")  # of ImageMagick
+XMP_TURN = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)([0-9]+)")
+XMP_SIZES = {
+    re.compile(rb"((?:tiff:ImageWidth|exif:PixelXDimension)\s*(?:=\s*[\"']|>)\s*)[0-9]+"): 0,
+    re.compile(rb"((?:tiff:ImageLength|exif:PixelYDimension)\s*(?:=\s*[\"']|>)\s*)[0-9]+"): 1,
+}
+XMP_PARTS = {
+    b"hdrgm:": "gain map (HDR)", b"HDRGainMap": "gain map (HDR)",
+    b"GCamera:MotionPhoto": "motion video", b"GCamera:MicroVideo": "motion video",
+    b"xmpNote:HasExtendedXMP": "extended XMP",
 }  # fmt: skip
 
 
-def kept_exif(image: Image.Image, size: tuple[int, int]) -> bytes | None:
-    """Returns the EXIF block of an opened image for a copy that is stored upright, or None.
+@dataclass(frozen=True)
+class Found:
+    """What a file says: its orientation, 1 to 8, and what a copy that is stored upright keeps."""
+
+    turn: int
+    profile: bytes | None
+    exif: bytes | None
+    extras: Extras
+
+
+def read_metadata(path: Path, image: Image.Image, page: tiff.Page | None = None) -> Found:
+    """Reads what the file of an opened image says.
 
     Args:
+        path: of the file.
         image: as opened.
-        size: width and height of the upright picture.
+        page: the page that is the photo, of a TIFF file.
     """
-    exif = image.getexif()
-    for tag in LAYOUT & set(exif):
-        del exif[tag]
-    exif.pop(ORIENTATION, None)
-    details = exif.get_ifd(EXIF_IFD)
-    for tag, length in zip((PIXELS_ACROSS, PIXELS_DOWN), size, strict=True):
-        if tag in details:
-            details[tag] = length
-    return exif.tobytes() if len(exif) else None
+    if page is not None:
+        return read_tiff_metadata(path, page)
+    info = image.info
+    chunks = png.read_chunks(path) if image.format == "PNG" else []
+    is_jpeg = image.format in ("JPEG", "MPO")
+    segments = jpeg.read_segments(path) if is_jpeg else []
+    colours = is_jpeg and len(image.getbands()) == 3
+    block = jpeg.joined(segments, exif.PREFIX) if is_jpeg else _block(info)
+    extras = Extras(
+        iptc=jpeg.joined(segments, jpeg.PHOTOSHOP) or None,
+        comment=info.get("comment") if is_jpeg else None,
+        chunks=tuple(chunk for chunk in chunks if _is_carried(*chunk)),
+        dpi=info.get("dpi") or tiff.resolution(*exif.read_directory(block)[:2]),
+        sampling=JpegImagePlugin.get_sampling(image) if colours else None,
+        lossless=image.format == "WEBP" and _is_lossless(path),
+        lost=tuple(_lost(image, chunks, segments)),
+    )
+    size = (image.width, image.height)
+    return _upright(block, _packet(info), size, extras, info.get("icc_profile"), None)
 
 
-def with_history(exif: bytes | None, words: str) -> bytes:
-    """Returns an EXIF block that also says what was done to the picture, after what it said."""
-    block = Image.Exif()
-    if exif:
-        block.load(exif)
-    before = block.get(PROCESSING_SOFTWARE)
-    block[PROCESSING_SOFTWARE] = f"{before}; {words}" if before else words
-    return block.tobytes()
+def read_tiff_metadata(path: Path, page: tiff.Page) -> Found:
+    """Reads what the page of a TIFF file says that is the photo."""
+    order, directory, bad = tiff.read_entries(path, page.start)
+    apart = {entry.tag: entry.value for entry in directory if entry.tag in APART}
+    rest = tuple(entry for entry in directory if entry.tag not in APART)
+    resources = apart.get(PHOTOSHOP_TAG)
+    if resources is None and IPTC_TAG in apart:
+        resources = _resource(apart[IPTC_TAG])
+    extras = Extras(iptc=resources, dpi=tiff.resolution(order, rest), lost=page.lost + bad)
+    block = exif.write_block(order, rest) if rest else b""
+    profile, xmp = apart.get(PROFILE_TAG), apart.get(XMP_TAG)
+    return _upright(block, xmp, page.size, extras, profile, page.turn)
 
 
-def text_tags(exif: bytes | None) -> dict[int, str]:
-    """Returns the texts of an EXIF block, such as the camera's maker, by tag."""
-    block = Image.Exif()
-    if exif:
-        block.load(exif)
-    return {tag: value for tag, value in block.items() if isinstance(value, str)}
+def _upright(
+    block: bytes,
+    xmp: bytes | None,
+    size: tuple[int, int],
+    extras: Extras,
+    profile: bytes | None,
+    turn: int | None,
+) -> Found:
+    """Finds how a picture is turned, and makes what is said of it true of the upright one."""
+    stated = XMP_TURN.search(xmp or b"")
+    turn = turn or exif.read_turn(block) or (int(stated[2]) if stated else 1)
+    turn = turn if turn in range(1, 9) else 1
+    sideways = turn >= 5
+    if sideways:
+        size = size[1], size[0]
+    upright, lost = exif.upright_block(block, size, sideways=sideways)
+    if xmp is not None:
+        xmp = XMP_TURN.sub(rb"\g<1>1", xmp)
+        for pattern, axis in XMP_SIZES.items():
+            xmp = pattern.sub(rb"\g<1>%d" % size[axis], xmp)
+    dpi = _sensible(extras.dpi)
+    extras = dataclasses.replace(
+        extras,
+        xmp=xmp,
+        dpi=(dpi[1], dpi[0]) if dpi and sideways else dpi,
+        lost=(*extras.lost, *lost),
+    )
+    return Found(turn, profile, upright and exif.PREFIX + upright, extras)
+
+
+def _block(info: dict) -> bytes:
+    """Returns the EXIF block of an opened image without its prefix; empty if there is none."""
+    if "exif" in info:
+        return info["exif"].removeprefix(exif.PREFIX)
+    try:
+        lines = str(info.get("Raw profile type exif", "")).split("\n")[3:]
+        return bytes.fromhex("".join(lines)).removeprefix(exif.PREFIX)
+    except ValueError:
+        return b""
+
+
+def _packet(info: dict) -> bytes | None:
+    xmp = info.get("xmp")
+    return xmp.encode() if isinstance(xmp, str) else xmp
+
+
+def _sensible(dpi: Any) -> tuple[float, float] | None:
+    try:
+        across, down = (float(each) for each in dpi)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    fits = all(math.isfinite(each) and 0.5 <= each <= 65535 for each in (across, down))
+    return (across, down) if fits else None
+
+
+def _is_carried(name: bytes, body: bytes) -> bool:
+    if name in png.TEXT_CHUNKS:
+        return not body.startswith((png.XMP_KEYWORD + b"\0", *EXIF_TEXTS))
+    return name in png.COLOUR_CHUNKS
+
+
+def _is_lossless(path: Path) -> bool:
+    """Returns whether a WebP file holds a lossless picture."""
+    with path.open("rb") as file:
+        file.seek(12)  # behind RIFF, its length and WEBP
+        while len(head := file.read(8)) == 8:
+            if head[:4] in (b"VP8L", b"VP8 "):
+                return head[:4] == b"VP8L"
+            length = int.from_bytes(head[4:], "little")
+            file.seek(length + length % 2, 1)
+    return False
+
+
+def _lost(image: Image.Image, chunks: Iterable[png.Chunk], segments: Iterable[bytes]) -> list[str]:
+    """Names what a file holds that is not carried into any copy."""
+    xmp = _packet(image.info) or b""
+    names = [name for mark, name in XMP_PARTS.items() if mark in xmp]
+    if image.format == "MPO":
+        names.append("pictures behind the photo (previews, depth or gain map)")
+    if any(not segment.startswith(KNOWN_SEGMENTS) for segment in segments):
+        names.append("JPEG segments of other programs")
+    private = [name.decode("latin-1") for name, _ in chunks if name not in png.USUAL_CHUNKS]
+    names += [f"PNG chunk {name}" for name in private]
+    return list(dict.fromkeys(names))
+
+
+def _resource(fields: bytes) -> bytes:
+    """Returns Photoshop's resource of IPTC fields."""
+    size = len(fields).to_bytes(4, "big")
+    return b"8BIM" + IPTC_RESOURCE + bytes(2) + size + fields + bytes(len(fields) % 2)
+
+
+def iptc_fields(resources: bytes) -> bytes | None:
+    """Returns the IPTC fields among Photoshop's resources, or None."""
+    place = 0
+    while resources[place : place + 4] == b"8BIM":
+        name = resources[place + 4 : place + 6]
+        named = 1 + int.from_bytes(resources[place + 6 : place + 7], "big")
+        start = place + 6 + named + named % 2 + 4
+        length = int.from_bytes(resources[start - 4 : start], "big")
+        if name == IPTC_RESOURCE:
+            return resources[start : start + length]
+        place = start + length + length % 2
+    return None

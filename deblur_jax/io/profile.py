@@ -7,6 +7,7 @@ The format: ICC.1:2022, sections 7.2 (header, tag table), 10.6 (curve), 10.18 (p
 """
 
 import struct
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -18,6 +19,33 @@ CLOSE = 0.003  # of light: sRGB and its nearest power are 0.005 apart
 
 # How many numbers each kind of parametric curve has, padded to (g, a, b, c, d, e, f).
 PARAMETERS = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}
+
+
+# Transfer functions of a cICP chunk (ITU-T H.273, table 3) that solvers know.
+CODE_POINTS: dict[int, str | float] = {4: 2.2, 5: 2.8, 8: 1.0, 13: "srgb"}
+GAMMAS = (0.2, 5.0)  # sensible exponents
+
+
+def display_transfer(
+    profile: bytes | None, chunks: Iterable[tuple[bytes, bytes]] = ()
+) -> str | float | None:
+    """Returns how display values become light by all that a file says of it.
+
+    Args:
+        profile: its ICC profile, or None.
+        chunks: of a PNG file; of these cICP outdoes the profile, and the profile sRGB and gAMA.
+
+    Returns:
+        "srgb", or the exponent of a power, or None if nothing is said that is understood here.
+    """
+    facts = dict(chunks)
+    if len(facts.get(b"cICP", b"")) == 4:
+        return CODE_POINTS.get(facts[b"cICP"][1])
+    if profile is not None or b"sRGB" in facts:
+        return "srgb" if profile is None else profile_transfer(profile)
+    gamma = int.from_bytes(facts.get(b"gAMA", b""), "big")
+    exponent = round(100_000 / gamma, 3) if gamma else 0.0
+    return exponent if GAMMAS[0] <= exponent <= GAMMAS[1] else None
 
 
 @np.errstate(all="ignore")  # of senseless numbers, which are like no curve

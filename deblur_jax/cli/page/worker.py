@@ -21,7 +21,7 @@ from deblur_jax.cli.restoration import (
     describe_network,
     find_network,
     finished,
-    loses_alpha,
+    keepable,
     restore_photo,
 )
 from deblur_jax.io.images import Photo, read_photo, write_photo
@@ -137,8 +137,8 @@ def write_download(path: Path, output: Path, *, strength: float, report: dict[st
     """
     from deblur_jax.restore import mix
 
-    photo = read_photo(path)
+    photo, lost = keepable(read_photo(path), output)
     pixels = mix(photo.pixels, np.load(path.parent / RESTORED, mmap_mode="r"), strength)
     chosen = {"strength": strength, "verdict": report["verdict"]}
     write_photo(output, finished(photo, pixels, report["network"], **chosen))
-    return "its transparency has no place in this format" if loses_alpha(photo, output) else ""
+    return f"left out of the file: {lost}" if lost else ""

@@ -12,7 +12,7 @@ from PIL import Image
 
 from deblur_jax.data.pairs import read_kernels
 from deblur_jax.io.flow import read_flow
-from deblur_jax.io.images import ORIENTATION, read_grey, read_rgb
+from deblur_jax.io.images import read_grey, read_orientation, read_rgb
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +36,7 @@ def in_words(size: Any) -> str:
 
 def _store_image(path: Path) -> tuple[bytes, tuple[int, int]]:
     pixels = read_rgb(path)
-    with Image.open(path) as image:
-        upright = image.getexif().get(ORIENTATION, 1) == 1
-    return path.read_bytes() if upright else _png(pixels), pixels.shape[:2]
+    return path.read_bytes() if read_orientation(path) == 1 else _png(pixels), pixels.shape[:2]
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -1,0 +1,328 @@
+"""TIFF files: which page is the photo, its pixels of 16 bits, and writing, by tifffile."""
+
+import contextlib
+import logging
+import mmap
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from deblur_jax.io.exif import (
+    LONG,
+    ORIENTATION,
+    RATIONAL,
+    RESOLUTIONS,
+    SHORT,
+    Entry,
+    read_directory,
+    read_turn,
+    tag_name,
+    write_block,
+    write_directory,
+)
+
+
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else it writes to the terminal
+
+SUFFIXES = (".tif", ".tiff")
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2  # photometric interpretations
+PREMULTIPLIED, STRAIGHT, COREL = 1, 2, 999  # extra samples that are alpha
+NONE, LZW, ZIP, ZSTD = 1, 5, 8, 50000  # compressions
+PLAIN = (NONE, ZIP, 32773, 32946, 34925)  # those that tifffile undoes by itself
+RAW_PHOTO = 0xC612  # of DNG files
+SUB_PAGES = 0x014A
+
+# How a TIFF file lays out its pixels: true of that file alone.
+LAYOUT = {
+    0x00FE, 0x00FF, 0x0100, 0x0101, 0x0102, 0x0103, 0x0106, 0x0107, 0x0108, 0x0109, 0x010A, 0x0111,
+    0x0112, 0x0115, 0x0116, 0x0117, 0x0118, 0x0119, 0x011C, 0x0120, 0x0121, 0x0122, 0x0123, 0x0124,
+    0x0125, 0x012D, 0x013D, 0x0140, 0x0141, 0x0142, 0x0143, 0x0144, 0x0145, 0x014A, 0x014C, 0x014D,
+    0x014E, 0x0150, 0x0151, 0x0152, 0x0153, 0x0154, 0x0155, 0x0156, 0x015B, 0x0200, 0x0201, 0x0202,
+    0x0203, 0x0205, 0x0206, 0x0207, 0x0208, 0x0209, 0x0211, 0x0212, 0x0213, 0x0214, 0x80E5, 0x80E6,
+}  # fmt: skip
+DESCRIPTION = 0x010E
+SHAPE = b'{"shape"'  # how the description begins that tifffile writes: of the layout, too
+RESOLUTION_UNIT = 0x0128
+KINDS = {0x011A: RATIONAL, 0x011B: RATIONAL, RESOLUTION_UNIT: SHORT}  # that readers insist on
+INCHES_BY_UNIT = {2: 1.0, 3: 2.54}
+
+
+class UnfitError(Exception):
+    """The file is whole, but of a kind that is not taken here."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page of a TIFF file that is the photo.
+
+    Attributes:
+        number: of the page.
+        start: offset of its directory.
+        size: width and height.
+        turn: the orientation, 1 to 8; None if it is not stated.
+        deep: whether it holds 16 bits a channel.
+        lost: what the file holds beside it that a copy will not.
+    """
+
+    number: int
+    start: int
+    size: tuple[int, int]
+    turn: int | None
+    deep: bool
+    lost: tuple[str, ...]
+
+
+def is_tiff(path: Path) -> bool:
+    """Returns whether a file begins as TIFF and BigTIFF files do."""
+    with path.open("rb") as file:
+        return file.read(4) in MAGIC
+
+
+def photo_page(path: Path) -> Page:
+    """Returns the one page of a TIFF file that is neither a smaller copy of another nor a mask.
+
+    Raises:
+        UnfitError: if there are several, or it holds pixels of a kind that is not read.
+    """
+    with tifffile.TiffFile(path) as file:
+        pages = [page.aspage() for page in file.pages]
+        chosen = [page for page in pages if not (page.is_reduced or page.is_mask)] or pages[:1]
+        if len(chosen) != 1:
+            raise UnfitError(f"holds {len(chosen)} pictures, expected one; give one of them")
+        (page,) = chosen
+        _check_kind(page)
+        deep = page.bitspersample == 16
+        lost = ["smaller copies or masks (TIFF pages)"] if len(pages) > 1 else []
+        if deep and len(_extra_samples(page)) > (_alpha(page) is not None):
+            lost.append("extra channels")
+        size = (page.imagewidth, page.imagelength)
+        page_number, start = page.index, page.offset
+    with _mapped(path) as data:
+        return Page(page_number, start, size, read_turn(data, start), deep, tuple(lost))
+
+
+@contextlib.contextmanager
+def _mapped(path: Path) -> Iterator[mmap.mmap]:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield data
+
+
+def _check_kind(page: Any) -> None:
+    bits, photometric = page.bitspersample, _name(page.photometric)
+    if RAW_PHOTO in page.tags and (page.is_reduced or photometric in ("CFA", "LINEAR_RAW")):
+        raise UnfitError("is a raw photo (DNG); develop it to 16-bit TIFF first")
+    if page.sampleformat not in (1, 4) or bits > 16 or (8 < bits < 16):
+        kinds = {2: "signed whole numbers", 3: "floats", 5: "complex numbers", 6: "complex numbers"}
+        kind = kinds.get(page.sampleformat, "whole numbers")
+        raise UnfitError(
+            f"holds {bits}-bit {kind}, expected whole numbers of 8 or 16 bits; convert it"
+        )
+    if bits == 16 and photometric not in ("MINISBLACK", "MINISWHITE", "RGB"):
+        raise UnfitError(f"holds 16-bit {photometric} pixels; expected grey or RGB, convert it")
+    if bits == 16 and page.compression not in (*PLAIN, LZW, ZSTD):
+        raise UnfitError(
+            f"holds 16-bit pixels compressed by {_name(page.compression)}; save it with ZIP or LZW"
+        )
+    if bits == 16 and (page.imagedepth > 1 or page.predictor == 3):
+        raise UnfitError("holds a volume or a predictor of floats; save it as a plain 16-bit TIFF")
+
+
+def _name(option: Any) -> str:
+    return getattr(option, "name", str(option))
+
+
+def _extra_samples(page: Any) -> tuple[int, ...]:
+    """Returns what each channel beside grey or colour is; Pillow's guess where it is not said."""
+    count = page.samplesperpixel - (3 if page.photometric == RGB else 1)
+    stated = tuple(int(sample) for sample in page.extrasamples)[:count]
+    assumed = STRAIGHT if not stated and count == 1 else 0
+    return stated + (assumed,) * (count - len(stated))
+
+
+def _alpha(page: Any) -> int | None:
+    """Returns which of the extra samples is alpha, or None."""
+    samples = _extra_samples(page)
+    return next((n for n, s in enumerate(samples) if s in (PREMULTIPLIED, STRAIGHT, COREL)), None)
+
+
+def read_deep(path: Path, number: int) -> np.ndarray:
+    """Reads the pixels of a page of 16 bits a channel.
+
+    Returns:
+        `[h, w, 1 to 4]` uint16: grey, of which zero is black, or colour; then alpha, by which
+        colours are not multiplied.
+
+    Raises:
+        ValueError: if they cannot be decoded.
+    """
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[number].aspage()
+        if page.compression in PLAIN:
+            values = page.asarray(squeeze=False)
+        else:
+            with tifffile.TiffFile(BytesIO(_uncompressed(path, page))) as plain:
+                values = plain.pages[0].asarray(squeeze=False)
+        values = np.moveaxis(values[:, 0], 0, -2)  # from [separate, depth, h, w, together]
+        values = values.reshape(*values.shape[:2], -1)
+        if values.shape[-1] != page.samplesperpixel:
+            raise ValueError(f"{values.shape[-1]} of {page.samplesperpixel} channels are there")
+        colours, alpha = 3 if page.photometric == RGB else 1, _alpha(page)
+        colour = values[..., :colours]
+        if page.photometric == WHITE_IS_ZERO:
+            colour = 65535 - colour
+        if alpha is None:
+            return colour
+        opacity = values[..., colours + alpha][..., None]
+        if _extra_samples(page)[alpha] == PREMULTIPLIED:
+            straight = np.divide(colour, opacity / np.float32(65535), where=opacity > 0,
+                                 out=np.zeros(colour.shape, np.float32))  # fmt: skip
+            colour = np.rint(np.minimum(straight, 65535)).astype(np.uint16)
+        return np.concatenate([colour, opacity], axis=-1)
+
+
+def _uncompressed(path: Path, page: Any) -> bytes:
+    """Returns a TIFF file of one page's pixels, of which Pillow undid the compression.
+
+    Pillow undoes LZW and ZSTD, but has no colours of 16 bits: it is given bytes as grey pixels.
+    """
+    together = page.samplesperpixel if page.planarconfig == 1 else 1
+    strips, data = [], path.read_bytes()
+    across = page.tilewidth if page.is_tiled else page.imagewidth
+    planes = -(-page.imagelength // page.rowsperstrip) if not page.is_tiled else 1
+    for index, (start, length) in enumerate(
+        zip(page.dataoffsets, page.databytecounts, strict=True)
+    ):
+        rows = page.tilelength
+        if not page.is_tiled:
+            rows = min(page.rowsperstrip, page.imagelength - index % planes * page.rowsperstrip)
+        strip = data[start : start + length]
+        plain = _decompressed(strip, page.compression, across * together * 2, rows)
+        strips.append(zlib.compress(plain, 0))  # tifffile wants a compression with a predictor
+    offsets, lengths = (0x0144, 0x0145) if page.is_tiled else (0x0111, 0x0117)
+    order, directory, _ = read_directory(data, page.offset)
+    kept = [e for e in directory if e.tag in LAYOUT and e.tag not in (0x0103, offsets, lengths)]
+    places = np.cumsum([8, *map(len, strips)])
+    kept += [
+        Entry(0x0103, SHORT, 1, struct.pack(order + "H", ZIP)),
+        _numbers(order, offsets, [int(place) for place in places[:-1]]),
+        _numbers(order, lengths, [len(strip) for strip in strips]),
+    ]
+    return _file(order, b"".join(strips), kept)
+
+
+def bare_file(path: Path, page: Page) -> bytes:
+    """Returns a copy of a TIFF file that holds one page, without what is not needed to decode it.
+
+    Pillow turns pictures by itself, and refuses whole files for entries that it does not need.
+    """
+    data = path.read_bytes()
+    order, directory, _ = read_directory(data, page.start)
+    needed = [e for e in directory if e.tag in LAYOUT and e.tag not in (ORIENTATION, SUB_PAGES)]
+    return _file(order, data[8:], needed)
+
+
+def _file(order: str, body: bytes, directory: Iterable[Entry]) -> bytes:
+    """Returns a TIFF file of a body, which lies behind 8 bytes of header, and a directory."""
+    base = 8 + len(body) + len(body) % 2
+    head = write_block(order, ())[:4] + struct.pack(order + "I", base)
+    return b"".join([head, body, bytes(len(body) % 2), write_directory(order, directory, base)])
+
+
+def _numbers(order: str, tag: int, values: list[int]) -> Entry:
+    return Entry(tag, LONG, len(values), struct.pack(f"{order}{len(values)}I", *values))
+
+
+def _decompressed(data: bytes, compression: int, across: int, rows: int) -> bytes:
+    start = 8 + 2 + 12 * 9 + 4  # behind the header and the directory, whose values fit in it
+    facts = {
+        0x0100: across, 0x0101: rows, 0x0102: 8, 0x0103: compression, 0x0106: BLACK_IS_ZERO,
+        0x0111: start, 0x0115: 1, 0x0116: rows, 0x0117: len(data),
+    }  # fmt: skip
+    file = write_block("<", [_numbers("<", tag, [value]) for tag, value in facts.items()]) + data
+    with Image.open(BytesIO(file)) as strip:
+        return strip.tobytes()
+
+
+def read_entries(path: Path, start: int) -> tuple[str, tuple[Entry, ...], tuple[str, ...]]:
+    """Returns what the directory at `start` says beside the layout, as `read_directory` does."""
+    with _mapped(path) as data:
+        order, directory, bad = read_directory(data, start)
+    kept = tuple(
+        entry
+        for entry in directory
+        if entry.tag not in LAYOUT
+        and not (entry.tag == DESCRIPTION and entry.value.startswith(SHAPE))
+    )
+    return order, kept, bad
+
+
+def writable(order: str, directory: Iterable[Entry]) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """Returns the entries of an EXIF block that a TIFF file can hold, and the names of the others.
+
+    Those that would lay out pixels are left out in silence: they are of another file.
+    """
+    free = [entry for entry in directory if entry.tag not in LAYOUT]
+    units = [struct.pack(order + "H", unit) for unit in (1, *INCHES_BY_UNIT)]
+    odd = [e for e in free if e.tag in KINDS and (e.kind, e.count) != (KINDS[e.tag], 1)]
+    odd += [e for e in free if e.tag == RESOLUTION_UNIT and e.value not in units]
+    return tuple(e for e in free if e not in odd), tuple(
+        dict.fromkeys(tag_name(e.tag) for e in odd)
+    )
+
+
+def resolution(order: str, directory: Iterable[Entry]) -> tuple[float, float] | None:
+    """Returns the pixels an inch, across and down, that a directory states, or None."""
+    facts = {entry.tag: entry for entry in writable(order, directory)[0]}
+    if not facts.keys() >= KINDS.keys():
+        return None
+    across, down = (struct.unpack(order + "II", facts[tag].value) for tag in RESOLUTIONS)
+    unit = INCHES_BY_UNIT.get(struct.unpack(order + "H", facts[RESOLUTION_UNIT].value)[0])
+    if unit is None or not (across[1] and down[1]):
+        return None
+    return across[0] / across[1] * unit, down[0] / down[1] * unit
+
+
+def resolution_entries(order: str, dpi: tuple[float, float]) -> list[Entry]:
+    """Returns the entries of a resolution in pixels an inch, across and down."""
+    entries = [
+        Entry(tag, RATIONAL, 1, struct.pack(order + "II", round(each * 1000), 1000))
+        for tag, each in zip(RESOLUTIONS, dpi, strict=True)
+    ]
+    return [*entries, Entry(RESOLUTION_UNIT, SHORT, 1, struct.pack(order + "H", 2))]
+
+
+def encode_tiff(values: np.ndarray, order: str, directory: tuple[Entry, ...]) -> bytes:
+    """Returns a TIFF file.
+
+    Args:
+        values: `[h, w, 1 to 4]` uint8 or uint16: grey or colour, then alpha.
+        order: of its bytes, "<" or ">".
+        directory: what else it says.
+    """
+    alpha = values.shape[-1] in (2, 4)
+    buffer = BytesIO()
+    tifffile.imwrite(
+        buffer,
+        values.squeeze(-1) if values.shape[-1] == 1 else values,
+        byteorder="<" if order == "<" else ">",
+        bigtiff=False,
+        photometric="rgb" if values.shape[-1] > 2 else "minisblack",
+        planarconfig="contig" if values.shape[-1] > 1 else None,
+        extrasamples=["unassalpha"] if alpha else None,
+        compression="zlib",
+        software=False,
+        metadata=None,
+    )
+    data = buffer.getvalue()
+    _, layout, _ = read_directory(data)
+    own = [entry for entry in layout if entry.tag not in KINDS]  # tifffile's is none
+    return _file(order, data[8:], [*own, *directory])
