@@ -94,8 +94,9 @@ def load(name: str = DEFAULT) -> Pretrained:
     half = np.dtype(np.float16)
     variables = jax.tree.map(lambda x: x.astype(np.float32) if x.dtype == half else x, variables)
     try:
-        fields = {RENAMED_FIELDS.get(key, key): value for key, value in card["model"].items()}
-        model = make_model(**fields | {"name": RENAMED_MODELS.get(fields["name"], fields["name"])})
+        fields = {RENAMED_FIELDS.get(key) or key: value for key, value in card["model"].items()}
+        fields["name"] = RENAMED_MODELS.get(fields["name"]) or fields["name"]
+        model = make_model(**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the model card does not fit this version ({error})") from None
     return Pretrained(name=name, model=model, variables=variables, card=card)

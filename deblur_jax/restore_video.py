@@ -10,8 +10,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from deblur_jax.estimate import check_photo
 from deblur_jax.pretrained import Pretrained, load
-from deblur_jax.restore import check_photo
 from deblur_jax.typing import Array
 
 

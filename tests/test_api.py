@@ -1,5 +1,6 @@
 """The public names: what importing the package loads, and that every name is explained."""
 
+import ast
 import inspect
 import subprocess
 import sys
@@ -60,3 +61,34 @@ def test_options_are_given_by_keyword(name):
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'blurr'"):
         deblur_jax.blurr  # noqa: B018
+
+
+def test_the_names_for_type_checkers_are_the_public_ones():
+    tree = ast.parse(inspect.getsource(deblur_jax))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imported = {
+        (alias.name, node.module.removeprefix("deblur_jax."))
+        for node in block.body
+        for alias in node.names
+    }
+    assert imported == set(deblur_jax._MODULES.items())
+
+
+PHOTOS = ("blurry", "observed", "photo", "restored")
+
+
+@pytest.mark.parametrize("name", sorted(set(deblur_jax.__all__) - {"__version__"}))
+def test_keys_and_blurs_come_before_photos(name):
+    thing = getattr(deblur_jax, name)
+    if not inspect.isfunction(inspect.unwrap(thing)):
+        return
+    names = [
+        parameter.name
+        for parameter in inspect.signature(thing).parameters.values()
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+    ]
+    if "key" in names:
+        assert names[0] == "key"
+    if "blur" in names:
+        photos = [names.index(photo) for photo in PHOTOS if photo in names]
+        assert all(names.index("blur") < place for place in photos)

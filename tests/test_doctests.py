@@ -1,6 +1,7 @@
 """The examples in the documentation of the public names are true, and the main names have one."""
 
 import doctest
+import importlib
 import inspect
 
 import jax
@@ -12,6 +13,17 @@ import deblur_jax
 
 
 NAMES = sorted(set(deblur_jax.__all__) - {"__version__"})
+# Names below the top level whose documentation has examples.
+BELOW = {
+    "compose": "ops.linear", "cost_volume": "ops.cost_volume", "dense_blur": "ops.dense_blur",
+    "diagnose": "solvers.diagnosis", "draw_scene": "simulate.scenes",
+    "draw_segment_blur": "simulate.segments", "factor_grid": "ops.low_rank",
+    "factor_kernels": "ops.low_rank", "inner": "ops.linear", "jpeg": "simulate.jpeg",
+    "learned_steepest_descent": "solvers.learned_steepest_descent", "normal": "ops.linear",
+    "operator_norm": "ops.linear", "proximal_gradient": "solvers.proximal_gradient",
+    "average_frames": "simulate.averaging", "refine_motion": "solvers.motion_spectra",
+    "saturation_weights": "solvers.frame", "spatial_rnn": "ops.spatial_rnn",
+}  # fmt: skip
 SHOWN = {
     "BasisBlur", "LineBlur", "adjoint", "basis_blur", "camera_flow", "deblur", "dense_blur",
     "diagnose", "epll", "line_blur", "load", "proximal_gradient", "psnr", "restore_tiled",
@@ -19,17 +31,23 @@ SHOWN = {
     "learned_steepest_descent",
 }  # fmt: skip
 SLOW = {
-    "camera_flow", "deblur", "diagnose", "epll", "factor_grid", "factor_kernels", "jpeg",
+    "camera_flow", "deblur", "diagnose", "epll", "estimate_blur", "factor_grid",
+    "factor_kernels", "jpeg",
     "proximal_gradient", "richardson_lucy", "shake_kernel", "steepest_descent",
     "learned_steepest_descent",
 }  # fmt: skip  # to compile
 # What the examples take for granted: `from deblur_jax import *`, and the usual three.
 KNOWN = {name: getattr(deblur_jax, name) for name in NAMES}
+KNOWN |= {
+    name: getattr(importlib.import_module(f"deblur_jax.{module}"), name)
+    for name, module in BELOW.items()
+}
+NAMES = sorted(KNOWN)
 KNOWN |= {"jax": jax, "jnp": jnp, "np": np}
 
 
 def examples(name):
-    thing = getattr(deblur_jax, name)
+    thing = KNOWN[name]
     finder = doctest.DocTestFinder(recurse=False)
     return [test for test in finder.find(thing, name, globs=dict(KNOWN)) if test.examples]
 
@@ -55,7 +73,7 @@ def test_the_main_names_have_examples():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_taken_given_back_and_raised_is_documented(name):
-    thing = getattr(deblur_jax, name)
+    thing = KNOWN[name]
     document = inspect.getdoc(thing)
     assert document
     if not inspect.isfunction(thing):

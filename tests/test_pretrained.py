@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deblur_jax.data.photos import PhotoSource, embedded_photos
+from deblur_jax.deblurring import deblur
 from deblur_jax.io.weights import write_weights
 from deblur_jax.metrics import psnr
 from deblur_jax.models.denoiser import DenoiserNet
@@ -23,7 +24,6 @@ from deblur_jax.pretrained import (
     read_card,
     shipped,
 )
-from deblur_jax.restore import deblur
 from deblur_jax.simulate.training_sets import make_segment_blur
 
 

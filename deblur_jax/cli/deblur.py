@@ -10,7 +10,7 @@ from tqdm import tqdm
 from deblur_jax.cli.deblur_video import deblur_file
 from deblur_jax.cli.photos import Job, find_photos, plan
 from deblur_jax.cli.restoration import (
-    ITERATIONS,
+    STEPS,
     Settings,
     describe,
     describe_network,
@@ -55,11 +55,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--max-blur", type=_number(0.1, 1e4), metavar="PIXELS",
-        help="take longer motions for this long (default: no limit)",
+        help="clip estimated motions to this length in pixels (default: no limit)",
     )  # fmt: skip
     parser.add_argument(
-        "--iterations", type=_number(1, 1000, int), default=ITERATIONS, metavar="N",
-        help=f"of the solver: more is sharper and slower (default: {ITERATIONS})",
+        "--steps", type=_number(1, 1000, int), default=STEPS, metavar="N",
+        help=f"denoising steps; more are sharper and slower (default: {STEPS})",
     )  # fmt: skip
     parser.add_argument("--device", default=None, help="cpu, gpu, gpu:1 ... (default: the best)")
     parser.add_argument(
@@ -165,7 +165,7 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
         print(f"{job.photo}: left out of {job.output.name}: {lost}.", flush=True)
     network = find_network(options.model)
     print(f"{job.photo}: looking for motion with {describe_network(network)} ...", flush=True)
-    settings = Settings(options.model, options.max_blur, options.iterations, options.device)
+    settings = Settings(options.model, options.max_blur, options.steps, options.device)
     tell = forecast(lambda words: print(f"{job.photo}: {words}.", flush=True))
     with tqdm(unit="tile", leave=False, disable=None) as bar:
 

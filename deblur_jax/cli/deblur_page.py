@@ -20,7 +20,7 @@ from pathlib import Path
 from deblur_jax.cli.page.jobs import Jobs
 from deblur_jax.cli.page.server import Limits, PageServer
 from deblur_jax.cli.page.worker import start_process
-from deblur_jax.cli.restoration import ITERATIONS, Settings, find_network
+from deblur_jax.cli.restoration import STEPS, Settings, find_network
 
 
 MILLION = 1_000_000
@@ -47,7 +47,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--model", default=None, help="shipped weights by name, or a .safetensors file"
     )
-    parser.add_argument("--iterations", type=int, default=ITERATIONS, help="of the solver")
+    parser.add_argument("--steps", type=int, default=STEPS, help="denoising steps")
     parser.add_argument("--device", default=None, help="cpu, gpu, gpu:1 ... (default: the best)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     return parser.parse_args(argv)
@@ -56,7 +56,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Serves the page until Ctrl-C; returns the exit code."""
     options = parse(argv)
-    settings = Settings(model=options.model, iterations=options.iterations, device=options.device)
+    settings = Settings(model=options.model, steps=options.steps, device=options.device)
     limits = Limits(
         most_bytes=round(options.max_megabytes * MILLION),
         most_pixels=round(options.max_megapixels * MILLION),

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
+from deblur_jax.deblurring import Result
 from deblur_jax.io.images import Photo
-from deblur_jax.ops.operators import LineBlur
+from deblur_jax.ops.operators import BasisBlur
 from deblur_jax.pictures import kernels_over, motion_over, panels
-from deblur_jax.restore import Result
 
 
 LONGEST_SIDE = 640  # pixels of each picture
@@ -19,7 +19,7 @@ def draw_report(name: str, photo: Photo, result: Result) -> np.ndarray:
     Args:
         name: of the photo, for the title.
         photo: as read.
-        result: of `restore.deblur`.
+        result: of `deblur`.
     """
     pictures = {
         name: shrunk(photo.pixels, LONGEST_SIDE),
@@ -35,16 +35,14 @@ def draw_blur(photo: np.ndarray, result: Result, longest_side: int) -> np.ndarra
 
     Args:
         photo: `[h, w, 3]`.
-        result: of `restore.deblur`.
+        result: of `deblur`.
         longest_side: of the drawing in pixels, for a photo that is larger.
     """
-    seen = shrunk(photo, longest_side)
-    if isinstance(result.blur, LineBlur):
-        return motion_over(
-            seen, shrunk(result.flow, longest_side), scale=_ratio(photo, longest_side)
-        )
-    mixing = shrunk(np.asarray(result.blur.mixing), longest_side)
-    return kernels_over(seen, np.asarray(result.blur.kernels), mixing)
+    small, blur = shrunk(photo, longest_side), result.blur
+    if isinstance(blur, BasisBlur):
+        mixing = shrunk(np.asarray(blur.mixing), longest_side)
+        return kernels_over(small, np.asarray(blur.kernels), mixing)
+    return motion_over(small, shrunk(result.flow, longest_side), scale=_ratio(photo, longest_side))
 
 
 def shrunk(picture: np.ndarray, longest_side: int) -> np.ndarray:

@@ -17,11 +17,11 @@ from deblur_jax.io.profile import display_transfer
 from deblur_jax.version import __version__
 
 
-ITERATIONS = 15
+STEPS = 15
 HISTORY_LETTERS = 400  # at most, that the EXIF block says of what was done
 LONG_WAIT = 60  # seconds: what takes longer is told beforehand
 
-# `deblur_jax.restore` is loaded where it is used: a mistake in a command line is answered at once.
+# `deblur_jax.deblurring` is imported where it is used, so that a wrong option fails at once.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Settings:
 
     model: str | None = None
     max_blur: float | None = None
-    iterations: int = ITERATIONS
+    steps: int = STEPS
     device: str | None = None
 
 
@@ -50,7 +50,7 @@ def restore_photo(
     strength: float = 1.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Any:
-    """Returns the `restore.Result` of a photo; what is wrong with it is told with the file's name.
+    """Returns the `deblurring.Result` of a photo; errors name its file.
 
     Args:
         path: of the photo, for messages.
@@ -62,7 +62,7 @@ def restore_photo(
     Raises:
         ValueError: if the photo cannot be restored, or there is no such device.
     """
-    from deblur_jax.restore import deblur
+    from deblur_jax.deblurring import deblur
 
     with _on_device(settings.device):
         try:
@@ -70,8 +70,8 @@ def restore_photo(
                 photo.pixels,
                 find_network(settings.model),
                 strength=strength,
-                longest=settings.max_blur,
-                denoisings=settings.iterations,
+                max_blur=settings.max_blur,
+                steps=settings.steps,
                 transfer=display_transfer(photo.profile, photo.extras.chunks),
                 progress=progress,
             )

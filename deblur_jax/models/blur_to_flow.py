@@ -13,12 +13,14 @@ paper does not state the channels; the encoder and the flow estimator use those 
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from deblur_jax.models.blocks import check_images, conv, crop_like, doubling_conv, pad_to_multiple
+from deblur_jax.models.blur_estimate import BlurEstimate, apply, estimate_motion
 from deblur_jax.ops.cost_volume import cost_volume
 from deblur_jax.ops.resample import resize_bilinear
 from deblur_jax.ops.warp import warp_affine, warp_flow
@@ -83,6 +85,11 @@ class BlurToFlowNet(nn.Module):
     def flow(self, estimate: Estimate) -> Flows:
         """Returns the flow at full size, in pixels `[b, h, w, 2]`."""
         return estimate[0]
+
+    @nn.nowrap
+    def estimate_blur(self, variables: Any, photo: jax.Array) -> BlurEstimate:
+        """Returns the estimated motion of a photo `[h, w, 3]` as a `LineBlur`."""
+        return estimate_motion(lambda x: self.flow(apply(self, variables, x))[0], photo)
 
 
 class Encoder(nn.Module):

@@ -15,11 +15,14 @@ The output is a flow with its angle doubled (see `ops.flow`), which is continuou
 its opposite are the same blur.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from deblur_jax.models.blocks import conv
+from deblur_jax.models.blur_estimate import BlurEstimate, apply, estimate_motion
 from deblur_jax.models.motion_context import even_contrast
 from deblur_jax.ops.flow import halve_angle
 from deblur_jax.typing import Flows, Images, typechecked
@@ -78,6 +81,13 @@ class CameraMotionNet(nn.Module):
     def flow(self, doubled: Flows) -> Flows:
         """Returns the canonical flow of the network's output, in pixels `[b, h, w, 2]`."""
         return jax.vmap(halve_angle)(doubled)
+
+    @nn.nowrap
+    def estimate_blur(self, variables: Any, photo: jax.Array) -> BlurEstimate:
+        """Returns the estimated motion of a photo `[h, w, 3]` as a `LineBlur`."""
+        return estimate_motion(
+            lambda x: self.flow(apply(self, variables, x))[0], photo, refine=True
+        )
 
 
 class _Block(nn.Module):

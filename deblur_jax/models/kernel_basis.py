@@ -17,7 +17,7 @@ convolution (`head="dense"`), the later one with further upsampling (`head="grid
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +34,8 @@ from deblur_jax.models.blocks import (
     max_pool,
     pad_to_multiple,
 )
+from deblur_jax.models.blur_estimate import BlurEstimate, apply
+from deblur_jax.ops.operators import BasisBlur
 from deblur_jax.ops.sensor import Transfer, to_light
 from deblur_jax.typing import Array, Images, Kernels, Mixing, typechecked
 
@@ -148,6 +150,16 @@ class KernelBasisNet(nn.Module):
             kernels.reshape(taps.shape[0], self.basis, self.side, self.side),
             crop_like(nn.softmax(mixing), blurry),
         )
+
+    @nn.nowrap
+    def estimate_blur(self, variables: Any, photo: jax.Array) -> BlurEstimate:
+        """Returns the estimated kernels of a photo `[h, w, 3]` as a `BasisBlur`.
+
+        The photo is not shrunk, whatever its size.
+        """
+        field = apply(self, variables, photo)
+        blur = BasisBlur(field.kernels[0], field.mixing[0])
+        return BlurEstimate(blur, self.transfer, margin=self.side // 2, saturates=True)
 
 
 def _leaky(x: jax.Array) -> jax.Array:

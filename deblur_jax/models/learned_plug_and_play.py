@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from deblur_jax.models.blocks import edge_filters
+from deblur_jax.models.blur_estimate import BlurEstimate
 from deblur_jax.models.camera_motion import CameraMotionNet
 from deblur_jax.models.denoiser import DenoiserNet, make_denoiser
 from deblur_jax.ops.flow import halve_angle
@@ -88,6 +89,12 @@ class LearnedPlugAndPlayNet(nn.Module):
         return CameraMotionNet(
             self.width, self.blocks, self.window, self.scale, self.unit, parent=None
         )
+
+    @nn.nowrap
+    def estimate_blur(self, variables: Any, photo: jax.Array) -> BlurEstimate:
+        """Returns the estimated motion of a photo `[h, w, 3]` as a `LineBlur`."""
+        parameters = {"params": variables["params"]["estimator"]}
+        return self.motion_estimator().estimate_blur(parameters, photo)
 
     @typechecked
     def __call__(self, blurry: Images) -> Restored:

@@ -8,12 +8,14 @@ which is continuous where a flow and its opposite are the same blur, upsampled t
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from deblur_jax.models.blocks import conv, pad_to_multiple
+from deblur_jax.models.blur_estimate import BlurEstimate, apply, estimate_motion
 from deblur_jax.ops.flow import halve_angle
 from deblur_jax.typing import Flows, Images, typechecked
 
@@ -63,6 +65,11 @@ class MotionContextNet(nn.Module):
     def flow(self, doubled: Flows) -> Flows:
         """Returns the canonical flow of the network's output, in pixels `[b, h, w, 2]`."""
         return jax.vmap(halve_angle)(doubled)
+
+    @nn.nowrap
+    def estimate_blur(self, variables: Any, photo: jax.Array) -> BlurEstimate:
+        """Returns the estimated motion of a photo `[h, w, 3]` as a `LineBlur`."""
+        return estimate_motion(lambda x: self.flow(apply(self, variables, x))[0], photo)
 
 
 def even_contrast(photos: jax.Array) -> jax.Array:

@@ -12,6 +12,7 @@ and crop offsets are those of the released network; they align every stream exac
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,7 @@ from flax import linen as nn
 from jaxtyping import Float
 
 from deblur_jax.models.blocks import HE, check_images, edge_filters, max_pool
+from deblur_jax.models.blur_estimate import BlurEstimate, apply, estimate_motion
 from deblur_jax.typing import Array, Flows, Images, typechecked
 
 
@@ -105,6 +107,11 @@ class MotionFlowNet(nn.Module):
     def flow(self, scores: Scores) -> Flows:
         """Returns the expected flow of the scores, in pixels `[b, h, w, 2]`."""
         return expected_flow(scores)
+
+    @nn.nowrap
+    def estimate_blur(self, variables: Any, photo: jax.Array) -> BlurEstimate:
+        """Returns the estimated motion of a photo `[h, w, 3]` as a `LineBlur`."""
+        return estimate_motion(lambda x: self.flow(apply(self, variables, x))[0], photo)
 
 
 def upsample(maps: jax.Array, factor: int) -> jax.Array:

@@ -6,6 +6,7 @@ its options are static. Every operator has
     operator(image)             the blurred image
     operator.adjoint(blurry)    the exact adjoint
     operator.extended(margin)   the same blur on a canvas larger by `margin` on each side
+    operator.cut(rows, columns) the same blur on a part of the frame
 
 A solver that also estimates the unknown surroundings of the photo works on the extended canvas, and
 compares the inner part of the blurred canvas with the photo.
@@ -15,6 +16,7 @@ import abc
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 
 from deblur_jax.ops.basis_blur import basis_blur
 from deblur_jax.ops.boundary import pad
@@ -38,6 +40,10 @@ class Blur(abc.ABC):
     @abc.abstractmethod
     def extended(self, margin: int) -> "Blur":
         """Returns the same blur on a canvas with `margin` more pixels on each side."""
+
+    @abc.abstractmethod
+    def cut(self, rows: slice, columns: slice) -> "Blur":
+        """Returns the same blur on a part of the frame."""
 
 
 @jax.tree_util.register_dataclass
@@ -87,6 +93,10 @@ class BasisBlur(Blur):
         """
         return dataclasses.replace(self, mixing=pad(self.mixing, margin, "edge"))
 
+    def cut(self, rows: slice, columns: slice) -> "BasisBlur":
+        """Returns the blur on a part of the frame."""
+        return dataclasses.replace(self, mixing=self.mixing[rows, columns])
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)  # hashable, so that `jax.jit(operator)` works
@@ -119,3 +129,13 @@ class LineBlur(Blur):
         The motion outside the frame is that of the nearest pixel inside.
         """
         return dataclasses.replace(self, flow=pad(self.flow, margin, "edge"))
+
+    def cut(self, rows: slice, columns: slice) -> "LineBlur":
+        """Returns the blur on a part of the frame."""
+        return dataclasses.replace(self, flow=self.flow[rows, columns])
+
+    def limited(self, max_blur: float) -> "LineBlur":
+        """Returns the blur with longer motions shortened to `max_blur` pixels."""
+        length = jnp.linalg.norm(self.flow, axis=-1, keepdims=True)
+        shrink = jnp.minimum(1, max_blur / jnp.maximum(length, max_blur))
+        return dataclasses.replace(self, flow=self.flow * shrink)

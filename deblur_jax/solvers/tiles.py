@@ -1,11 +1,13 @@
-"""Large photos in overlapping pieces of one shape.
+"""Restore large photos in overlapping tiles of one shape.
 
-A tile's outer pixels lack the light from beyond it, so `halo` pixels along each inner edge are not
-used, and over the next `blend` pixels a tile fades into its neighbour. At the photo's own edges
-nothing is cut off. All tiles have one shape and lie inside the photo: one compilation serves all.
+The outer pixels of a tile lack the light from outside the tile, so `halo` pixels along each inner
+edge are discarded, and over the next `blend` pixels a tile fades into its neighbour. Nothing is
+discarded at the photo's own edges. All tiles have one shape and lie inside the photo, so that the
+restoration is compiled once.
 """
 
 import dataclasses
+import functools
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -16,7 +18,6 @@ import jax
 import numpy as np
 
 from deblur_jax.ops.tiling import fast_size
-from deblur_jax.typing import Array
 
 
 BLEND = 16  # pixels
@@ -42,60 +43,62 @@ class Tile:
 
 
 def restore_tiled(
-    restore: Callable[..., Array],
-    *photos: Array,
+    restore: Callable[..., Any],
+    *photos: Any,
     shared: tuple[Any, ...] = (),
     halo: int,
     blend: int = BLEND,
     tile: tuple[int, int] | None = None,
     memory: int | None = None,
     progress: TileProgress | None = None,
-) -> np.ndarray:
+) -> Any:
     """Applies an image-to-image function to a large photo, tile by tile.
 
     The function may be an operator, an estimator or a whole solve:
 
-        restore_tiled(lambda y, flow: steepest_descent(LineBlur(flow), y, ...)[0], photo, flow, ...)
+        restore_tiled(lambda y, blur: steepest_descent(blur, y, ...)[0], photo, blur, halo=48)
 
     If a tile does not fit into the device's memory, the tiles are halved along their longer side
-    and the photo is begun again.
+    and the computation starts again.
 
     Args:
-        restore: maps the arrays of one tile to an array with the same rows and columns. It is
-            compiled once, and not again when the same function is given again.
-        photos: the arrays that are cut, `[h, w, ...]` each: the photo, and whatever else there is
-            for each pixel, such as its flow. They stay on the host.
-        shared: what `restore` is given before them and for every tile, such as basis kernels.
-        halo: pixels along a tile's inner edges that are not used. With the reach of an operator
-            the result is exact; an iterative solver reaches further, but hardly.
+        restore: maps the parts of one tile to a tree of arrays with the same rows and columns. It
+            is compiled once, and not again when the same function is passed again.
+        photos: what is cut into tiles: arrays `[h, w, ...]`, such as the photo, first; and blurs,
+            such as `LineBlur`. They stay on the host.
+        shared: arguments of `restore` that come first and are the same for all tiles, such as the
+            parameters of a network.
+        halo: pixels along a tile's inner edges that are discarded. With the radius of an operator
+            the result is exact. An iterative solver reaches further, with little effect.
         blend: pixels over which two tiles fade into each other.
         tile: rows and columns of a tile; from the device's memory if None.
-        memory: bytes that one tile may take; a share of the device's memory if None.
+        memory: bytes that one tile may need; a share of the device's memory if None.
         progress: called as `progress(tiles done, all tiles)`.
 
     Returns:
-        The result for the whole photo, `[h, w, ...]`, on the host.
+        The tree of `restore` for the whole photo, NumPy arrays `[h, w, ...]`.
 
     Raises:
         ValueError: if the photos differ in size, or a tile is too small for its halo.
-        MemoryError: if not even the smallest tile fits.
+        MemoryError: if even the smallest tile does not fit.
 
     Example:
         >>> photo = np.ones((200, 300, 3), np.float32)
         >>> restore_tiled(lambda x: 0.5 * x, photo, halo=8, tile=(128, 128)).shape
         (200, 300, 3)
     """
-    sizes = {photo.shape[:2] for photo in photos}
-    if len(sizes) != 1:
+    arrays = [photo for photo in photos if hasattr(photo, "shape")]
+    if len({array.shape[:2] for array in arrays}) != 1:
         raise ValueError(
             "restore_tiled: photos must be given and have one height and width, got "
-            f"{[list(photo.shape) for photo in photos]}"
+            f"{[list(array.shape) for array in arrays]}"
         )
     if halo < 0 or blend < 0:
         raise ValueError(
             f"restore_tiled: halo and blend must be at least 0, got {halo} and {blend}"
         )
-    size = (photos[0].shape[0], photos[0].shape[1])
+    size = (arrays[0].shape[0], arrays[0].shape[1])
+    photos = jax.tree.map(np.asarray, photos)
     compiled = jax.jit(restore)
     if tile is None:
         tile = _affordable(
@@ -104,7 +107,8 @@ def restore_tiled(
     tile = (min(tile[0], size[0]), min(tile[1], size[1]))
     while True:
         try:
-            return _stitch(compiled, shared, photos, list(tiles(size, tile, halo, blend)), progress)
+            pieces = list(tiles(size, tile, halo, blend))
+            return _stitch(compiled, shared, photos, pieces, size, progress)
         except (jax.errors.JaxRuntimeError, MemoryError) as error:
             smaller = halved(tile)
             out_of_memory = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
@@ -197,14 +201,14 @@ def _axis(length: int, extent: int, halo: int, blend: int) -> list[tuple[int, np
 
 
 def _affordable(
-    compiled: Any, shared: tuple[Any, ...], photos: tuple[Array, ...], size: tuple[int, int],
+    compiled: Any, shared: tuple[Any, ...], photos: tuple[Any, ...], size: tuple[int, int],
     halo: int, blend: int, memory: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Returns the largest tile that the compiler says takes at most `memory` bytes."""
     least = 2 * (halo + blend) + SMALLEST
     probe = (min(size[0], least), min(size[1], least))
-    shapes = [jax.ShapeDtypeStruct((*probe, *photo.shape[2:]), photo.dtype) for photo in photos]
-    needs = compiled.lower(*shared, *shapes).compile().memory_analysis()
+    parts = [_cut(photo, slice(probe[0]), slice(probe[1])) for photo in photos]
+    needs = compiled.lower(*shared, *parts).compile().memory_analysis()
     each = 1.0
     if needs is not None:
         bytes_needed = (
@@ -219,19 +223,26 @@ def _affordable(
     return (min(size[0], fast_size(tile[0])), min(size[1], fast_size(tile[1])))
 
 
+def _cut(photo: Any, rows: slice, columns: slice) -> Any:
+    return photo.cut(rows, columns) if hasattr(photo, "cut") else photo[rows, columns]
+
+
 def _stitch(
-    restore: Callable, shared: tuple[Any, ...], photos: tuple[Array, ...], pieces: list[Tile],
-    progress: TileProgress | None,
-) -> np.ndarray:  # fmt: skip
-    size = photos[0].shape[:2]
+    restore: Callable, shared: tuple[Any, ...], photos: tuple[Any, ...], pieces: list[Tile],
+    size: tuple[int, int], progress: TileProgress | None,
+) -> Any:  # fmt: skip
     whole = None
     for number, piece in enumerate(pieces):
-        cut = [np.asarray(photo[piece.rows, piece.columns]) for photo in photos]
-        result = np.asarray(restore(*shared, *cut))
+        parts = [_cut(photo, piece.rows, piece.columns) for photo in photos]
+        result = jax.tree.map(np.asarray, restore(*shared, *parts))
         if whole is None:
-            whole = np.zeros((*size, *result.shape[2:]), result.dtype)
-        weights = piece.weights.reshape(*piece.weights.shape[:2], *(1,) * (result.ndim - 2))
-        whole[piece.rows, piece.columns] += (weights * result).astype(result.dtype)
+            whole = jax.tree.map(lambda x: np.zeros((*size, *x.shape[2:]), x.dtype), result)
+        jax.tree.map(functools.partial(_add, piece), whole, result)
         if progress is not None:
             progress(number + 1, len(pieces))
-    return np.asarray(whole)
+    return whole
+
+
+def _add(piece: Tile, whole: np.ndarray, result: np.ndarray) -> None:
+    weights = piece.weights.reshape(*piece.weights.shape[:2], *(1,) * (result.ndim - 2))
+    whole[piece.rows, piece.columns] += (weights * result).astype(result.dtype)

@@ -34,7 +34,7 @@ from deblur_jax.metrics import mean_metrics
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.ops.sensor import quantize
 from deblur_jax.pretrained import DEFAULT, Pretrained, load, load_denoiser
-from deblur_jax.restore import estimate_flow, restore_blur
+from deblur_jax.restoration import restore
 from deblur_jax.simulate.camera_flow import LARGE, MILD
 from deblur_jax.solvers.diagnosis import DOUBTFUL
 from deblur_jax.solvers.plug_and_play import plug_and_play
@@ -178,11 +178,11 @@ def make_solvers(network: Pretrained) -> tuple[Callable[[Array], Array], dict[st
         options = {"sigmas": sigmas, "noise": NOISE, "margin": MARGIN}
         return plug_and_play(LineBlur(flow), blurry, denoise, **options)[0]
 
-    return jax.jit(lambda blurry: estimate_flow(network, blurry)), {
+    return jax.jit(lambda blurry: model.estimate_blur(network.variables, blurry).blur.flow), {
         "learned": lambda blurry, flow: by_steps(network.variables, blurry, flow),
         "fixed": lambda blurry, flow: by_steps(fixed, blurry, flow),
         "long": by_long_schedule,
-        "default": lambda blurry, flow: restore_blur(LineBlur(flow), blurry)[0],
+        "default": lambda blurry, flow: restore(LineBlur(flow), blurry)[0],
     }
 
 

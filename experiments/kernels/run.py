@@ -23,10 +23,11 @@ import numpy as np
 from deblur_jax import load_denoiser, psnr, ssim
 from deblur_jax.data.levin import read_levin
 from deblur_jax.data.sources import folder_source
+from deblur_jax.estimate import estimate_blur
 from deblur_jax.metrics import mean_metrics
 from deblur_jax.ops.operators import BasisBlur
 from deblur_jax.pretrained import Pretrained
-from deblur_jax.restore import estimate_blur, restore_blur
+from deblur_jax.restoration import restore
 from deblur_jax.training.tasks import estimate_kernels
 from experiments.shared import INNER, crop, load_kernel_net, origin, shifted_onto, write_record
 
@@ -120,16 +121,18 @@ def levin(network: Pretrained, arguments: argparse.Namespace) -> dict[str, float
         found = read_levin(path)
         sharp, blurry = (np.clip(found[name], 0, 1) for name in ("sharp", "blurry"))
         photo, true = jnp.tile(blurry, 3), found["kernels"]
-        seen, options = estimate_blur(network, photo)
-        assert isinstance(seen, BasisBlur)
-        mean = jnp.einsum("hwk,kij->ij", seen.mixing, seen.kernels) / blurry.size
+        estimate = estimate_blur(photo, network)
+        blur: Any = estimate.blur
+        mean = jnp.einsum("hwk,kij->ij", blur.mixing, blur.kernels) / blurry.size
         rows.append({"kernel/similarity": similarity(np.asarray(mean), true[0])})
-        margins = {**options, "margin": max(options["margin"], true.shape[-1] // 2)}
+        options = {"transfer": estimate.transfer, "saturates": estimate.saturates}
+        options |= {"denoise": denoise, "margin": estimate.margin}
+        margin = max(estimate.margin, true.shape[-1] // 2)
         known = BasisBlur(jnp.asarray(true), jnp.ones_like(photo[..., :1]))
         pictures = {
             "blurred": photo,
-            "blind": restore_blur(seen, photo, denoise=denoise, **options)[0],
-            "known": restore_blur(known, photo, denoise=denoise, **margins)[0],
+            "blind": restore(blur, photo, **options)[0],
+            "known": restore(known, photo, **{**options, "margin": margin})[0],
         }
         for name, picture in pictures.items():
             grey = np.asarray(jnp.mean(picture, axis=-1, keepdims=True))

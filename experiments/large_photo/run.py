@@ -17,10 +17,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax import deblur, line_blur, load_denoiser, psnr, restore_tiled
+from deblur_jax import LineBlur, deblur, line_blur, load_denoiser, psnr, restore
+from deblur_jax.deblurring import HALO
 from deblur_jax.io.images import read_photo
-from deblur_jax.restore import HALO, restore_line_blur
 from deblur_jax.simulate.camera_flow import LARGE, camera_flow
+from deblur_jax.solvers.tiles import restore_tiled
 from experiments.shared import origin, write_record
 
 
@@ -87,10 +88,15 @@ def report(done: int, of: int, started: float) -> None:
 
 def seam(blurry: np.ndarray, flow: np.ndarray) -> dict[str, float]:
     """Returns the largest and the mean difference of a restoration in tiles to one in one piece."""
-    whole = np.asarray(restore_line_blur(blurry, flow)[0])
+    blur = LineBlur(flow)
+    whole = np.asarray(restore(blur, blurry)[0])
     side = min(blurry.shape[:2])
     tiled = restore_tiled(
-        lambda y, f: restore_line_blur(y, f)[0], blurry, flow, halo=HALO, tile=(side * 3 // 5,) * 2
+        lambda photo, blur: restore(blur, photo)[0],
+        blurry,
+        blur,
+        halo=HALO,
+        tile=(side * 3 // 5,) * 2,
     )
     difference = np.abs(whole - tiled)
     return {"largest": float(difference.max()), "mean": float(difference.mean())}

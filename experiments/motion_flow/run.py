@@ -26,7 +26,7 @@ from deblur_jax.ops.flow import canonical
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.ops.sensor import quantize
 from deblur_jax.pretrained import DEFAULT, Pretrained, load, load_denoiser, load_mixture
-from deblur_jax.restore import estimate_flow, restore_blur
+from deblur_jax.restoration import restore
 from deblur_jax.simulate.camera_flow import LARGE, MILD
 from deblur_jax.solvers.epll import epll
 from deblur_jax.solvers.plug_and_play import plug_and_play
@@ -156,7 +156,9 @@ def make_estimate(network: Pretrained, labels: str) -> Callable[[jax.Array], jax
     if labels == "most_likely" and isinstance(model, MotionFlowNet):
         scores: Any = lambda blurry: model.apply(network.variables, blurry[None])  # noqa: E731
         return jax.jit(lambda blurry: most_likely_flow(scores(blurry))[0])
-    return jax.jit(lambda blurry: canonical(estimate_flow(network, blurry)))
+    return jax.jit(
+        lambda blurry: canonical(model.estimate_blur(network.variables, blurry).blur.flow)
+    )
 
 
 def make_restore(solver: str) -> Restore:
@@ -177,9 +179,7 @@ def make_restore(solver: str) -> Restore:
             )[0]
         )  # fmt: skip
     denoise = load_denoiser() if solver == "hsd" else None
-    return lambda blurry, flow: restore_blur(
-        LineBlur(flow), blurry, denoise=denoise, margin=MARGIN
-    )[0]
+    return lambda blurry, flow: restore(LineBlur(flow), blurry, denoise=denoise, margin=MARGIN)[0]
 
 
 def choose_photos(arguments: argparse.Namespace) -> PhotoSource:

@@ -1,7 +1,7 @@
 r"""A phone's photo through the command `deblur`: minutes, peak memory, and which metadata are kept.
 
     python -m experiments.phone_photo.run --width 4000 --height 3000 --profile P3.icc --out OUT.json
-    python -m experiments.phone_photo.run --width 20000 --height 5000 --iterations 1 --out OUT.json
+    python -m experiments.phone_photo.run --width 20000 --height 5000 --steps 1 --out OUT.json
 
 The photo comes with scikit-image. It is moved by `--motion` pixels, enlarged, given noise, and
 saved as a rotated JPEG with a phone's EXIF block (camera, exposure, place) and optionally a colour
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=4000, help="pixels")
     parser.add_argument("--height", type=int, default=3000, help="pixels")
     parser.add_argument("--motion", type=float, default=18.0, help="to the right, pixels")
-    parser.add_argument("--iterations", type=int, default=15, help="solver steps")
+    parser.add_argument("--steps", type=int, default=15, help="solver steps")
     parser.add_argument("--profile", type=Path, help="a colour profile, an ICC file")
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
     arguments = parser.parse_args()
@@ -48,7 +48,7 @@ def main() -> None:
         photo, output = Path(folder, "phone.jpg"), Path(folder, "phone-deblurred.jpg")
         make_photo(photo, arguments)
         command = [sys.executable, "-m", "deblur_jax.cli.deblur", str(photo), "--force"]
-        command += ["--iterations", str(arguments.iterations)]
+        command += ["--steps", str(arguments.steps)]
         started = time.time()
         shown = subprocess.run(command, capture_output=True, text=True, check=True)
         seconds = time.time() - started
@@ -57,7 +57,7 @@ def main() -> None:
             "command": "python -m experiments.phone_photo.run",
             **origin(),
             "photo": f"{arguments.width}x{arguments.height}",
-            "iterations": arguments.iterations,
+            "steps": arguments.steps,
             "minutes": round(seconds / 60, 1),
             "processor_minutes": round((used.ru_utime + used.ru_stime) / 60, 1),
             "peak_gigabytes": round(used.ru_maxrss / 2**20, 2),

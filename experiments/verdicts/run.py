@@ -4,7 +4,7 @@ r"""Is the verdict of `deblur` right about restorations that should not be trust
         --seed 0 --out experiments/verdicts/results.json
 
 The middle of each photo is degraded in one of the following ways, with noise of 0.005 and 8 bits,
-and restored by `restore_blur` with the motion that the case names. Motions are a camera's, of up
+and restored by `restore` with the motion that the case names. Motions are a camera's, of up
 to 12 pixels.
 
     right       blurred by the motion that the solver is given
@@ -30,7 +30,7 @@ from deblur_jax.ops.basis_blur import basis_blur
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.ops.sensor import quantize
-from deblur_jax.restore import restore_blur
+from deblur_jax.restoration import restore
 from deblur_jax.simulate.camera_flow import MILD, camera_flow
 from deblur_jax.solvers.diagnosis import DOUBTFUL, EXPLAINED, diagnose
 from experiments.shared import middle, origin, read_landscape, spread, write_record
@@ -103,13 +103,13 @@ def make_cases(key: jax.Array, sharp: jax.Array) -> dict[str, Case]:
 def judged(case: Case) -> dict[str, Any]:
     """Restores a case; returns the diagnosis and the gain."""
     blur = LineBlur(case.flow)
-    restored, error = restore_blur(blur, case.blurry)
+    restored, residual = restore(blur, case.blurry)
     found = diagnose(blur, restored, case.blurry)
     return {
         "explained": found.explained,
         "energy": found.energy,
         "noise": found.noise,
-        "reblur_error": error,
+        "reblur_error": jnp.sqrt(jnp.mean(jnp.square(residual))),
         "gain": psnr(restored, case.sharp) - psnr(case.blurry, case.sharp),
     }
 

@@ -11,15 +11,15 @@ import pytest
 from PIL import Image, ImageCms
 from skimage import data
 
-from deblur_jax import restore
+from deblur_jax import deblurring
 from deblur_jax.cli import deblur as command
 from deblur_jax.cli import restoration
 from deblur_jax.cli.deblur import main as deblur
+from deblur_jax.deblurring import Result
 from deblur_jax.io import images
 from deblur_jax.io.images import Photo, read_photo, write_photo
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.pretrained import DEFAULT
-from deblur_jax.restore import Result
 from tests.io.profiles import SRGB as SRGB_CURVE
 from tests.io.profiles import make_profile, parametric, power
 
@@ -43,12 +43,12 @@ def darker(monkeypatch):
     explained = [0.95]
 
     def half(image, network, *, strength, longest, denoisings, transfer, progress):
-        restore.check_photo(image, "deblur: image")
+        deblurring.check_photo(image, "deblur: image")
         progress(1, 1)
         flow = jnp.full((*image.shape[:2], 2), 3.0)
         return Result(image / 2, LineBlur(flow), np.zeros_like(image), explained[0])
 
-    monkeypatch.setattr(restore, "deblur", half)
+    monkeypatch.setattr(deblurring, "deblur", half)
     return explained
 
 
@@ -172,7 +172,7 @@ def test_light_is_that_of_the_photo_s_profile(tmp_path, monkeypatch):
         seen.append(transfer)
         raise ValueError("deblur: image was only looked at")
 
-    monkeypatch.setattr(restore, "deblur", look)
+    monkeypatch.setattr(deblurring, "deblur", look)
     for profile in (make_profile(power(1.5)), make_profile(parametric(3, *SRGB_CURVE)), None):
         Image.fromarray(PICTURE).save(tmp_path / "photo.png", icc_profile=profile)
         assert deblur([str(tmp_path / "photo.png")]) == 1
@@ -189,7 +189,7 @@ def test_an_icon_is_deblurred(tmp_path, side):
 
 
 def test_a_folder_that_cannot_be_written_is_said_before_any_work(monkeypatch, capsys):
-    monkeypatch.setattr(restore, "deblur", None)
+    monkeypatch.setattr(deblurring, "deblur", None)
     with tempfile.TemporaryDirectory() as name:  # where somebody else may look, too
         folder = Path(name)
         Image.fromarray(PICTURE).save(folder / "photo.png")
@@ -348,7 +348,7 @@ def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(tmp_path, ca
     ("arguments", "message"),
     [
         (["--strength", "2"], "--strength: must be from 0 to 1, got 2"),
-        (["--iterations", "0"], "--iterations: must be from 1 to 1000, got 0"),
+        (["--steps", "0"], "--steps: must be from 1 to 1000, got 0"),
         (["--max-blur", "far"], "--max-blur: invalid number value: 'far'"),
     ],
 )

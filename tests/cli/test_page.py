@@ -20,14 +20,14 @@ import pytest
 from PIL import Image, ImageCms
 from skimage import data
 
-from deblur_jax import restore
+from deblur_jax import deblurring
 from deblur_jax.cli.deblur import main as deblur
 from deblur_jax.cli.deblur_page import is_loopback
 from deblur_jax.cli.deblur_page import main as deblur_page
 from deblur_jax.cli.page.jobs import KEPT, LINE, cleaned
 from deblur_jax.cli.page.worker import Worker
+from deblur_jax.deblurring import Result
 from deblur_jax.ops.operators import LineBlur
-from deblur_jax.restore import Result
 from tests.cli.pages import LIMITS, served_page
 
 
@@ -93,14 +93,14 @@ def darker(monkeypatch):
     may_go_on.set()
 
     def half(image, network, *, strength, progress, **options):
-        restore.check_photo(image, "deblur: image")
+        deblurring.check_photo(image, "deblur: image")
         progress(1, 2)
         assert may_go_on.wait(60)
         flow = jnp.full((*image.shape[:2], 2), 3.0)
-        mixed = restore.mix(image, image / 3, strength)
+        mixed = deblurring.mix(image, image / 3, strength)
         return Result(mixed, LineBlur(flow), np.zeros_like(image), explained[0])
 
-    monkeypatch.setattr(restore, "deblur", half)
+    monkeypatch.setattr(deblurring, "deblur", half)
     yield explained, may_go_on
     may_go_on.set()
 
@@ -172,16 +172,16 @@ def test_a_bad_photo_is_told_in_the_command_s_words_and_the_next_is_restored(
 
 @pytest.mark.usefixtures("darker")
 def test_a_mistake_of_ours_fails_one_photo_only(page, photo, monkeypatch, capsys):
-    whole = restore.deblur
+    whole = deblurring.deblur
 
     def broken(*arguments, **options):
         raise KeyError("lost")
 
-    monkeypatch.setattr(restore, "deblur", broken)
+    monkeypatch.setattr(deblurring, "deblur", broken)
     told = outcome(page, send(page, photo))
     assert told["says"] == f"{photo.name}: something is wrong in deblur_jax (KeyError: 'lost')"
     assert "Traceback" in capsys.readouterr().err
-    monkeypatch.setattr(restore, "deblur", whole)
+    monkeypatch.setattr(deblurring, "deblur", whole)
     assert outcome(page, send(page, photo))["state"] == "done"
 
 

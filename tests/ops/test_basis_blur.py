@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax import adjoint, basis_blur, dense_blur, inner
+from deblur_jax import adjoint, basis_blur
 from deblur_jax.ops import fourier, tiling
 from deblur_jax.ops.basis_blur import METHODS as CHOICES
 from deblur_jax.ops.basis_blur import ORDERS, choose_method
 from deblur_jax.ops.boundary import PADDINGS
+from deblur_jax.ops.dense_blur import dense_blur
+from deblur_jax.ops.linear import inner
 from deblur_jax.ops.pixelwise import FEW_KERNELS
 from tests.reference import basis_blur as reference
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from deblur_jax import adjoint, cost_volume, inner
+from deblur_jax import adjoint
+from deblur_jax.ops.cost_volume import cost_volume
+from deblur_jax.ops.linear import inner
 from tests.reference import cost_volume as reference
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax import dense_blur
+from deblur_jax.ops.dense_blur import dense_blur
 
 
 @pytest.mark.parametrize("padding", ["reflect", "constant"])

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax import adjoint, inner, line_blur
+from deblur_jax import adjoint, line_blur
+from deblur_jax.ops.linear import inner
 from tests.reference import line_blur as reference
 
 

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax import BasisBlur, adjoint, compose, inner, normal, operator_norm
+from deblur_jax import BasisBlur, adjoint
+from deblur_jax.ops.linear import compose, inner, normal, operator_norm
 from tests.ops.test_basis_blur import sample
 
 

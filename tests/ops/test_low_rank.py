@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax import basis_blur, dense_blur, factor_grid, factor_kernels
+from deblur_jax import basis_blur
+from deblur_jax.ops.dense_blur import dense_blur
+from deblur_jax.ops.low_rank import factor_grid, factor_kernels
 from tests.ops.test_basis_blur import sample
 
 

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax import adjoint, basis_blur, inner, line_blur
+from deblur_jax import adjoint, basis_blur, line_blur
 from deblur_jax.ops.basis_blur import METHODS, ORDERS
+from deblur_jax.ops.linear import inner
 from tests.ops.test_basis_blur import sample
 
 

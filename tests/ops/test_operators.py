@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from deblur_jax import BasisBlur, LineBlur, basis_blur, compose, dense_blur, inner, line_blur
+from deblur_jax import BasisBlur, LineBlur, basis_blur, line_blur
+from deblur_jax.ops.dense_blur import dense_blur
+from deblur_jax.ops.linear import compose, inner
 from deblur_jax.ops.sensor import saturate
 from tests.ops.test_basis_blur import sample
 

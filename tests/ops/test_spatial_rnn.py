@@ -7,8 +7,7 @@ import pytest
 from jax import lax
 from jax.test_util import check_grads
 
-from deblur_jax import spatial_rnn
-from deblur_jax.ops.spatial_rnn import linear_recurrence
+from deblur_jax.ops.spatial_rnn import linear_recurrence, spatial_rnn
 from tests.reference import spatial_rnn as reference
 
 

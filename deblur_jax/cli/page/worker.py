@@ -135,7 +135,7 @@ def write_download(path: Path, output: Path, *, strength: float, report: dict[st
         strength: how much of the restoration to mix into the photo, from 0 to 1.
         report: as `restore_order` gave it.
     """
-    from deblur_jax.restore import mix
+    from deblur_jax.deblurring import mix
 
     photo, lost = keepable(read_photo(path), output)
     pixels = mix(photo.pixels, np.load(path.parent / RESTORED, mmap_mode="r"), strength)

@@ -23,7 +23,7 @@ from deblur_jax.ops.operators import BasisBlur
 from deblur_jax.ops.sensor import Transfer, to_light
 from deblur_jax.pictures import kernels_over, write_panels
 from deblur_jax.pretrained import load_denoiser
-from deblur_jax.restore import restore_blur
+from deblur_jax.restoration import restore
 from deblur_jax.simulate.training_sets import make_segment_blur
 from deblur_jax.training.examples import Example, Simulate, blurry_inputs, held_out, simulated
 from deblur_jax.typing import Array
@@ -137,8 +137,7 @@ def evaluate(
             "true_kernels": BasisBlur(example["kernels"], example["mixing"]),
         }
         restored = {
-            what: restore_blur(blur, example["blurry"], **options)[0]
-            for what, blur in blurs.items()
+            what: restore(blur, example["blurry"], **options)[0] for what, blur in blurs.items()
         }
         if len(rows) < pictures:
             _draw(folder / f"{name}.png", example, field, restored["restored"])

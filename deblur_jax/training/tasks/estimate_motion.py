@@ -22,8 +22,9 @@ from deblur_jax.losses.flow import (
 from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant, mean_metrics, psnr, ssim
 from deblur_jax.ops.flow import canonical
 from deblur_jax.ops.line_blur import line_blur
+from deblur_jax.ops.operators import LineBlur
 from deblur_jax.pictures import flow_colours, with_flow_key, write_panels
-from deblur_jax.restore import restore_line_blur
+from deblur_jax.restoration import restore
 from deblur_jax.simulate.camera_flow import LARGE, MILD, camera_flow
 from deblur_jax.simulate.jpeg import jpeg
 from deblur_jax.training.examples import Example, Simulate, blurry_inputs, held_out, simulated
@@ -203,8 +204,8 @@ def evaluate(
     )
     for name, example in examples:
         flow = estimate(example["blurry"])
-        restored, _ = restore_line_blur(example["blurry"], flow)
-        ideal, _ = restore_line_blur(example["blurry"], example["flow"])
+        restored, _ = restore(LineBlur(flow), example["blurry"])
+        ideal, _ = restore(LineBlur(example["flow"]), example["blurry"])
         if len(rows) < pictures:
             _draw(folder / f"{name}.png", example, flow, restored)
         rows.append(score(example, flow, restored, ideal))

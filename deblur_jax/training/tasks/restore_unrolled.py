@@ -21,8 +21,7 @@ from deblur_jax.models.camera_motion import CameraMotionNet
 from deblur_jax.models.denoiser import DenoiserNet, widen_head
 from deblur_jax.models.learned_plug_and_play import HINTS
 from deblur_jax.ops.flow import double_angle
-from deblur_jax.pretrained import Pretrained, load
-from deblur_jax.restore import estimate_flow
+from deblur_jax.pretrained import load
 from deblur_jax.training.examples import Example, Simulate, blurry_inputs, held_out, simulated
 from deblur_jax.training.restored import evaluate_restored
 from deblur_jax.training.tasks.estimate_motion import make_simulate as make_simulate
@@ -176,13 +175,12 @@ def evaluate(
     """
     before = untrained(model, start=start, prior=prior)
     before["params"]["estimator"] = variables["params"]["estimator"]
-    network = Pretrained("learned_plug_and_play", model, variables, {})
 
     def with_flow(net: Any, example: Example, flow: jax.Array) -> jax.Array:
         return model.apply(net, example["blurry"][None], flow[None], method="restore")[0]
 
     def refined(example: Example) -> jax.Array:
-        return estimate_flow(network, example["blurry"])
+        return model.estimate_blur(variables, example["blurry"]).blur.flow
 
     restorations = {
         "restored": lambda x: with_flow(variables, x, refined(x)),

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from skimage import data
 
-from deblur_jax import BasisBlur, deblur, line_blur, load, psnr, restore
+from deblur_jax import BasisBlur, LineBlur, deblur, deblurring, line_blur, load, psnr, restore
+from deblur_jax.estimate import estimate_blur
+from deblur_jax.models.blur_estimate import ESTIMATION_PIXELS
 from deblur_jax.models.deblurnet import DeblurNet
 from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.models.learned_plug_and_play import LearnedPlugAndPlayNet
 from deblur_jax.ops.flow import plane_flow
 from deblur_jax.ops.sensor import to_display, to_light
 from deblur_jax.pretrained import Pretrained
-from deblur_jax.restore import ESTIMATION_PIXELS, estimate_flow, restore_blur, restore_line_blur
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +36,15 @@ def moved(sharp, motion=(6.0, 3.0)):
 
 def test_the_true_motion_restores_several_decibels(sharp):
     blurry, flow = moved(sharp)
-    restored, reblur_error = restore_line_blur(blurry, flow)
+    restored, residual = restore(LineBlur(flow), blurry)
     inside = (slice(12, -12), slice(12, -12))
     gain = psnr(restored[inside], sharp[inside]) - psnr(blurry[inside], sharp[inside])
     assert gain > 3
-    assert reblur_error < 0.02
+    assert jnp.sqrt(jnp.mean(residual**2)) < 0.02
 
 
 def test_no_motion_leaves_the_photo_almost_as_it_is(sharp):
-    restored, _ = restore_line_blur(sharp, jnp.zeros((*sharp.shape[:2], 2)))
+    restored, _ = restore(LineBlur(jnp.zeros((*sharp.shape[:2], 2))), sharp)
     assert psnr(restored, sharp) > 35
 
 
@@ -84,10 +85,10 @@ def test_a_net_that_sees_kernels_is_asked_for_kernels(sharp, transfer, key):
     np.testing.assert_allclose(by_profile.residual, to_display(light, used) - blurry, atol=1e-4)
 
 
-@pytest.mark.parametrize("options", [{"denoisings": 4}, {"denoise": lambda x, sigma: x}])
+@pytest.mark.parametrize("options", [{"steps": 4}, {"denoise": lambda x, sigma: x}])
 def test_a_net_with_steps_of_its_own_takes_no_others(sharp, options):
     network = Pretrained("mine", LearnedPlugAndPlayNet(), {}, {})
-    with pytest.raises(ValueError, match="mine restores with steps and a denoiser of its own"):
+    with pytest.raises(ValueError, match="mine restores with its own steps and denoiser"):
         deblur(np.asarray(sharp), network, **options)
 
 
@@ -112,17 +113,17 @@ def test_true_kernels_restore_several_decibels(sharp):
     share = jnp.broadcast_to(jnp.linspace(0, 1, 128)[None, :, None], (128, 128, 1))
     blur = BasisBlur(kernels, jnp.concatenate([1 - share, share], axis=-1))
     blurry = to_display(blur(light), 2.2)
-    restored, reblur_error = restore_blur(blur, blurry, transfer=2.2, saturates=True)
+    restored, residual = restore(blur, blurry, transfer=2.2, saturates=True)
     inside = (slice(12, -12), slice(12, -12))
     assert psnr(restored[inside], sharp[inside]) > psnr(blurry[inside], sharp[inside]) + 2
-    assert reblur_error < 0.02
+    assert jnp.sqrt(jnp.mean(residual**2)) < 0.02
 
 
 def test_a_large_photo_is_restored_in_tiles(sharp, network, monkeypatch):
     whole = deblur(np.asarray(sharp), network)
-    monkeypatch.setattr(restore, "WHOLE_PIXELS", 1)
-    monkeypatch.setattr(restore, "TILE", (128, 128))
-    monkeypatch.setattr(restore, "HALO", 24)
+    monkeypatch.setattr(deblurring, "WHOLE_PIXELS", 1)
+    monkeypatch.setattr(deblurring, "TILE", (128, 128))
+    monkeypatch.setattr(deblurring, "HALO", 24)
     tall = np.concatenate([np.asarray(sharp), np.asarray(sharp)[::-1]])
     tiled = deblur(tall, network)
     assert tiled.image.shape == tall.shape
@@ -141,7 +142,7 @@ def test_no_motion_is_longer_than_the_longest(sharp, network):
     blurry, _ = moved(sharp)
     free = deblur(np.asarray(blurry), network)
     lengths = np.linalg.norm(free.flow, axis=-1)
-    limited = deblur(np.asarray(blurry), network, longest=5.0)
+    limited = deblur(np.asarray(blurry), network, max_blur=5.0)
     shortened = np.linalg.norm(limited.flow, axis=-1)
     np.testing.assert_allclose(shortened, np.minimum(lengths, 5), rtol=1e-4)
 
@@ -150,8 +151,8 @@ def test_no_motion_is_longer_than_the_longest(sharp, network):
     ("options", "message"),
     [
         ({"strength": 1.5}, "strength must be from 0 to 1, got 1.5"),
-        ({"longest": 0.0}, "longest must be above 0 pixels, got 0"),
-        ({"denoisings": 0}, "denoisings must be at least 1, got 0"),
+        ({"max_blur": 0.0}, "max_blur must be above 0 pixels, got 0"),
+        ({"steps": 0}, "steps must be at least 1, got 0"),
     ],
 )
 def test_an_option_out_of_range_is_refused(sharp, network, options, message):
@@ -173,8 +174,10 @@ def test_a_photo_twice_as_large_has_motions_twice_as_long(sharp, network):
     assert height * width > ESTIMATION_PIXELS
     ratio = (ESTIMATION_PIXELS / (height * width)) ** 0.5
     small = jax.image.resize(large, (round(height * ratio), round(width * ratio), 3), "linear")
-    expected = estimate_flow(network, small).mean((0, 1)) / ratio
-    np.testing.assert_allclose(estimate_flow(network, large).mean((0, 1)), expected, rtol=0.02)
+    expected = estimate_blur(small, network).blur.flow.mean((0, 1)) / ratio
+    np.testing.assert_allclose(
+        estimate_blur(large, network).blur.flow.mean((0, 1)), expected, rtol=0.02
+    )
 
 
 @pytest.mark.parametrize(
@@ -203,6 +206,6 @@ def test_the_default_network_sees_a_long_motion_exactly():
     photo = data.astronaut()[:240, :320].astype(np.float32) / 255
     truth = plane_flow(jnp.asarray([[-16.0, 9.0], [1.0, 2.0], [-3.0, 1.0]]), 240, 320)
     blurry = jax.jit(line_blur)(jnp.asarray(photo), truth)
-    flow = estimate_flow(load(), jnp.round(255 * blurry) / 255)
+    flow = estimate_blur(jnp.round(255 * blurry) / 255, "camera-motion").blur.flow
     apart = [jnp.linalg.norm(flow + sign * truth, axis=-1) for sign in (-1, 1)]
     assert float(jnp.mean(jnp.minimum(*apart))) < 1

@@ -1,0 +1,215 @@
+"""From a blurred photo to a sharp one: estimate the blur, undo it, judge the result.
+
+Arrays only; `cli.deblur` handles files.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from deblur_jax.estimate import SMALLEST_SIDE, check_photo, estimate_blur
+from deblur_jax.ops.operators import Blur
+from deblur_jax.ops.sensor import Transfer
+from deblur_jax.pretrained import DEFAULT, Pretrained, load
+from deblur_jax.restoration import STEPS, restore
+from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, noise_level, verdict
+from deblur_jax.solvers.tiles import TileProgress, restore_tiled
+from deblur_jax.typing import Array, Denoiser
+
+
+WHOLE_PIXELS = 1_500_000  # a larger photo is restored in tiles
+TILE = (1024, 1024)  # pixels
+HALO = 48  # pixels at a tile's inner edges that are not used
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A restored photo, with what is needed to judge it.
+
+    Attributes:
+        image: the restored photo `[h, w, c]` in [0, 1].
+        blur: the estimated blur, such as a `LineBlur` with its `flow` or a `BasisBlur` with its
+            `kernels` and `mixing`.
+        residual: `blur(restored) - photo`, `[h, w, c]`, of the restoration at full strength.
+        explained: share of the photo where the residual is within a few deviations of its noise.
+    """
+
+    image: np.ndarray
+    blur: Blur
+    residual: np.ndarray
+    explained: float
+
+    @property
+    def flow(self) -> np.ndarray:
+        """The estimated motion `[h, w, 2]` in pixels, if the blur is a `LineBlur`."""
+        flow = getattr(self.blur, "flow", None)
+        if flow is None:
+            raise AttributeError("the estimated blur has kernels and no motion; use result.blur")
+        return np.asarray(flow)
+
+    @property
+    def reblur_error(self) -> float:
+        """Root mean square of the residual, in image values."""
+        return float(np.sqrt(np.mean(np.square(self.residual))))
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the blur explains enough of the photo for the restoration to be written."""
+        return self.explained >= DOUBTFUL
+
+    @property
+    def verdict(self) -> str:
+        """The meaning of `explained` in words."""
+        return verdict(self.explained)
+
+
+def deblur(
+    image: Array,
+    model: str | Pretrained = DEFAULT,
+    *,
+    strength: float = 1.0,
+    max_blur: float | None = None,
+    steps: int = STEPS,
+    denoise: Denoiser | None = None,
+    transfer: Transfer | None = None,
+    progress: TileProgress | None = None,
+) -> Result:
+    """Estimates the blur of a photo and undoes it.
+
+    A photo of more than 1.5 million pixels is restored in overlapping tiles.
+
+    Args:
+        image: `[h, w, 3]` floats in [0, 1], display values.
+        model: a network that estimates motion or kernels, or one that also restores, such as
+            "learned-plug-and-play": a name or path for `pretrained.load`, or a loaded network.
+        strength: how much of the restoration is mixed into the photo, from 0 (the photo) to 1.
+        max_blur: longest estimated motion in pixels; longer ones are shortened. None for no limit.
+        steps: number of denoising steps, see `restore`. A network that restores has its own steps
+            and its own denoiser.
+        denoise: the prior, such as `load_denoiser()`; total variation if None.
+        transfer: curve from the photo's display values to light, see `ops.sensor`, for a network
+            that estimates the blur of light; what the network was trained with if None.
+        progress: called as `progress(tiles done, all tiles)`.
+
+    Returns:
+        The restored photo, its blur, and how well the two explain the photo.
+
+    Raises:
+        TypeError: if `image` is not a float array `[h, w, c]`.
+        ValueError: if it does not have 3 channels, is smaller than 32 pixels a side, or holds
+            values outside [0, 1] or not finite; if another argument is out of range, or the
+            network does not estimate blur.
+
+    Example:
+        >>> from skimage import data
+        >>> photo = data.astronaut()[:64, :80].astype(np.float32) / 255
+        >>> result = deblur(photo)
+        >>> result.image.shape, result.flow.shape
+        ((64, 80, 3), (64, 80, 2))
+        >>> result.verdict  # doctest: +ELLIPSIS
+        '...of the photo...'
+    """
+    check_photo(image, "deblur: image")
+    if not 0 <= strength <= 1:
+        raise ValueError(f"deblur: strength must be from 0 to 1, got {strength}")
+    if steps < 1:
+        raise ValueError(f"deblur: steps must be at least 1, got {steps}")
+    network = load(model) if isinstance(model, str) else model
+    restores = hasattr(network.model, "restore")
+    if restores and (denoise is not None or steps != STEPS):
+        raise ValueError(
+            f"deblur: {network.name} restores with its own steps and denoiser; omit steps and "
+            "denoise, or choose a network that only estimates blur"
+        )
+    photo = np.asarray(image, np.float32)
+    estimate = estimate_blur(photo, network)
+    blur = estimate.blur if max_blur is None else _limited(estimate.blur, max_blur)
+    if transfer is None or estimate.transfer == "linear":
+        transfer = estimate.transfer
+    if restores:
+        shared, piece = (network.variables,), _learned_restoration(network.model)
+    else:
+        shared = ()
+        piece = _restoration(steps, denoise, estimate.margin, transfer, estimate.saturates)
+    small = photo.shape[0] * photo.shape[1] <= WHOLE_PIXELS
+    restored, residual = restore_tiled(
+        piece,
+        photo,
+        blur,
+        shared=shared,
+        halo=HALO,
+        tile=photo.shape[:2] if small else TILE,
+        progress=progress,
+    )
+    return Result(
+        image=mix(photo, restored, strength),
+        blur=blur,
+        residual=residual,
+        explained=_explained(residual, photo),
+    )
+
+
+def mix(photo: np.ndarray, restored: np.ndarray, strength: float) -> np.ndarray:
+    """Returns the photo at strength 0, exactly the restoration at 1, and a mixture in between."""
+    return restored if strength == 1 else photo + np.float32(strength) * (restored - photo)
+
+
+@functools.lru_cache(maxsize=8)  # the same function again, so that it is compiled once
+def _restoration(
+    steps: int, denoise: Denoiser | None, margin: int, transfer: Transfer, saturates: bool
+) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """Returns the restoration of one tile, `(photo, blur) -> (restored, residual)`."""
+
+    def restore_tile(photo: Array, blur: Blur) -> tuple[jax.Array, jax.Array]:
+        return restore(
+            blur,
+            photo,
+            denoise=denoise,
+            steps=steps,
+            margin=margin,
+            transfer=transfer,
+            saturates=saturates,
+        )
+
+    return restore_tile
+
+
+@functools.lru_cache(maxsize=8)
+def _learned_restoration(model: Any) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """Returns the restoration of one tile by a network, `(variables, photo, blur) -> ...`."""
+
+    def restore_tile(variables: Any, photo: Array, blur: Any) -> tuple[jax.Array, jax.Array]:
+        inputs = (jnp.asarray(photo)[None], jnp.asarray(blur.flow)[None])
+        restored = jnp.asarray(model.apply(variables, *inputs, method="restore"))[0].clip(0, 1)
+        return restored, blur(restored) - photo
+
+    return restore_tile
+
+
+def _limited(blur: Any, max_blur: float) -> Blur:
+    if not hasattr(blur, "limited"):
+        raise ValueError(
+            "deblur: max_blur limits motions, and this network estimates kernels; omit max_blur"
+        )
+    if not max_blur > 0:
+        raise ValueError(f"deblur: max_blur must be above 0 pixels, got {max_blur}")
+    return blur.limited(max_blur)
+
+
+def _explained(residual: np.ndarray, photo: np.ndarray) -> float:
+    """Returns `Diagnosis.explained`, computed in strips to limit the memory of a large photo."""
+    height, width, _ = photo.shape
+    count = max(1, min(round(height * width / WHOLE_PIXELS), height // SMALLEST_SIDE))
+    strips = list(zip(np.array_split(residual, count), np.array_split(photo, count), strict=True))
+    noise = float(np.median([_noise(strip) for _, strip in strips]))
+    shares = [float(_diagnose(*pair, noise=noise).explained) for pair in strips]
+    return float(np.average(shares, weights=[len(strip) for _, strip in strips]))
+
+
+_noise = jax.jit(noise_level)
+_diagnose = jax.jit(diagnose_residual)
