@@ -51,7 +51,7 @@ OPERATIONS = ("forward", "adjoint", "gradient")
 OURS = "deblur_jax"
 REST = 0.03  # seconds between contenders
 SHORT = 0.5  # seconds; a longer call is timed as it comes
-TURN = 0.06  # seconds for which a short call is repeated: many short turns see the same machine
+TURN = 0.06  # seconds for which a short call is repeated; short, so that load affects all alike
 
 
 def main() -> None:

@@ -102,14 +102,14 @@ def pipeline(options: argparse.Namespace) -> dict[str, Any]:
 def stream(options: argparse.Namespace) -> dict[str, Any]:
     """Measures the memory held after some thousands of samples."""
     config = changed_config(options)
-    count, seen, memory = config.batches.batch_size, 0, {}
+    count, streamed, memory = config.batches.batch_size, 0, {}
     batches = make_batches(config, make_source(**config.source), config.batches.workers)
     simulate = (lambda batch: batch) if options.host_only else make_simulator(config)
     start = time.perf_counter()
     for _ in one_ahead(map(simulate, batches)):
-        before, seen = seen, seen + count
-        memory |= {f"MB after {m}": held_memory() for m in MARKS if before < m <= seen}
-        if seen >= options.samples:
+        before, streamed = streamed, streamed + count
+        memory |= {f"MB after {m}": held_memory() for m in MARKS if before < m <= streamed}
+        if streamed >= options.samples:
             break
     batches.close()
     seconds = time.perf_counter() - start

@@ -120,15 +120,15 @@ def levin(network: Pretrained, arguments: argparse.Namespace) -> dict[str, float
         found = read_levin(path)
         sharp, blurry = (np.clip(found[name], 0, 1) for name in ("sharp", "blurry"))
         photo, true = jnp.tile(blurry, 3), found["kernels"]
-        seen, options = estimate_blur(network, photo)
-        assert isinstance(seen, BasisBlur)
-        mean = jnp.einsum("hwk,kij->ij", seen.mixing, seen.kernels) / blurry.size
+        estimate, options = estimate_blur(network, photo)
+        assert isinstance(estimate, BasisBlur)
+        mean = jnp.einsum("hwk,kij->ij", estimate.mixing, estimate.kernels) / blurry.size
         rows.append({"kernel/similarity": similarity(np.asarray(mean), true[0])})
         margins = {**options, "margin": max(options["margin"], true.shape[-1] // 2)}
         known = BasisBlur(jnp.asarray(true), jnp.ones_like(photo[..., :1]))
         pictures = {
             "blurred": photo,
-            "blind": restore_blur(seen, photo, denoise=denoise, **options)[0],
+            "blind": restore_blur(estimate, photo, denoise=denoise, **options)[0],
             "known": restore_blur(known, photo, denoise=denoise, **margins)[0],
         }
         for name, picture in pictures.items():

@@ -53,8 +53,8 @@ def main() -> None:
             page.wait("!result.hidden")
             for picture in ("before", "after", "motion"):
                 page.wait(f"document.getElementById('{picture}').naturalWidth > 0")
-            seen = page.send("Page.captureScreenshot", captureBeyondViewport=True)["data"]
-    image = Image.open(io.BytesIO(base64.b64decode(seen))).convert("RGB")
+            screenshot = page.send("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+    image = Image.open(io.BytesIO(base64.b64decode(screenshot))).convert("RGB")
     image.save(arguments.out, quality=85)
     print(f"{arguments.out}: {image.width}x{image.height}")
 

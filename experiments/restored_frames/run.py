@@ -133,10 +133,10 @@ def score(source: Source, video: list[int], network: Pretrained) -> Iterator[dic
         picture = next(restored)
         seconds = time.perf_counter() - started
         example = source[index]
-        seen, sharp = as_floats(example["blurry"]), as_floats(example["sharp"])
-        shown = {"blurred": seen, "restored": picture}
+        blurred, sharp = as_floats(example["blurry"]), as_floats(example["sharp"])
+        shown = {"blurred": blurred, "restored": picture}
         if getattr(network.model, "frames", 1) > 1:
-            shown["same_frame"] = next(deblur_video([seen], network))
+            shown["same_frame"] = next(deblur_video([blurred], network))
         row = {"seconds": seconds}
         for name, image in shown.items():
             rounded = jnp.round(255 * image) / 255
