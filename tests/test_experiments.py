@@ -197,6 +197,16 @@ def test_a_record_reads_back_and_has_a_line_for_each_row(tmp_path):
     assert len(text.splitlines()) == 2 + 1 + 52 + 1
 
 
+def test_bad_input_ends_a_command_with_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        sys, "argv", ["run", "--images", str(tmp_path / "no"), "--out", str(tmp_path / "out.json")]
+    )
+    monkeypatch.delenv("DEBLUR_JAX_TRACEBACK", raising=False)
+    with pytest.raises(SystemExit, match=r"^error: .*no: no such folder.*$"):
+        shared.run_command(experiment("denoising").main)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_spread_of_a_figure_is_its_deviation_and_its_extremes():
     found = shared.spread([{"a": 1.0}, {"a": 3.0}])
     assert found == {"a": {"deviation": 1.0, "least": 1.0, "most": 3.0}}

@@ -36,7 +36,7 @@ from deblur_jax.data.sources import make_source
 from deblur_jax.simulate.shake_kernels import path_kernel, tremor_path, wander_path
 from deblur_jax.training.examples import simulated
 from deblur_jax.training.tasks.registry import find_task
-from experiments.shared import machine, resident, write_record
+from experiments.shared import machine, resident, run_command, write_record
 
 
 MARKS = (1_000, 5_000, 10_000)  # samples after which the memory is measured
@@ -230,4 +230,4 @@ def held_memory() -> int:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

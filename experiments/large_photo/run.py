@@ -21,7 +21,7 @@ from deblur_jax import deblur, line_blur, load_denoiser, psnr, restore_tiled
 from deblur_jax.io.images import read_photo
 from deblur_jax.restore import HALO, restore_line_blur
 from deblur_jax.simulate.camera_flow import LARGE, camera_flow
-from experiments.shared import origin, write_record
+from experiments.shared import origin, run_command, write_record
 
 
 def main() -> None:
@@ -97,4 +97,4 @@ def seam(blurry: np.ndarray, flow: np.ndarray) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -22,6 +22,7 @@ from deblur_jax.cli.page.server import Limits
 from deblur_jax.cli.page.worker import start_process
 from deblur_jax.cli.restoration import Settings
 from deblur_jax.io.images import Photo, write_photo
+from experiments.shared import run_command
 from tests.cli.browser import find_browser, opened_browser
 from tests.cli.pages import served_page
 
@@ -60,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

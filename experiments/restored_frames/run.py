@@ -36,6 +36,7 @@ from experiments.shared import (
     find_source,
     load_named,
     origin,
+    run_command,
     write_record,
 )
 
@@ -148,4 +149,4 @@ def score(source: Source, video: list[int], network: Pretrained) -> Iterator[dic
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)
