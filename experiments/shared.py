@@ -5,7 +5,8 @@ import itertools
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,19 @@ SCENES_PER_PHOTO = 2
 FARTHEST = 5  # pixels, the largest shift that `shifted_onto` tries
 INNER = 25  # pixels at each edge of Levin's photos that are not scored
 LINE = 140  # characters of a line of a record
+
+# --- commands ---
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Runs a command, and reports bad input in one line; DEBLUR_JAX_TRACEBACK=1 shows all of it."""
+    try:
+        main()
+    except (OSError, ValueError) as error:
+        if os.environ.get("DEBLUR_JAX_TRACEBACK"):
+            raise
+        sys.exit(f"error: {error}")
+
 
 # --- records ---
 

@@ -183,7 +183,7 @@ def test_a_photo_twice_as_large_has_motions_twice_as_long(sharp, network):
 @pytest.mark.parametrize(
     ("image", "error", "message"),
     [
-        (np.ones((40, 40, 3), np.uint8), TypeError, "image must be a float array .* got uint8"),
+        (np.ones((40, 40, 3), np.uint8), TypeError, "photo must be a float array .* got uint8"),
         (np.ones((40, 40), np.float32), TypeError, r"\[h, w, c\], got float32\[40, 40\]"),
         (np.ones((40, 40, 4), np.float32), ValueError, "3 channels, got 4; .* drop alpha"),
         (np.ones((31, 40, 3), np.float32), ValueError, "at least 32 pixels a side, got 40x31"),

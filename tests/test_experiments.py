@@ -42,7 +42,7 @@ def test_pairs_are_found_in_folders_beside_each_other_and_by_number(tmp_path):
         assert (pair.blurry, *pair.sharp) == files
 
 
-def test_a_benchmark_is_read_as_it_was_unpacked_and_its_absence_explained(tmp_path):
+def test_an_unpacked_benchmark_is_read_and_a_missing_one_is_explained(tmp_path):
     module = experiment("real_benchmarks")
     write(tmp_path / "Blurry1_1.png")
     frames = [write(tmp_path / f"Image1/Kernel1/GroundTruth1_1_{n}.png") for n in (1, 2, 10)]
@@ -70,7 +70,7 @@ def test_koehler_without_the_large_shakes_leaves_out_eight_to_eleven():
     )
 
 
-def test_blur_detection_takes_even_numbers_and_says_where_cuhk_belongs(tmp_path):
+def test_blur_detection_takes_even_numbers_and_explains_a_missing_cuhk(tmp_path):
     module = experiment("blur_detection")
     for number in (1, 2):
         write(tmp_path / f"image/motion000{number}.jpg")
@@ -89,7 +89,7 @@ def test_blur_detection_takes_even_numbers_and_says_where_cuhk_belongs(tmp_path)
 
 
 @pytest.mark.slow  # compiles
-def test_simulated_photos_are_blurred_where_they_are_said_to_be(tmp_path):
+def test_the_mask_of_a_simulated_photo_marks_its_blurred_pixels(tmp_path):
     write(tmp_path / "photo.png", (96, 80))
     options = Namespace(images=tmp_path, limit=1, side=9, seed=0)
     ((_, blurry, truth),) = experiment("blur_detection").simulated(options)
@@ -100,7 +100,7 @@ def test_simulated_photos_are_blurred_where_they_are_said_to_be(tmp_path):
 
 
 @pytest.mark.slow  # compiles
-def test_motion_flow_tables_lay_photos_down_and_cut_half_the_longest_motion(tmp_path):
+def test_motion_flow_transposes_upright_photos_and_crops_half_the_limit(tmp_path):
     module = experiment("motion_flow")
     write(tmp_path / "photo.png", (104, 140))
     options = Namespace(images=tmp_path, limit=5, seed=0, flows_per_photo=2)
@@ -115,10 +115,10 @@ def test_motion_flow_tables_lay_photos_down_and_cut_half_the_longest_motion(tmp_
     assert not np.array_equal(made[0]["flow"], made[1]["flow"])
 
 
-def test_what_moves_apart_from_the_background_is_found_in_a_flow():
+def test_moving_objects_are_found_in_a_flow():
     module = experiment("moving_objects")
     rows, columns = np.mgrid[:60, :80]
-    flow = np.stack([2 + 0.02 * columns, 1 - 0.03 * rows], axis=-1)  # of a camera that turns
+    flow = np.stack([2 + 0.02 * columns, 1 - 0.03 * rows], axis=-1)  # of a camera that rotates
     truth = np.zeros((60, 80), bool)
     truth[20:40, 30:55] = True
     flow[truth] += (3.0, -2.0)
@@ -195,6 +195,16 @@ def test_a_record_reads_back_and_has_a_line_for_each_row(tmp_path):
     text = (tmp_path / "record.json").read_text()
     assert json.loads(text) == record
     assert len(text.splitlines()) == 2 + 1 + 52 + 1
+
+
+def test_bad_input_ends_a_command_with_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        sys, "argv", ["run", "--images", str(tmp_path / "no"), "--out", str(tmp_path / "out.json")]
+    )
+    monkeypatch.delenv("DEBLUR_JAX_TRACEBACK", raising=False)
+    with pytest.raises(SystemExit, match=r"^error: .*no: no such folder.*$"):
+        shared.run_command(experiment("denoising").main)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_spread_of_a_figure_is_its_deviation_and_its_extremes():
@@ -277,7 +287,7 @@ def test_frames_of_a_fast_camera_and_pairs_are_found(tmp_path):
         module.find_source(gone, flow=False, missing="place them there")
 
 
-def test_an_empty_folder_is_told_what_belongs_there_and_where_it_is_to_be_had(tmp_path):
+def test_the_error_for_an_empty_folder_says_what_to_download(tmp_path):
     module = shared
     for place in ("pairs", "frames"):
         folders = {"pairs": None, "frames": None, place: tmp_path}
@@ -288,7 +298,7 @@ def test_an_empty_folder_is_told_what_belongs_there_and_where_it_is_to_be_had(tm
         next(experiment("blur_to_flow").monkaa(tmp_path, 0, 0))
 
 
-def test_a_phone_s_photo_lies_on_its_side_and_what_is_kept_is_told(tmp_path):
+def test_a_phone_photo_is_stored_rotated_and_its_kept_metadata_are_listed(tmp_path):
     module = experiment("phone_photo")
     path = tmp_path / "phone.jpg"
     module.make_photo(path, Namespace(width=120, height=80, motion=3.0, profile=None))
@@ -304,7 +314,7 @@ def test_a_phone_s_photo_lies_on_its_side_and_what_is_kept_is_told(tmp_path):
     assert found.get("exiftool_changed", []) == []
 
 
-def test_the_summary_of_restorations_says_on_how_many_photos_the_net_is_better():
+def test_the_summary_counts_the_photos_that_learned_steps_restore_better():
     rows = [
         {"psnr/learned": 30.0, "psnr/fixed": 29.0, "psnr/long": long, "seconds/long": seconds}
         for long, seconds in ((29.5, 4.0), (31.0, 1.0), (28.0, 2.0))
@@ -316,7 +326,7 @@ def test_the_summary_of_restorations_says_on_how_many_photos_the_net_is_better()
     assert found["seconds/long"] == 2.0  # the median
 
 
-def test_kernels_are_compared_wherever_they_lie():
+def test_the_similarity_of_kernels_ignores_shifts():
     similarity = experiment("kernels").similarity
     kernel = np.zeros((9, 9))
     kernel[3:5, 2:7] = np.arange(1, 11).reshape(2, 5)

@@ -74,7 +74,7 @@ def test_frames_are_taken_one_at_a_time():
 @pytest.mark.parametrize(
     ("frame", "error", "message"),
     [
-        (np.ones((32, 40, 3), np.uint8), TypeError, "image must be a float array .* got uint8"),
+        (np.ones((32, 40, 3), np.uint8), TypeError, "photo must be a float array .* got uint8"),
         (np.ones((32, 40, 1)), ValueError, "frame 1 must have 3 channels, got 1; repeat a grey"),
         (np.ones((32, 40, 4)), ValueError, "frame 1 must have 3 channels, got 4; .* drop alpha"),
         (np.ones((40, 31, 3)), ValueError, "frame 1 must have at least 32 pixels a side"),

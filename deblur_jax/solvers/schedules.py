@@ -32,9 +32,9 @@ def gong_penalties(dtype=jnp.float32) -> jax.Array:
     return 50 * 2 ** jnp.arange(5, dtype=dtype)
 
 
-def zhang_sigmas(noise: float | Array, count: int = 8, dtype=jnp.float32) -> jax.Array:
+def zhang_sigmas(noise: float | Array, *, steps: int = 8, dtype=jnp.float32) -> jax.Array:
     """Returns the denoiser's noise levels of Zhang et al. 2021, on images in [0, 1].
 
     They fall from 49 on the 8-bit scale to the `noise` of the photo in equal ratios.
     """
-    return log_spaced(49 / 255, noise, count, dtype)
+    return log_spaced(49 / 255, noise, steps, dtype)

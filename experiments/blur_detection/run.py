@@ -39,7 +39,14 @@ from deblur_jax.models.kernel_basis import SHARPEST, blur_map, norm_map
 from deblur_jax.simulate.segments import segment_blur
 from deblur_jax.simulate.shake_kernels import Tremor, Wander, shake_kernel
 from deblur_jax.simulate.shapes import draw_shapes
-from experiments.shared import as_floats, load_kernel_net, origin, read_landscape, write_record
+from experiments.shared import (
+    as_floats,
+    load_kernel_net,
+    origin,
+    read_landscape,
+    run_command,
+    write_record,
+)
 
 
 PUBLISHED = {  # mean average precision on CUHK's motion blur
@@ -189,4 +196,4 @@ def simulated(arguments: argparse.Namespace) -> Iterator[Sample]:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

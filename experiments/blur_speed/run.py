@@ -43,7 +43,7 @@ from deblur_jax.ops.basis_blur import METHODS, basis_blur, choose_method
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.sharded import sharded_basis_blur
 from experiments.blur_speed import blur_peers, line_peers
-from experiments.shared import machine, resident, write_record
+from experiments.shared import machine, resident, run_command, write_record
 
 
 SIZES = ("256x256", "720x1280", "1080x1920", "3000x4000")
@@ -51,7 +51,7 @@ OPERATIONS = ("forward", "adjoint", "gradient")
 OURS = "deblur_jax"
 REST = 0.03  # seconds between contenders
 SHORT = 0.5  # seconds; a longer call is timed as it comes
-TURN = 0.06  # seconds for which a short call is repeated: many short turns see the same machine
+TURN = 0.06  # seconds for which a short call is repeated; short, so that load affects all alike
 
 
 def main() -> None:
@@ -457,4 +457,4 @@ def describe(row: dict) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

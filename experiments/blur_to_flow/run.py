@@ -40,6 +40,7 @@ from experiments.shared import (
     middle,
     moved_photos,
     origin,
+    run_command,
     simulated,
     write_record,
 )
@@ -144,4 +145,4 @@ def read_flow(model: Any, variables: Any, blurry: jax.Array) -> jax.Array:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

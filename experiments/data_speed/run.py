@@ -36,7 +36,7 @@ from deblur_jax.data.sources import make_source
 from deblur_jax.simulate.shake_kernels import path_kernel, tremor_path, wander_path
 from deblur_jax.training.examples import simulated
 from deblur_jax.training.tasks.registry import find_task
-from experiments.shared import machine, resident, write_record
+from experiments.shared import machine, resident, run_command, write_record
 
 
 MARKS = (1_000, 5_000, 10_000)  # samples after which the memory is measured
@@ -102,14 +102,14 @@ def pipeline(options: argparse.Namespace) -> dict[str, Any]:
 def stream(options: argparse.Namespace) -> dict[str, Any]:
     """Measures the memory held after some thousands of samples."""
     config = changed_config(options)
-    count, seen, memory = config.batches.batch_size, 0, {}
+    count, streamed, memory = config.batches.batch_size, 0, {}
     batches = make_batches(config, make_source(**config.source), config.batches.workers)
     simulate = (lambda batch: batch) if options.host_only else make_simulator(config)
     start = time.perf_counter()
     for _ in one_ahead(map(simulate, batches)):
-        before, seen = seen, seen + count
-        memory |= {f"MB after {m}": held_memory() for m in MARKS if before < m <= seen}
-        if seen >= options.samples:
+        before, streamed = streamed, streamed + count
+        memory |= {f"MB after {m}": held_memory() for m in MARKS if before < m <= streamed}
+        if streamed >= options.samples:
             break
     batches.close()
     seconds = time.perf_counter() - start
@@ -230,4 +230,4 @@ def held_memory() -> int:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -15,7 +15,7 @@ from pathlib import Path
 from deblur_jax import load
 from deblur_jax.data.photos import PhotoSource, folder_photos
 from deblur_jax.training.tasks import denoise
-from experiments.shared import origin, write_record
+from experiments.shared import origin, run_command, write_record
 
 
 LEVELS = (15, 25, 50)  # 255ths
@@ -82,4 +82,4 @@ def parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

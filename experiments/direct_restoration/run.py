@@ -49,6 +49,7 @@ from experiments.shared import (
     middle,
     moved_photos,
     origin,
+    run_command,
     spread,
     write_record,
 )
@@ -270,4 +271,4 @@ def report(place: str, number: int, row: Row) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

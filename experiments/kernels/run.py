@@ -29,7 +29,15 @@ from deblur_jax.ops.operators import BasisBlur
 from deblur_jax.pretrained import Pretrained
 from deblur_jax.restoration import restore
 from deblur_jax.training.tasks import estimate_kernels
-from experiments.shared import INNER, crop, load_kernel_net, origin, shifted_onto, write_record
+from experiments.shared import (
+    INNER,
+    crop,
+    load_kernel_net,
+    origin,
+    run_command,
+    shifted_onto,
+    write_record,
+)
 
 
 SIZE = 288  # pixels, height and width of the middle of each photo
@@ -150,4 +158,4 @@ def similarity(kernel: np.ndarray, other: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -22,7 +22,7 @@ from deblur_jax.deblurring import HALO
 from deblur_jax.io.images import read_photo
 from deblur_jax.simulate.camera_flow import LARGE, camera_flow
 from deblur_jax.solvers.tiles import restore_tiled
-from experiments.shared import origin, write_record
+from experiments.shared import origin, run_command, write_record
 
 
 def main() -> None:
@@ -103,4 +103,4 @@ def seam(blurry: np.ndarray, flow: np.ndarray) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -33,7 +33,7 @@ from deblur_jax.solvers.learned_steepest_descent import (
     schedule,
 )
 from deblur_jax.solvers.total_variation import denoise_total_variation
-from experiments.shared import middle, origin, read_landscape, spread, write_record
+from experiments.shared import middle, origin, read_landscape, run_command, spread, write_record
 
 
 DENOISING_STEPS, NOISE, BORDER, MARGIN = 8, 0.005, 8, 10
@@ -180,4 +180,4 @@ def draw_crops(rng: np.random.Generator, photos: list[np.ndarray], count: int) -
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

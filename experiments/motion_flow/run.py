@@ -32,7 +32,7 @@ from deblur_jax.solvers.epll import epll
 from deblur_jax.solvers.plug_and_play import plug_and_play
 from deblur_jax.solvers.schedules import gong_penalties, zhang_sigmas
 from deblur_jax.training.tasks.estimate_motion import make_simulate
-from experiments.shared import as_floats, landscape, origin, write_record
+from experiments.shared import as_floats, landscape, origin, run_command, write_record
 
 
 MARGIN = 18  # pixels, half the longest motion
@@ -267,4 +267,4 @@ def print_tables(record: dict) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -29,7 +29,14 @@ from skimage.transform import AffineTransform, ProjectiveTransform
 
 from deblur_jax.metrics import mean_metrics
 from deblur_jax.pictures import write_panels
-from experiments.shared import add_arguments, load_named, moved_photos, origin, write_record
+from experiments.shared import (
+    add_arguments,
+    load_named,
+    moved_photos,
+    origin,
+    run_command,
+    write_record,
+)
 
 
 CONFIG = "argaw.py:small"
@@ -126,4 +133,4 @@ def as_picture(mask: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -22,6 +22,7 @@ from deblur_jax.cli.page.server import Limits
 from deblur_jax.cli.page.worker import start_process
 from deblur_jax.cli.restoration import Settings
 from deblur_jax.io.images import Photo, write_photo
+from experiments.shared import run_command
 from tests.cli.browser import find_browser, opened_browser
 from tests.cli.pages import served_page
 
@@ -53,11 +54,11 @@ def main() -> None:
             page.wait("!result.hidden")
             for picture in ("before", "after", "motion"):
                 page.wait(f"document.getElementById('{picture}').naturalWidth > 0")
-            seen = page.send("Page.captureScreenshot", captureBeyondViewport=True)["data"]
-    image = Image.open(io.BytesIO(base64.b64decode(seen))).convert("RGB")
+            screenshot = page.send("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+    image = Image.open(io.BytesIO(base64.b64decode(screenshot))).convert("RGB")
     image.save(arguments.out, quality=85)
     print(f"{arguments.out}: {image.width}x{image.height}")
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -23,6 +23,7 @@ from deblur_jax.training.assembly import assemble, first_state
 from deblur_jax.training.overview import peak_flops, step_flops
 from deblur_jax.training.parallel import over_devices, replicate, split_batch
 from deblur_jax.training.state import count_parameters
+from experiments.shared import run_command
 
 
 GIBI = 2**30
@@ -114,4 +115,4 @@ def device_memory(device: Any) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

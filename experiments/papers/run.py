@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from deblur_jax.training import checkpoint
 from deblur_jax.training.evaluate import read_summary
-from experiments.shared import origin, write_record
+from experiments.shared import origin, run_command, write_record
 
 
 class Measure(NamedTuple):
@@ -130,4 +130,4 @@ def compared(measure: Measure, summary: dict) -> dict:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -27,7 +27,7 @@ from PIL import Image
 from skimage import data
 
 from deblur_jax import line_blur
-from experiments.shared import origin, write_record
+from experiments.shared import origin, run_command, write_record
 
 
 ORIENTATION, EXIF, PLACE = 0x0112, 0x8769, 0x8825
@@ -119,4 +119,4 @@ def _exiftool(path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -29,7 +29,7 @@ from deblur_jax.alignment import align_homography, align_translation, best_align
 from deblur_jax.io.images import SUFFIXES, read_rgb
 from deblur_jax.metrics import mean_metrics, psnr, ssim
 from deblur_jax.pretrained import DEFAULT, Pretrained
-from experiments.shared import as_floats, origin, spread, write_record
+from experiments.shared import as_floats, origin, run_command, spread, write_record
 
 
 # PSNR / SSIM. Table 1 is aligned by homography, table 2 by translation (see alignment.py).
@@ -227,4 +227,4 @@ def means(rows: list[dict], name: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -25,6 +25,7 @@ from experiments.shared import (
     load_named,
     moved_photos,
     origin,
+    run_command,
     write_record,
 )
 
@@ -100,4 +101,4 @@ def rank_correlation(first: list[float], second: list[float]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -36,6 +36,7 @@ from experiments.shared import (
     find_source,
     load_named,
     origin,
+    run_command,
     write_record,
 )
 
@@ -133,10 +134,10 @@ def score(source: Source, video: list[int], network: Pretrained) -> Iterator[dic
         picture = next(restored)
         seconds = time.perf_counter() - started
         example = source[index]
-        seen, sharp = as_floats(example["blurry"]), as_floats(example["sharp"])
-        shown = {"blurred": seen, "restored": picture}
+        blurred, sharp = as_floats(example["blurry"]), as_floats(example["sharp"])
+        shown = {"blurred": blurred, "restored": picture}
         if getattr(network.model, "frames", 1) > 1:
-            shown["same_frame"] = next(deblur_video([seen], network))
+            shown["same_frame"] = next(deblur_video([blurred], network))
         row = {"seconds": seconds}
         for name, image in shown.items():
             rounded = jnp.round(255 * image) / 255
@@ -148,4 +149,4 @@ def score(source: Source, video: list[int], network: Pretrained) -> Iterator[dic
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -56,6 +56,7 @@ from experiments.shared import (
     crop,
     origin,
     read_landscape,
+    run_command,
     shifted_onto,
     spread,
     write_record,
@@ -305,4 +306,4 @@ def write(arguments: argparse.Namespace, rows: list[dict]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

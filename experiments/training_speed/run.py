@@ -34,7 +34,7 @@ from deblur_jax.training.assembly import assemble, first_state
 from deblur_jax.training.parallel import PARALLEL, over_devices, replicate, split_batch
 from deblur_jax.training.state import TrainState, count_parameters
 from deblur_jax.training.step import make_train_step
-from experiments.shared import machine, write_record
+from experiments.shared import machine, run_command, write_record
 
 
 COUNTS = (1, 2, 4, 8)
@@ -207,4 +207,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

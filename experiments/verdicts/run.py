@@ -33,7 +33,7 @@ from deblur_jax.ops.sensor import quantize
 from deblur_jax.restoration import restore
 from deblur_jax.simulate.camera_flow import MILD, camera_flow
 from deblur_jax.solvers.diagnosis import DOUBTFUL, EXPLAINED, diagnose
-from experiments.shared import middle, origin, read_landscape, spread, write_record
+from experiments.shared import middle, origin, read_landscape, run_command, spread, write_record
 
 
 LONGEST, NOISE, RADIUS, BORDER, BRIGHTER = 12.0, 0.005, 4, 8, 3.0
@@ -153,4 +153,4 @@ def table(rows: list[dict]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -42,7 +42,7 @@ def darker(monkeypatch):
     """Stands in for the restoration where only files matter: everything becomes half as bright."""
     explained = [0.95]
 
-    def half(image, network, *, strength, longest, denoisings, transfer, progress):
+    def half(image, network, *, strength, max_blur, steps, transfer, progress):
         deblurring.check_photo(image, "deblur: image")
         progress(1, 1)
         flow = jnp.full((*image.shape[:2], 2), 3.0)

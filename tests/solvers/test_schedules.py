@@ -18,7 +18,7 @@ def test_carbajal_sigmas_are_those_of_the_authors_code():
 
 
 def test_zhang_sigmas_fall_to_the_noise_of_the_photo():
-    levels = np.asarray(zhang_sigmas(0.01, 4, np.float64))
+    levels = np.asarray(zhang_sigmas(0.01, steps=4, dtype=np.float64))
     np.testing.assert_allclose(levels[[0, -1]], [49 / 255, 0.01])
 
 
