@@ -33,6 +33,7 @@ Images = Float[Array, "b h w c"]
 Flows = Float[Array, "b h w 2"]
 
 ImageOperator = Callable[[Image], jax.Array]
+Denoiser = Callable[[Image, Scalar], jax.Array]  # (image, sigma of its noise) to a cleaner image
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -42,7 +42,7 @@ def test_a_benchmark_is_read_as_it_was_unpacked_and_its_absence_explained(experi
     (pair,) = module.find_pairs("kohler", tmp_path, None)
     assert pair.sharp == frames
     for name in ("kohler", "gopro", "dvd", "realblur"):
-        with pytest.raises(FileNotFoundError, match="is not there; download it from .* and place"):
+        with pytest.raises(FileNotFoundError, match="no files of .*; download them from .* and"):
             module.find_pairs(name, tmp_path / "nothing", None)
 
 
@@ -77,7 +77,7 @@ def test_blur_detection_takes_even_numbers_and_says_where_cuhk_belongs(experimen
         assert name == "motion0002"
         assert blurry.shape == (36, 40, 3)
         assert truth.mean() == share
-    with pytest.raises(FileNotFoundError, match="Cuhk is not there; download it from"):
+    with pytest.raises(FileNotFoundError, match="no files of Cuhk; download them from"):
         next(module.cuhk(Namespace(images=tmp_path / "nothing", limit=0, blurred="white")))
 
 

@@ -11,7 +11,7 @@ as in Zhang et al., "FFDNet", TIP 2018, and so costs a fraction; "small" and "me
 noise instead of the photo.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -21,7 +21,7 @@ from jax.nn.initializers import variance_scaling
 from jaxtyping import Float
 
 from deblur_jax.models.blocks import conv, crop_like, pad_to_multiple
-from deblur_jax.typing import Array, Image, Images, typechecked
+from deblur_jax.typing import Array, Denoiser, Image, Images, typechecked
 
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -29,8 +29,6 @@ SIZES: dict[str, dict[str, Any]] = {
     "medium": {"widths": (32, 64, 128, 256), "blocks": 2, "fold": 1, "residual": True},
     "full": {"widths": (64, 128, 256, 512), "blocks": 4, "fold": 1, "residual": False},
 }
-
-Denoiser = Callable[[Image, Array], jax.Array]
 
 
 class DenoiserNet(nn.Module):

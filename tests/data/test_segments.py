@@ -155,7 +155,7 @@ def test_a_bad_outline_is_named(tmp_path, outline, message):
 def test_what_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere: no such folder; give one"):
         source(tmp_path / "nowhere", "bsds", "train")
-    with pytest.raises(ValueError, match="holds no photos of split 'train' as 'bsds' lays them"):
+    with pytest.raises(ValueError, match="no photos of split 'train' in the layout 'bsds'"):
         source(tmp_path, "bsds", "train")
     with pytest.raises(ValueError, match=r"source.layout must be one of \['ade', 'bsds', 'coco'"):
         source(tmp_path, "voc", "train")

@@ -161,5 +161,5 @@ def test_the_mixture_passes_through_jit_and_vmap():
 
 
 def test_fewer_patches_than_gaussians_are_refused():
-    with pytest.raises(ValueError, match="each of 5 components needs a patch, got 4 patches"):
+    with pytest.raises(ValueError, match="5 components need at least as many patches, got 4"):
         initial_mixture(jax.random.key(0), PATCHES[:4], components=5, floor=1e-4)
