@@ -11,9 +11,10 @@ import numpy as np
 from flax import linen as nn
 
 from deblur_jax.io.weights import read_weights
-from deblur_jax.models.denoiser import Denoiser, DenoiserNet, make_denoiser
+from deblur_jax.models.denoiser import make_denoiser
 from deblur_jax.models.gmm import PatchMixture
-from deblur_jax.models.registry import make_model
+from deblur_jax.models.registry import DENOISERS, make_model
+from deblur_jax.typing import Denoiser
 
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -117,9 +118,10 @@ def load_denoiser(name: str = "denoiser") -> Denoiser:
         (16, 16, 3)
     """
     network = load(name)
-    if not isinstance(network.model, DenoiserNet):
+    if not isinstance(network.model, DENOISERS):
+        expected = " or ".join(kind.__name__ for kind in DENOISERS)
         raise ValueError(
-            f"{name}: holds a {type(network.model).__name__}, expected a DenoiserNet; give the "
+            f"{name}: holds a {type(network.model).__name__}, expected a {expected}; give the "
             "weights of a denoiser"
         )
     return make_denoiser(network.model, network.variables)

@@ -69,7 +69,7 @@ CASES = {
     "pairs": [
         ("blur/{}.png", cut_short, "the image is cut short or damaged"),
         *[("sharp/{}.png", spoil, told) for spoil, told in COLOURS],
-        ("sharp/{}.png", make_other_size, "16x20 pixels, expected 20x16 as in"),
+        ("sharp/{}.png", make_other_size, "16x20 pixels, expected 20x16 pixels as in"),
         ("sharp/{}.png", remove, "no matching"),
         ("flow/{}.flo", make_bad_header, "not a Middlebury flow; the file must begin with PIEH"),
         ("flow/{}.flo", put_nan, "the flow is NaN or infinite at 1 of 320 pixels"),
@@ -77,7 +77,7 @@ CASES = {
     "segments": [
         ("images/{}.png", cut_short, "the image is cut short or damaged"),
         *[("images/{}.png", spoil, told) for spoil, told in COLOURS],
-        ("segments/{}.png", make_other_mask, "16x20 pixels, expected 20x16 as in"),
+        ("segments/{}.png", make_other_mask, "16x20 pixels, expected 20x16 pixels as in"),
         ("segments/{}.png", make_coloured, "a colour image, expected a grey PNG"),
         ("segments/{}.png", remove, "no segments found"),
         ("segments/{}.png", cut_short, "not an image that can be read"),
@@ -88,7 +88,7 @@ CASES = {
         for spoil, told in [
             (cut_short, "the image is cut short or damaged"),
             *COLOURS,
-            (make_other_size, "16x20 pixels, expected 20x16 as in"),
+            (make_other_size, "16x20 pixels, expected 20x16 pixels as in"),
         ]
     ],
 }
@@ -140,7 +140,7 @@ def test_a_run_skips_bad_files_with_a_count_if_asked_for(tmp_path, kind, capsys)
 def test_an_empty_folder_is_named(tmp_path, kind, folders):
     for name in folders:
         (tmp_path / name).mkdir()
-    with pytest.raises(ValueError, match=rf"{tmp_path}: .*holds? no ") as caught:
+    with pytest.raises(ValueError, match=rf"{tmp_path}: no ") as caught:
         open_source(kind, tmp_path)
     assert "\n" not in str(caught.value)
 

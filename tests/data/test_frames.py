@@ -87,10 +87,12 @@ def test_a_bad_frame_is_named_and_divides_its_video_if_skipped(tmp_path, capsys)
     save_video(tmp_path / "video", [0.0] * 8)
     (tmp_path / "video" / "0003.png").write_text("words")
     Image.fromarray(np.zeros((16, 32, 3), np.uint8)).save(tmp_path / "video" / "0007.png")
-    with pytest.raises(ValueError, match="these frames cannot be used; mend or") as caught:
+    with pytest.raises(ValueError, match="these frames cannot be used; fix or") as caught:
         source(tmp_path)
     assert f"{tmp_path}/video/0003.png: not an image" in str(caught.value)
-    assert f"{tmp_path}/video/0007.png: 32x16 pixels, expected 32x32 as in" in str(caught.value)
+    assert f"{tmp_path}/video/0007.png: 32x16 pixels, expected 32x32 pixels as in" in str(
+        caught.value
+    )
     pairs = source(tmp_path, on_bad="skip")
     stems = [[path.stem for path in window] for window in pairs.windows]
     assert stems == [["0000", "0001", "0002"], ["0004", "0005", "0006"]]

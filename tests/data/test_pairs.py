@@ -91,7 +91,7 @@ def test_nothing_left_stops_the_run_even_when_skipping(tmp_path):
 
 
 def test_a_missing_or_empty_folder_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere: no such folder; give one that"):
+    with pytest.raises(FileNotFoundError, match="nowhere: no such folder; give an"):
         folder_pairs(tmp_path / "nowhere")
     (tmp_path / "blur").mkdir()
     with pytest.raises(FileNotFoundError, match="sharp: no such folder"):
@@ -110,7 +110,7 @@ def test_flow_of_another_size_or_missing_or_unknown_is_named(tmp_path):
     with pytest.raises(ValueError, match="cannot be used") as caught:
         folder_pairs(tmp_path)
     message = str(caught.value)
-    assert f"{tmp_path}/flow/a.flo: 11x9 pixels, expected 12x9 as in" in message
+    assert f"{tmp_path}/flow/a.flo: 11x9 pixels, expected 12x9 pixels as in" in message
     assert f"{tmp_path}/flow/b.flo: the flow is unknown at 108 of 108 pixels" in message
     assert f"{tmp_path}/blur/c.png: no matching {tmp_path}/flow/c.*" in message
 

@@ -117,7 +117,7 @@ def test_realblur_is_split_by_its_lists(tree):
     place = f"{REALBLUR}/scene002"
     expected = pair(f"{place}/blur/blur_1.png", f"{place}/gt/gt_1.png")
     assert_examples(tree, read(tree, "realblur", "test"), {"scene002/blur_1": expected})
-    with pytest.raises(FileNotFoundError, match="RealBlur is not there"):
+    with pytest.raises(FileNotFoundError, match="no files of RealBlur"):
         read(tree, "realblur", "test", variant="R")
 
 
