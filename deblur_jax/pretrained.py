@@ -96,7 +96,8 @@ def load(name: str = DEFAULT) -> Pretrained:
     variables = jax.tree.map(lambda x: x.astype(np.float32) if x.dtype == half else x, variables)
     try:
         fields = {RENAMED_FIELDS.get(key, key): value for key, value in card["model"].items()}
-        model = make_model(**fields | {"name": RENAMED_MODELS.get(fields["name"], fields["name"])})
+        kind = fields.pop("name")
+        model = make_model(name=RENAMED_MODELS.get(kind, kind), **fields)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the model card does not fit this version ({error})") from None
     return Pretrained(name=name, model=model, variables=variables, card=card)

@@ -182,23 +182,3 @@ def _read_small(path: Path, shrink: int) -> np.ndarray:
     height, width = frame.shape[0] // shrink, frame.shape[1] // shrink
     whole = frame[: height * shrink, : width * shrink]
     return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-
-
-def _to_light(display: np.ndarray, transfer: Transfer) -> np.ndarray:
-    if transfer == "linear":
-        return display
-    if transfer == "srgb":
-        return np.where(
-            display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** np.float32(2.4)
-        )
-    return display ** np.float32(transfer)
-
-
-def _to_display(light: np.ndarray, transfer: Transfer) -> np.ndarray:
-    if transfer == "linear":
-        return light
-    if transfer == "srgb":
-        return np.where(
-            light <= 0.0031308, light * 12.92, 1.055 * light ** np.float32(1 / 2.4) - 0.055
-        )
-    return light ** np.float32(1 / float(transfer))

@@ -55,7 +55,7 @@ def read_labels(path: Path) -> np.ndarray:
     data = np.fromfile(existing_file(path, "a label image"), np.uint8)
     labels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if labels is None:
-        raise ValueError(f"{path}: cannot be read as an image; expected a grey PNG")
+        raise ValueError(f"{path}: not an image that can be read; expected a grey PNG")
     if labels.ndim != 2:
         raise ValueError(f"{path}: a colour image, expected a grey PNG with segment numbers")
     return labels.astype(np.uint16)

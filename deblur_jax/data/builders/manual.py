@@ -155,9 +155,11 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         for name, field in self.fields().items():
             files = example.files[name]
             record[name], found = field.read(files)
-            if found is not None and size is None:
+            if found is None:
+                continue
+            if size is None:
                 first, size = files, found
-            if found not in (None, size):
+            if found != size:
                 raise ValueError(
                     f"{files}: {describe_size(found)}, expected {describe_size(size)} as in {first}"
                 )
