@@ -95,7 +95,9 @@ def load(name: str = DEFAULT) -> Pretrained:
     half = np.dtype(np.float16)
     variables = jax.tree.map(lambda x: x.astype(np.float32) if x.dtype == half else x, variables)
     try:
-        fields = {RENAMED_FIELDS.get(key, key): value for key, value in card["model"].items()}
+        fields: dict[str, Any] = {
+            RENAMED_FIELDS.get(key, key): value for key, value in card["model"].items()
+        }
         kind = fields.pop("name")
         model = make_model(name=RENAMED_MODELS.get(kind, kind), **fields)
     except (KeyError, TypeError, ValueError) as error:
