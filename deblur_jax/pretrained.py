@@ -95,9 +95,9 @@ def load(name: str = DEFAULT) -> Pretrained:
     half = np.dtype(np.float16)
     variables = jax.tree.map(lambda x: x.astype(np.float32) if x.dtype == half else x, variables)
     try:
-        fields: dict[str, Any] = {
-            RENAMED_FIELDS.get(key, key): value for key, value in card["model"].items()
-        }
+        fields = dict(card["model"])
+        for former in RENAMED_FIELDS.keys() & fields.keys():
+            fields[RENAMED_FIELDS[former]] = fields.pop(former)
         kind = fields.pop("name")
         model = make_model(name=RENAMED_MODELS.get(kind, kind), **fields)
     except (KeyError, TypeError, ValueError) as error:
