@@ -11,9 +11,10 @@ import numpy as np
 from flax import linen as nn
 
 from deblur_jax.io.weights import read_weights
-from deblur_jax.models.denoiser import Denoiser, DenoiserNet, make_denoiser
+from deblur_jax.models.denoiser import make_denoiser
 from deblur_jax.models.gmm import PatchMixture
-from deblur_jax.models.registry import make_model
+from deblur_jax.models.registry import DENOISERS, make_model
+from deblur_jax.typing import Denoiser
 
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -94,9 +95,11 @@ def load(name: str = DEFAULT) -> Pretrained:
     half = np.dtype(np.float16)
     variables = jax.tree.map(lambda x: x.astype(np.float32) if x.dtype == half else x, variables)
     try:
-        fields = {RENAMED_FIELDS.get(key) or key: value for key, value in card["model"].items()}
-        fields["name"] = RENAMED_MODELS.get(fields["name"]) or fields["name"]
-        model = make_model(**fields)
+        fields = dict(card["model"])
+        for former in RENAMED_FIELDS.keys() & fields.keys():
+            fields[RENAMED_FIELDS[former]] = fields.pop(former)
+        kind = fields.pop("name")
+        model = make_model(name=RENAMED_MODELS.get(kind, kind), **fields)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the model card does not fit this version ({error})") from None
     return Pretrained(name=name, model=model, variables=variables, card=card)
@@ -118,9 +121,10 @@ def load_denoiser(name: str = "denoiser") -> Denoiser:
         (16, 16, 3)
     """
     network = load(name)
-    if not isinstance(network.model, DenoiserNet):
+    if not isinstance(network.model, DENOISERS):
+        expected = " or ".join(kind.__name__ for kind in DENOISERS)
         raise ValueError(
-            f"{name}: holds a {type(network.model).__name__}, expected a DenoiserNet; give the "
+            f"{name}: holds a {type(network.model).__name__}, expected a {expected}; give the "
             "weights of a denoiser"
         )
     return make_denoiser(network.model, network.variables)

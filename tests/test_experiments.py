@@ -49,7 +49,7 @@ def test_an_unpacked_benchmark_is_read_and_a_missing_one_is_explained(tmp_path):
     (pair,) = module.find_pairs("kohler", tmp_path, None)
     assert pair.sharp == frames
     for name in ("kohler", "gopro", "dvd", "realblur"):
-        with pytest.raises(FileNotFoundError, match="is not there; download it from .* and place"):
+        with pytest.raises(FileNotFoundError, match="no files of .*; download them from .* and"):
             module.find_pairs(name, tmp_path / "nothing", None)
 
 
@@ -84,7 +84,7 @@ def test_blur_detection_takes_even_numbers_and_explains_a_missing_cuhk(tmp_path)
         assert name == "motion0002"
         assert blurry.shape == (36, 40, 3)
         assert truth.mean() == share
-    with pytest.raises(FileNotFoundError, match="Cuhk is not there; download it from"):
+    with pytest.raises(FileNotFoundError, match="no files of Cuhk; download them from"):
         next(module.cuhk(Namespace(images=tmp_path / "nothing", limit=0, blurred="white")))
 
 

@@ -93,8 +93,10 @@ def main(argv: list[str] | None = None) -> int:
     done = failed = unchanged = 0
     jobs: list[Job] = []
     try:
-        photos, others = find_photos(options.photos)
-        jobs = plan(photos, options.output)
+        found = find_photos(options.photos)
+        for message in found.empty:
+            print(f"deblur: {message}", file=sys.stderr)
+        jobs = plan(found.photos, options.output)
         if options.report is not None:
             options.report.mkdir(parents=True, exist_ok=True)
         for job in jobs:
@@ -112,11 +114,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"deblur: {error}", file=sys.stderr)
         return 1
     if len(jobs) > 1:
-        beside = f"; {others} other files in the folders were left out" if others else ""
-        print(
-            f"{len(jobs)} photos: {done} deblurred, {unchanged} left unchanged, {failed} failed"
-            f"{beside}."
-        )
+        counts = f"{done} deblurred, {unchanged} left unchanged, {failed} failed"
+        left_out = ((found.others, "other files"), (found.hidden, "hidden files and folders"))
+        notes = [
+            f"{count} {what} in the folders were left out" for count, what in left_out if count
+        ]
+        print(f"{len(jobs)} photos: {'; '.join([counts, *notes])}.")
     return 1 if failed else 0
 
 

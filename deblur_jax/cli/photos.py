@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deblur_jax.io.folders import list_files
 from deblur_jax.io.images import SUFFIXES
 
 
 MARK = "-deblurred"  # of results that lie beside their photos
+_ENDINGS = ", ".join(SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -19,40 +21,55 @@ class Job:
     output: Path
 
 
-def find_photos(names: Sequence[str]) -> tuple[list[Path], int]:
-    """Returns the photos that are meant, each once, and how many other files their folders hold.
+@dataclass(frozen=True)
+class Selection:
+    """The photos named on the command line.
+
+    Attributes:
+        photos: paths of the photos, without duplicates.
+        others: number of files that were left out: other endings, and results of earlier runs.
+        hidden: number of hidden files and folders that were left out.
+        empty: a message for each folder without photos.
+    """
+
+    photos: tuple[Path, ...]
+    others: int = 0
+    hidden: int = 0
+    empty: tuple[str, ...] = ()
+
+
+def find_photos(names: Sequence[str]) -> Selection:
+    """Returns the photos named on the command line.
 
     Args:
-        names: files, folders (their photos, but neither what lies deeper nor results of earlier
-            runs) and patterns such as `*.jpg`, for shells that do not expand them.
+        names: files, folders (without their subfolders and results of earlier runs) and patterns
+            such as `*.jpg`, for shells that do not expand them.
 
     Raises:
-        FileNotFoundError: if a pattern fits no file, or a folder holds no photo.
+        FileNotFoundError: if a pattern matches no photo, or there are only folders without photos.
     """
     photos: dict[Path, None] = {}
-    others = 0
+    others, hidden, empty = 0, 0, []
     for name in names:
         path = Path(name)
         if path.is_dir():
-            files = sorted(entry for entry in path.iterdir() if entry.is_file())
-            found = [file for file in files if _is_photo(file)]
-            others += len(files) - len(found)
+            listing = list_files(path, SUFFIXES, deep=False)
+            found = [file for file in listing.files if not file.stem.endswith(MARK)]
+            others += listing.others + len(listing.files) - len(found)
+            hidden += listing.hidden
             if not found:
-                raise FileNotFoundError(
-                    f"{path}: holds no photo; expected files ending in {', '.join(SUFFIXES)}"
-                )
+                empty.append(f"{path}: no photos found; expected files ending in {_ENDINGS}")
         elif path.exists() or not glob.has_magic(name):
-            found = [path]  # that a file is missing is told when its turn comes
+            found = [path]  # a missing file is reported when it is read
         else:
-            found = [Path(file) for file in sorted(glob.glob(name))]  # noqa: PTH207  may be absolute
+            matches = sorted(glob.glob(name))  # noqa: PTH207  may be absolute
+            found = [Path(match) for match in matches if not Path(match).is_dir()]
             if not found:
-                raise FileNotFoundError(f"{name}: no file has such a name")
+                raise FileNotFoundError(f"{name}: no photo matches this pattern")
         photos.update(dict.fromkeys(found))
-    return list(photos), others
-
-
-def _is_photo(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and not file.stem.endswith(MARK)
+    if not photos:
+        raise FileNotFoundError("\n".join(empty))
+    return Selection(tuple(photos), others, hidden, tuple(empty))
 
 
 def plan(photos: Sequence[Path], output: Path | None) -> list[Job]:

@@ -1,1 +1,1 @@
-"""Photographs by index; batches in NumPy. No array here touches a device."""
+"""Training data: examples by index, and batches in NumPy on the host, without JAX."""

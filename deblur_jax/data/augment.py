@@ -1,8 +1,9 @@
-"""Crops, turns and reflections of an example, with its flow and kernels moved as the image is.
+"""Random crops, rotations and reflections of an example, including its flow and kernels.
 
-Blurring and then turning gives what turning everything and then blurring gives. Under a quarter
-turn counter-clockwise the motion (u, v) becomes (v, -u), under a left-right reflection (-u, v).
-Correlation kernels are indexed by displacements in the image, so they are turned as it is.
+The transforms are equivariant: transforming all arrays of an example commutes with blurring. A
+counter-clockwise quarter turn maps the motion (u, v) to (v, -u), and a left-right reflection maps
+it to (-u, v). Correlation kernels are indexed by displacements in the image, so they are rotated
+like the image.
 """
 
 import dataclasses
@@ -15,11 +16,11 @@ from deblur_jax.data.examples import FLOWS, KERNELS, LABELS, PICTURES, Example, 
 
 
 def turned(example: Example, quarters: int, mirror: bool) -> Example:
-    """Turns an example counter-clockwise by quarters of a circle, then reflects it left-right.
+    """Rotates an example counter-clockwise by quarter turns, then reflects it left-right.
 
     Args:
         example: arrays by name, see `data.examples`.
-        quarters: how many quarter turns.
+        quarters: number of quarter turns.
         mirror: whether to reflect.
     """
     moved = {}
@@ -37,15 +38,15 @@ def turned(example: Example, quarters: int, mirror: bool) -> Example:
 
 
 def shrunk(example: Example, size: int) -> Example:
-    """Shrinks a square example by area averaging, its flow's lengths with it.
+    """Downsamples a square example to `size` pixels a side by area averaging.
 
-    Segments keep the number at the nearest place.
+    The values of flows are scaled, too. Segments are sampled at the nearest pixel.
 
     Raises:
-        ValueError: if it has kernels, which cannot be shrunk so.
+        ValueError: if the example has kernels, which cannot be resized.
     """
     if any(name in example for name in KERNELS):
-        raise ValueError("kernels cannot be shrunk with their image; set largest_scale to 1")
+        raise ValueError("kernels cannot be resized with their image; set largest_scale to 1")
     side = size_of(example)[0]
     nearest = ((np.arange(size) + 0.5) * side / size).astype(int)
     small = {}
@@ -64,15 +65,15 @@ def shrunk(example: Example, size: int) -> Example:
 
 @dataclasses.dataclass(frozen=True)
 class RandomCrop(grain.transforms.RandomMap):
-    """Cuts the same square out of all of an example, at a random place, scale, turn and reflection.
+    """Crops a random square from all arrays of an example, with a random scale and orientation.
 
-    Of several people's segmentations one is chosen.
+    One of several `segmentations` is chosen at random.
 
     Attributes:
         size: side of the crop in pixels.
-        largest_scale: the square cut out is up to this many times `size` (less in a small photo),
-            and is shrunk to `size` by area averaging; the scale is log-uniform.
-        permute_channels: whether the colours are put in a random order, the same in all pictures.
+        largest_scale: largest side of the cropped square in units of `size`, less for a small
+            photo. The square is downsampled to `size`; its scale is log-uniform.
+        permute_channels: whether to permute the colour channels, in all pictures alike.
     """
 
     size: int
@@ -82,12 +83,12 @@ class RandomCrop(grain.transforms.RandomMap):
     def random_map(  # pyright: ignore[reportIncompatibleMethodOverride]  grain's stub says None
         self, element: Example, rng: np.random.Generator
     ) -> Example:
-        """Returns the crop, its pictures float32 in [0, 1] and its segments int32."""
+        """Returns the crop, with pictures as float32 in [0, 1] and segments as int32."""
         height, width = size_of(element)
         if min(height, width) < self.size:
             raise ValueError(
-                f"a crop of {self.size} pixels does not fit in {width}x{height}; make "
-                "batches.crop smaller or source.smallest larger"
+                f"a crop of {self.size} pixels does not fit into {width}x{height}; decrease "
+                "batches.crop or increase source.smallest"
             )
         largest = min(self.largest_scale, min(height, width) / self.size)
         side = min(round(self.size * np.exp(rng.uniform(0, np.log(largest)))), height, width)
@@ -97,8 +98,8 @@ class RandomCrop(grain.transforms.RandomMap):
         crop = crop if side == self.size else shrunk(crop, self.size)
         crop = turned(crop, int(rng.integers(4)), bool(rng.random() < 0.5))
         if "segmentations" in crop:
-            people = crop.pop("segmentations")
-            crop["segments"] = people[rng.integers(len(people))]
+            annotators = crop.pop("segmentations")
+            crop["segments"] = annotators[rng.integers(len(annotators))]
         channels = rng.permutation(3) if self.permute_channels else np.arange(3)
         return {name: _finished(name, array, channels) for name, array in crop.items()}
 

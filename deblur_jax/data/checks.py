@@ -1,43 +1,60 @@
-"""What is done about files that cannot be used: all of them are named, before a run begins."""
+"""Checks of all files of a data source before a run begins, and the report of bad ones."""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from deblur_jax.io.folders import list_files
 
-ON_BAD = ("stop", "skip")  # what to do about files that cannot be used
-THREADS = 4  # decode at the same time while every file is looked at
+
+ON_BAD = ("stop", "skip")  # how to treat files that cannot be used
+THREADS = 4  # number of files that are checked at a time
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def check_option(name: str, value: object, known: Iterable[object]) -> None:
-    """Raises a ValueError that lists the known values, unless `value` is one of them."""
+    """Raises a ValueError that lists the known values unless `value` is one of them."""
     if value not in list(known):
         raise ValueError(f"{name} must be one of {sorted(map(str, known))}, got {value!r}")
 
 
-def look_at_all(
-    items: Sequence[Item], look: Callable[[Item], Result]
-) -> tuple[list[tuple[Item, Result]], list[str]]:
-    """Looks at every item, several at a time.
+def find_files(root: Path, suffixes: Sequence[str]) -> list[Path]:
+    """Returns the files below a folder, sorted, and logs the number of hidden ones.
 
     Args:
-        items: what there is.
-        look: returns what is to be known of an item, or raises an exception: an OSError or a
-            ValueError names what is wrong with it.
+        root: folder, see `io.folders.list_files`.
+        suffixes: requested endings in lower case.
+    """
+    listing = list_files(root, suffixes)
+    if listing.hidden:
+        line = f"{root}: {listing.hidden} hidden files and folders were left out"
+        print(line, file=sys.stderr, flush=True)
+    return list(listing.files)
+
+
+def inspect_all(
+    items: Sequence[Item], inspect: Callable[[Item], Result]
+) -> tuple[list[tuple[Item, Result]], list[str]]:
+    """Inspects every item, several at a time.
+
+    Args:
+        items: files, or groups of files.
+        inspect: returns the result for an item, or raises an OSError or a ValueError whose message
+            names the file and its fault.
 
     Returns:
-        The good items with what `look` returned, in their order, and a line for each bad one.
+        The good items with their results, in order, and a message for each bad item.
     """
 
     def attempt(item: Item) -> tuple[Result | None, str | None]:
         try:
-            return look(item), None
+            return inspect(item), None
         except (OSError, ValueError) as error:
             return None, str(error)
         except Exception as error:  # decoders raise anything; a bad file must not end the run
@@ -53,27 +70,29 @@ def look_at_all(
     return good, problems
 
 
-def settle(problems: Iterable[str], kept: int, *, things: str, on_bad: str) -> tuple[str, ...]:
-    """Stops the run because of bad files, or says what is skipped.
+def report_problems(
+    problems: Iterable[str], kept: int, *, things: str, on_bad: str
+) -> tuple[str, ...]:
+    """Raises an error that lists all bad files, or logs them if they are to be skipped.
 
     Args:
-        problems: a line for each thing that cannot be used.
-        kept: how many can be.
-        things: what they are called.
-        on_bad: "stop" refuses them all if one is bad; "skip" leaves the bad ones out and writes
-            how many, and which, to standard error.
+        problems: a message for each bad item.
+        kept: number of good items.
+        things: plural noun for the items, for the message.
+        on_bad: "stop" raises an error if any item is bad; "skip" leaves the bad items out and
+            writes their number and the messages to standard error.
 
     Returns:
-        The lines of what is skipped.
+        The messages of the skipped items.
 
     Raises:
-        ValueError: one message that lists every problem; also if nothing is left.
+        ValueError: one message that lists every problem; also if no item is left.
     """
     check_option("on_bad", on_bad, ON_BAD)
     problems = tuple(problems)
     listed = "\n".join(problems)
     if problems and (on_bad == "stop" or not kept):
-        raise ValueError(f"these {things} cannot be used; mend or remove them:\n{listed}")
+        raise ValueError(f"these {things} cannot be used; fix or remove them:\n{listed}")
     if problems:
         print(
             f"{len(problems)} {things} skipped, {kept} used:\n{listed}", file=sys.stderr, flush=True
@@ -81,14 +100,14 @@ def settle(problems: Iterable[str], kept: int, *, things: str, on_bad: str) -> t
     return problems
 
 
-def size_in_words(array: np.ndarray) -> str:
-    """Returns the size of an image `[h, w, ...]` as a message says it."""
-    return f"{array.shape[1]}x{array.shape[0]}"
+def describe_size(size: Sequence[int]) -> str:
+    """Returns `(height, width, ...)` as text for a message: width x height."""
+    return f"{size[1]}x{size[0]} pixels"
 
 
 def check_side(array: np.ndarray, smallest: int, path: object) -> None:
     """Raises a ValueError if an image `[h, w, ...]` has a side below `smallest` pixels."""
     if min(array.shape[:2]) < smallest:
         raise ValueError(
-            f"{path}: {size_in_words(array)} pixels, expected at least {smallest} a side"
+            f"{path}: {describe_size(array.shape)}, expected at least {smallest} a side"
         )

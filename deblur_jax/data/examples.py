@@ -1,14 +1,14 @@
-"""What an example is: arrays by name, the same names in files, records, batches and simulations.
+"""Examples: arrays by name, with the same names in files, records, batches and simulations.
 
-    sharp, blurry                  [h, w, 3]      a picture
-    next_sharp, next_blurry        [h, w, 3]      the one that follows it in a video
-    previous_sharp, previous_blurry               the one before it
-    frames                         [n, h, w, 3]   pictures in a row
-    mask                           [h, w, 1]      white where something is so
-    flow, backward_flow            [h, w, 2]      motion in pixels, (u right, v down)
-    segments                       [h, w]         integers: which object is seen
-    segmentations                  [n, h, w]      the same, as seen by several people
-    kernels                        [k, s, s]      correlation kernels, odd s
+    sharp, blurry                    [h, w, 3]      a picture
+    next_sharp, next_blurry          [h, w, 3]      the next frame of a video
+    previous_sharp, previous_blurry  [h, w, 3]      the previous frame of a video
+    frames                           [n, h, w, 3]   consecutive frames
+    mask                             [h, w, 1]      a binary mask
+    flow, backward_flow              [h, w, 2]      motion in pixels, (u right, v down)
+    segments                         [h, w]         integer labels of objects
+    segmentations                    [n, h, w]      labels by several annotators
+    kernels                          [k, s, s]      correlation kernels, odd s
 
 Pictures and masks are uint8 in a source and float32 in [0, 1] in a batch.
 """
@@ -33,26 +33,26 @@ class Source(Protocol):
     """Examples by index.
 
     Attributes:
-        skipped: one line for each thing that was left out because it is bad.
+        skipped: a message for each bad example that was left out.
     """
 
     skipped: tuple[str, ...]
 
     def __len__(self) -> int:
-        """Returns how many there are."""
+        """Returns the number of examples."""
         ...
 
     def __getitem__(self, index: int) -> Example:
-        """Returns one."""
+        """Returns an example."""
         ...
 
     def name(self, index: int, /) -> str:
-        """Returns what an example is called, after its file."""
+        """Returns the name of an example, from its file."""
         ...
 
 
 def plane(name: str) -> tuple[int, int]:
-    """Returns which axes of the array of this name are rows and columns, counted from the end.
+    """Returns the (negative) axes of rows and columns of the array of this name.
 
     Raises:
         ValueError: if no array of an example has this name.
@@ -66,9 +66,9 @@ def plane(name: str) -> tuple[int, int]:
 
 
 def size_of(example: Example) -> tuple[int, int]:
-    """Returns the rows and columns of what is pictured."""
+    """Returns the height and width of the pictures."""
     for name, array in example.items():
         if name not in KERNELS:
             rows, columns = plane(name)
             return array.shape[rows], array.shape[columns]
-    raise ValueError(f"an example holds a picture, got {sorted(example)}")
+    raise ValueError(f"an example must have a picture, got {sorted(example)}")

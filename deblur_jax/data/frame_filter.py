@@ -1,6 +1,6 @@
-"""Which runs of high-speed frames move slowly enough to be averaged into one exposure.
+"""Selection of high-speed frames that move slowly enough to be averaged.
 
-Frames that are averaged stand for a continuous exposure only where nothing jumps between them:
+The average of frames approximates a continuous exposure only if the motion between frames is small:
 Noroozi et al. keep a sequence if no optical flow between consecutive frames exceeds one pixel.
 """
 
@@ -16,7 +16,7 @@ def optical_flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     Args:
         first: `[h, w, 3]` or `[h, w]`, uint8.
-        second: likewise.
+        second: of the same shape and dtype.
 
     Returns:
         The flow, `[h, w, 2]` float32: u to the right, v down, pixels.
@@ -41,12 +41,12 @@ def optical_flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def largest_motion(frames: Sequence[np.ndarray], *, quantile: float = 0.99) -> np.ndarray:
-    """Returns how far things move from each frame to the next, `[len(frames) - 1]` in pixels.
+    """Returns the largest motion from each frame to the next, `[len(frames) - 1]` in pixels.
 
     Args:
         frames: uint8 frames of one size.
-        quantile: of the lengths over the frame that counts as the largest; at 1 a single wrong
-            vector decides.
+        quantile: quantile of the flow lengths that counts as the largest; 1 is sensitive to
+            outliers.
     """
     lengths = [
         np.linalg.norm(optical_flow(first, second), axis=-1)
@@ -58,17 +58,17 @@ def largest_motion(frames: Sequence[np.ndarray], *, quantile: float = 0.99) -> n
 def slow_windows(
     motion: np.ndarray, counts: Sequence[int], *, limit: float = 1.0
 ) -> Iterator[tuple[int, int]]:
-    """Yields windows of frames, one after the other, within which nothing moves too fast.
+    """Yields windows of consecutive frames whose motion stays below a limit.
 
-    Windows do not overlap. Their lengths run through `counts` in turn.
+    Windows do not overlap. Their lengths cycle through `counts`.
 
     Args:
-        motion: from each frame to the next, as from `largest_motion`.
-        counts: how many frames a window has, odd numbers, in the order in which they are tried.
-        limit: pixels, between consecutive frames.
+        motion: motion from each frame to the next, see `largest_motion`.
+        counts: numbers of frames of the windows, odd.
+        limit: largest motion between consecutive frames in pixels.
 
     Yields:
-        The first frame of a window, and its number of frames.
+        The index of the first frame of a window, and its number of frames.
 
     Raises:
         ValueError: if a count is even or less than one.
@@ -81,7 +81,7 @@ def slow_windows(
     while start + (count := counts[turn % len(counts)]) <= len(motion) + 1:
         fast = np.flatnonzero(motion[start : start + count - 1] > limit)
         if fast.size:
-            start += int(fast[-1]) + 1  # the frame after the last jump
+            start += int(fast[-1]) + 1  # the frame after the last fast motion
         else:
             yield start, count
             start, turn = start + count, turn + 1

@@ -1,12 +1,12 @@
 """Blurry and sharp pairs from plain folders of high-speed frames, by index.
 
-Every folder that holds images is a video, its frames in the order of their names. Runs of frames
-within which nothing moves too fast (`data.frame_filter`) are averaged:
+Every folder with images is a video, with frames in the order of their names. Windows of frames with
+slow motion (see `data.frame_filter`) are averaged:
 
     blurry = display(mean_n light(frame_n)),    sharp = the middle frame
 
-`simulate.averaging.average_frames` does the same to frames in memory; here they are too many, and
-are averaged as they are decoded.
+`simulate.averaging.average_frames` does the same for frames in memory. Here frames are averaged on
+the host as they are decoded, since a whole video does not fit into memory.
 """
 
 import dataclasses
@@ -18,26 +18,30 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deblur_jax.data.checks import check_side, look_at_all, settle
+from deblur_jax.data.checks import (
+    check_side,
+    describe_size,
+    find_files,
+    inspect_all,
+    report_problems,
+)
 from deblur_jax.data.examples import Example
 from deblur_jax.data.frame_filter import largest_motion, optical_flow, slow_windows
 from deblur_jax.io.images import SUFFIXES, read_rgb
-
-
-Transfer = str | float
+from deblur_jax.transfer import Transfer, display_from_light, light_from_display
 
 
 @dataclasses.dataclass(frozen=True)
 class Averaging:
-    """How frames are made into pairs.
+    """How frames are averaged to pairs.
 
     Attributes:
-        counts: how many frames are averaged, odd numbers, taken in turn.
-        fastest: pixels; no motion between consecutive frames, after they are shrunk, may exceed
-            it. `inf` takes all frames, and looks for no motion.
-        shrink: how many times smaller the pictures are than the frames, by area averaging.
-        transfer: "linear" averages display values, a gamma such as 2.2 or "srgb" averages light.
-        flow: whether the optical flow from the first to the last frame is estimated, and back.
+        counts: numbers of averaged frames, odd; windows cycle through them.
+        fastest: largest motion in pixels between consecutive downsampled frames. `inf` accepts all
+            frames without measuring their motion.
+        shrink: factor by which frames are downsampled, by area averaging.
+        transfer: "linear" averages display values; a gamma such as 2.2 or "srgb" averages light.
+        flow: whether to estimate the optical flow between the first and the last frame.
     """
 
     counts: tuple[int, ...]
@@ -48,20 +52,20 @@ class Averaging:
 
 
 def average_files(paths: Sequence[Path], averaging: Averaging) -> Example:
-    """Makes a pair of consecutive frames.
+    """Averages consecutive frames to a pair.
 
     Returns:
-        `blurry` and `sharp`, `[h, w, 3]` uint8, rounded; if asked for, `flow` and
+        `blurry` and `sharp`, `[h, w, 3]` uint8, rounded; with `averaging.flow` also `flow` and
         `backward_flow`, `[h, w, 2]`.
     """
     total = np.zeros((), np.float32)
     kept = {}
     for index, path in enumerate(paths):
         frame = _read_small(path, averaging.shrink)
-        total = total + _to_light(frame.astype(np.float32) / 255, averaging.transfer)
+        total = total + light_from_display(frame.astype(np.float32) / 255, averaging.transfer)
         if index in (0, len(paths) // 2, len(paths) - 1):
             kept[index] = frame
-    blurry = _to_display(total / len(paths), averaging.transfer)
+    blurry = display_from_light(total / len(paths), averaging.transfer)
     pair = {"blurry": np.rint(255 * blurry).astype(np.uint8), "sharp": kept[len(paths) // 2]}
     if averaging.flow:
         first, last = kept[0], kept[len(paths) - 1]
@@ -70,36 +74,36 @@ def average_files(paths: Sequence[Path], averaging: Averaging) -> Example:
 
 
 class FrameSource:
-    """Pairs averaged of high-speed frames by index: `source[i]` is what `average_files` gives.
+    """Pairs averaged from high-speed frames, by index: `source[i]` is an `average_files` pair.
 
-    Every frame is decoded once at the start: a bad one is named, and motion is measured. A bad
-    frame that is skipped divides its video.
+    Every frame is decoded once at the start, to find bad frames and to measure the motion. A
+    skipped bad frame splits its video.
 
     Attributes:
         windows: the frames of each pair.
-        skipped: one line for each bad frame, if `on_bad` is "skip".
+        skipped: a message for each skipped frame.
     """
 
     def __init__(
         self, folders: Sequence[Path], averaging: Averaging, *, smallest: int, on_bad: str
     ):
-        """Looks at every frame; says on standard error how many are in no window.
+        """Reads every frame, and logs how many of them are used.
 
         Args:
-            folders: where the videos are, at any depth.
-            averaging: how frames are made into pairs.
-            smallest: the shortest side in pixels that a shrunk frame may have.
-            on_bad: "stop" or "skip", see `data.checks.settle`.
+            folders: folders with videos, at any depth.
+            averaging: how frames are averaged to pairs.
+            smallest: smallest side in pixels of a downsampled frame.
+            on_bad: "stop" or "skip", see `data.checks.report_problems`.
 
         Raises:
             ValueError: one message that lists every bad frame; also if there is no frame, or no
-                run of frames is slow enough.
+                window of frames is slow enough.
         """
         self.averaging = averaging
         videos = [video for root in folders for video in _videos(root)]
         if not videos:
             raise ValueError(
-                f"{', '.join(map(str, folders))}: holds no frame; expected files ending in "
+                f"{', '.join(map(str, folders))}: no frames found; expected files ending in "
                 f"{', '.join(SUFFIXES)}"
             )
         runs, problems = [], []
@@ -107,18 +111,18 @@ class FrameSource:
             found, wrong = _good_runs(video, averaging.shrink, smallest)
             runs, problems = runs + found, problems + wrong
         count = sum(map(len, runs))
-        self.skipped = settle(problems, count, things="frames", on_bad=on_bad)
+        self.skipped = report_problems(problems, count, things="frames", on_bad=on_bad)
         self.windows = tuple(window for run in runs for window in _windows(run, averaging))
         used = sum(map(len, self.windows))
         if not self.windows:
             raise ValueError(
-                f"none of {count} frames can be averaged: no run of {min(averaging.counts)} or "
-                f"more moves at most {averaging.fastest:g} pixels from frame to frame; raise "
+                f"none of {count} frames can be averaged: no {min(averaging.counts)} consecutive "
+                f"frames move at most {averaging.fastest:g} pixels from frame to frame; increase "
                 "source.fastest or source.shrink"
             )
         print(
-            f"{len(self.windows)} windows hold {used} of {count} frames; the others move faster "
-            f"than {averaging.fastest:g} pixels or are left over",
+            f"{len(self.windows)} windows use {used} of {count} frames; the others move faster "
+            f"than {averaging.fastest:g} pixels or do not fill a window",
             file=sys.stderr,
             flush=True,
         )
@@ -130,34 +134,33 @@ class FrameSource:
         return average_files(self.windows[index], self.averaging)
 
     def name(self, index: int) -> str:
-        """Returns what a pair is called, after its middle frame."""
+        """Returns the name of a pair, from its middle frame."""
         window = self.windows[index]
         return window[len(window) // 2].with_suffix("").as_posix()
 
 
 def _videos(root: Path) -> list[list[Path]]:
-    frames = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+    frames = find_files(root, SUFFIXES)
     return [list(found) for _, found in itertools.groupby(frames, key=lambda path: path.parent)]
 
 
 def _good_runs(video: list[Path], shrink: int, smallest: int) -> tuple[list[list[Path]], list[str]]:
-    """Divides a video at its bad frames, which are named."""
+    """Splits a video at its bad frames; returns the runs and a message for each bad frame."""
 
-    def look(path: Path) -> tuple[int, ...]:
+    def inspect(path: Path) -> tuple[int, ...]:
         frame = read_rgb(path)
         check_side(frame, smallest * shrink, path)
         return frame.shape
 
-    good, problems = look_at_all(video, look)
+    good, problems = inspect_all(video, inspect)
     usable = set()
     for path, shape in good:
         if shape == good[0][1]:
             usable.add(path)
         else:
-            size = f"{shape[1]}x{shape[0]}"
+            first, expected = good[0]
             problems.append(
-                f"{path}: {size} pixels, expected {good[0][1][1]}x{good[0][1][0]} as in "
-                f"{good[0][0]}"
+                f"{path}: {describe_size(shape)}, expected {describe_size(expected)} as in {first}"
             )
     runs = [list(found) for fine, found in itertools.groupby(video, usable.__contains__) if fine]
     return runs, problems
@@ -179,23 +182,3 @@ def _read_small(path: Path, shrink: int) -> np.ndarray:
     height, width = frame.shape[0] // shrink, frame.shape[1] // shrink
     whole = frame[: height * shrink, : width * shrink]
     return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-
-
-def _to_light(display: np.ndarray, transfer: Transfer) -> np.ndarray:
-    if transfer == "linear":
-        return display
-    if transfer == "srgb":
-        return np.where(
-            display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** np.float32(2.4)
-        )
-    return display ** np.float32(transfer)
-
-
-def _to_display(light: np.ndarray, transfer: Transfer) -> np.ndarray:
-    if transfer == "linear":
-        return light
-    if transfer == "srgb":
-        return np.where(
-            light <= 0.0031308, light * 12.92, 1.055 * light ** np.float32(1 / 2.4) - 0.055
-        )
-    return light ** np.float32(1 / float(transfer))

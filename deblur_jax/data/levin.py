@@ -1,4 +1,4 @@
-"""Levin et al. 2009: four grey pictures, each shaken in eight ways, with the measured kernels."""
+"""Levin et al. 2009: four grey pictures, each with eight camera shakes and measured kernels."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from deblur_jax.io.flow import read_mat
 
 
 def read_levin(path: str | Path) -> dict[str, np.ndarray]:
-    """Reads one of the data set's files, `im05_flit01.mat` or the like.
+    """Reads a file of the data set, such as `im05_flit01.mat`.
 
-    `blurry` is `sharp` correlated with `kernels`, up to noise and a shift of a few pixels that
-    differs from kernel to kernel: align before comparing.
+    `blurry` is the correlation of `sharp` with `kernels`, up to noise and a shift of a few pixels
+    that differs between kernels: align before comparing.
 
     Returns:
         `sharp` and `blurry`, `[h, w, 1]`, and `kernels`, `[1, s, s]`, a correlation kernel with
@@ -19,7 +19,7 @@ def read_levin(path: str | Path) -> dict[str, np.ndarray]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is damaged or holds something else.
+        ValueError: if the file is damaged or has other contents.
     """
     variables = read_mat(path)
     names = {"sharp": "x", "blurry": "y", "kernel": "f"}

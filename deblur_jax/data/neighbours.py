@@ -1,4 +1,4 @@
-"""Neighbouring frames of a video as one example."""
+"""Examples of neighbouring frames of a video."""
 
 import itertools
 import re
@@ -8,29 +8,28 @@ from deblur_jax.data.checks import check_option
 from deblur_jax.data.examples import PICTURES, Example, Source
 
 
-OFFSETS = {"next": 1, "previous": -1}  # of the numbers of neighbours
+OFFSETS = {"next": 1, "previous": -1}  # of the neighbours' frame numbers
 
 
 class NeighbourSource:
-    """Frames with the ones beside them: `sharp`, `blurry`, `next_sharp`, `next_blurry`, and so on.
+    """Frames with their neighbours: `sharp`, `blurry`, `next_sharp`, `next_blurry`, and so on.
 
-    A frame follows another one if it lies in the same folder and its number is one higher; the
-    number is the last one in its name. Frames that lack a neighbour, such as the last one of a
-    video, are no example.
+    The next frame of a video lies in the same folder and has the next number; the number is the
+    last one in its name. Frames without a neighbour, such as the last one of a video, are left out.
 
     Attributes:
-        skipped: what the frames' source left out.
+        skipped: messages of the source of frames.
     """
 
     def __init__(self, frames: Source, count: int = 1):
         """Finds the neighbours by their names.
 
         Args:
-            frames: by index.
-            count: 1 for the frame that follows, 2 for the one before as well (`previous_blurry`).
+            frames: source of single frames.
+            count: 1 for the next frame, 2 for the next and the previous frame.
 
         Raises:
-            ValueError: if no two frames follow each other.
+            ValueError: if no frame has its neighbours.
         """
         check_option("source.neighbours", count, range(1 + len(OFFSETS)))
         self._frames, self.skipped = frames, frames.skipped
@@ -43,8 +42,8 @@ class NeighbourSource:
                 self._groups.append((index, *beside))
         if not self._groups:
             raise ValueError(
-                "no two frames follow each other; neighbours have names like video/0001 and "
-                f"video/0002, got {frames.name(0) if len(frames) else 'none'}"
+                "no frame has its neighbours; expected names like video/0001 and video/0002, "
+                f"got {frames.name(0) if len(frames) else 'none'}"
             )
 
     def __len__(self) -> int:
@@ -60,14 +59,14 @@ class NeighbourSource:
                 if other[name].shape != first[name].shape:
                     raise ValueError(
                         f"{self._frames.name(place)}: {name} is {list(other[name].shape)}, "
-                        f"expected {list(first[name].shape)} as of {self._frames.name(here)}; "
-                        "videos have frames of one size"
+                        f"expected {list(first[name].shape)} as in {self._frames.name(here)}; "
+                        "the frames of a video must have one size"
                     )
                 found[f"{prefix}_{name}"] = other[name]
         return found
 
     def name(self, index: int) -> str:
-        """Returns what the frame in question is called."""
+        """Returns the name of the frame."""
         return self._frames.name(self._groups[index][0])
 
 

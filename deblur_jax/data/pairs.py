@@ -3,9 +3,9 @@
     FOLDER/blur/NAME.png      FOLDER/sharp/NAME.jpg
     FOLDER/flow/NAME.flo      FOLDER/kernels/NAME.npy      both optional
 
-Files belong together by their name without its ending; folders within `blur` have their like in
-`sharp`. `flow` and `kernels`, where they exist, hold a file for every pair. Kernels are
-correlation kernels, one `[s, s]` or several `[k, s, s]` with odd `s`.
+Files are matched by their path below these folders, without its ending. `flow` and `kernels`, where
+they exist, must have a file for every pair. Kernels are correlation kernels, one `[s, s]` or
+several `[k, s, s]` with odd `s`.
 """
 
 import collections
@@ -15,7 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from deblur_jax.data.checks import check_side, look_at_all, settle, size_in_words
+from deblur_jax.data.checks import (
+    check_side,
+    describe_size,
+    find_files,
+    inspect_all,
+    report_problems,
+)
 from deblur_jax.data.examples import Example
 from deblur_jax.data.photos import each_folder
 from deblur_jax.io import flow, images
@@ -46,11 +52,11 @@ def read_pair(files: PairFiles) -> Example:
 
     Returns:
         `blurry` and `sharp`, `[h, w, 3]` uint8; `flow`, `[h, w, 2]` float32, and `kernels`,
-        `[k, s, s]` float32, where there are files of them.
+        `[k, s, s]` float32, if there are files for them.
 
     Raises:
-        FileNotFoundError: if a file is not there.
-        ValueError: if a file cannot be used, or its size is not that of `blurry`.
+        FileNotFoundError: if a file does not exist.
+        ValueError: if a file cannot be used, or its size differs from that of `blurry`.
     """
     pair = {"blurry": read_rgb(files.blurry), "sharp": read_rgb(files.sharp)}
     if files.flow is not None:
@@ -58,8 +64,8 @@ def read_pair(files: PairFiles) -> Example:
     for name, array in pair.items():
         if array.shape[:2] != pair["blurry"].shape[:2]:
             raise ValueError(
-                f"{getattr(files, name)}: {size_in_words(array)} pixels, expected "
-                f"{size_in_words(pair['blurry'])} as in {files.blurry}"
+                f"{getattr(files, name)}: {describe_size(array.shape)}, expected "
+                f"{describe_size(pair['blurry'].shape)} as in {files.blurry}"
             )
     if files.kernels is not None:
         pair["kernels"] = read_kernels(files.kernels)
@@ -67,10 +73,10 @@ def read_pair(files: PairFiles) -> Example:
 
 
 def read_kernels(path: Path) -> np.ndarray:
-    """Reads kernels of odd side from a .npy file: `[k, s, s]` float32, of one `[s, s]` too.
+    """Reads kernels of odd side from a .npy file and returns them as `[k, s, s]` float32.
 
     Raises:
-        ValueError: if the file is damaged, or is not such an array, or holds NaN.
+        ValueError: if the file is damaged, or its array has another shape or NaN.
     """
     try:
         kernel = np.load(path, allow_pickle=False)
@@ -83,35 +89,35 @@ def read_kernels(path: Path) -> np.ndarray:
             "[k, s, s] with odd s"
         )
     if not np.isfinite(kernel).all():
-        raise ValueError(f"{path}: the kernel is NaN or infinite; mend or remove the file")
+        raise ValueError(f"{path}: the kernel has NaN or infinite values; fix or remove the file")
     return kernel.astype(np.float32).reshape(-1, *kernel.shape[-2:])
 
 
 def match_folders(folder: str | Path) -> tuple[list[PairFiles], list[str]]:
-    """Finds the pairs below `folder`, sorted by name, and what has no partner.
+    """Finds the pairs below `folder`, sorted by name, and the files without a partner.
 
     Returns:
-        The pairs, and one line for every file that cannot be one of a pair.
+        The pairs, and a message for every file that is not part of a pair.
 
     Raises:
         FileNotFoundError: if `folder`, or `blur` or `sharp` in it, does not exist.
-        ValueError: if `blur` and `sharp` hold no image.
+        ValueError: if `blur` and `sharp` have no images.
     """
     root = Path(folder)
     for needed in (root, root / "blur", root / "sharp"):
         if not needed.is_dir():
             raise FileNotFoundError(
-                f"{needed}: no such folder; a folder of pairs holds blur/ and sharp/"
+                f"{needed}: no such folder; a folder of pairs must have blur/ and sharp/"
             )
     kinds = [kind for kind in KINDS if (root / kind).is_dir()]
     found, problems = {}, []
     for kind in kinds:
-        found[kind], twice = _by_name(root / kind, KINDS[kind])
-        problems += twice
+        found[kind], duplicates = _by_name(root / kind, KINDS[kind])
+        problems += duplicates
     names = sorted(set().union(*found.values()))
     if not names:
         raise ValueError(
-            f"{root}: blur/ and sharp/ hold no image; expected files ending in "
+            f"{root}: no images in blur/ and sharp/; expected files ending in "
             f"{', '.join(images.SUFFIXES)}"
         )
     pairs = []
@@ -120,7 +126,7 @@ def match_folders(folder: str | Path) -> tuple[list[PairFiles], list[str]]:
         missing = [kind for kind in kinds if kind not in files]
         if missing:
             places = " and ".join(f"{root / kind / name}.*" for kind in missing)
-            problems.append(f"{next(iter(files.values()))}: has no partner {places}")
+            problems.append(f"{next(iter(files.values()))}: no matching {places}")
         else:
             pair = PairFiles(files["blur"], files["sharp"], files.get("flow"), files.get("kernels"))
             pairs.append(pair)
@@ -128,10 +134,9 @@ def match_folders(folder: str | Path) -> tuple[list[PairFiles], list[str]]:
 
 
 def _by_name(root: Path, suffixes: tuple[str, ...]) -> tuple[dict[str, Path], list[str]]:
+    """Returns files by their path without its ending, and a message for each duplicate."""
     found, problems = {}, []
-    for path in sorted(root.rglob("*")):
-        if path.suffix.lower() not in suffixes:
-            continue
+    for path in find_files(root, suffixes):
         name = path.relative_to(root).with_suffix("").as_posix()
         if name in found:
             problems.append(f"{path}: {found[name]} has the same name; remove one of them")
@@ -141,13 +146,13 @@ def _by_name(root: Path, suffixes: tuple[str, ...]) -> tuple[dict[str, Path], li
 
 
 class PairSource:
-    """Pairs by index: `source[i]` is what `read_pair` gives.
+    """Pairs by index: `source[i]` is the result of `read_pair`.
 
-    Every file is decoded once at the start, so a bad one is named before the run begins.
+    Every file is decoded once at the start, so that bad files are reported before the run begins.
 
     Attributes:
-        pairs: the files of the pairs that are used.
-        skipped: one line for each problem, if `on_bad` is "skip".
+        pairs: the files of the good pairs.
+        skipped: a message for each skipped pair.
     """
 
     def __init__(
@@ -158,32 +163,31 @@ class PairSource:
         on_bad: str = "stop",
         problems: Sequence[str] = (),
     ):
-        """Reads every pair, and refuses or leaves out the bad ones.
+        """Reads every pair; raises an error for bad ones, or skips them.
 
         Args:
             pairs: the files.
-            smallest: the shortest side in pixels that an image may have.
-            on_bad: "stop" refuses them all if one is bad; "skip" leaves the bad ones out and
-                writes how many, and which, to standard error.
-            problems: what was found to be wrong before.
+            smallest: smallest accepted side of an image in pixels.
+            on_bad: "stop" or "skip", see `data.checks.report_problems`.
+            problems: messages of problems found before.
 
         Raises:
-            ValueError: one message that lists every problem; also if nothing is left.
+            ValueError: one message that lists every problem; also if no pair is left.
         """
 
-        def look(files: PairFiles) -> Form:
+        def inspect(files: PairFiles) -> Form:
             pair = read_pair(files)
             check_side(pair["blurry"], smallest, files.blurry)
             return "flow" in pair, pair["kernels"].shape if "kernels" in pair else ()
 
-        good, found = look_at_all(list(pairs), look)
-        good, odd = _of_one_form(good)
+        good, bad = inspect_all(list(pairs), inspect)
+        good, deviating = _majority_form(good)
         self.pairs = tuple(files for files, _ in good)
-        self.skipped = settle(
-            [*problems, *found, *odd], len(self.pairs), things="pairs", on_bad=on_bad
+        self.skipped = report_problems(
+            [*problems, *bad, *deviating], len(self.pairs), things="pairs", on_bad=on_bad
         )
         if not self.pairs:
-            raise ValueError("there are no pairs; give a folder with files in blur/ and sharp/")
+            raise ValueError("no pairs found; give a folder with files in blur/ and sharp/")
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -192,33 +196,33 @@ class PairSource:
         return read_pair(self.pairs[index])
 
     def name(self, index: int) -> str:
-        """Returns what a pair is called: the path of its blurry image without the ending."""
+        """Returns the name of a pair: the path of its blurry image without the ending."""
         return self.pairs[index].blurry.with_suffix("").as_posix()
 
 
 Form = tuple[bool, tuple[int, ...]]  # whether there is a flow, and the shape of the kernels
 
 
-def _of_one_form(
+def _majority_form(
     good: list[tuple[PairFiles, Form]],
 ) -> tuple[list[tuple[PairFiles, Form]], list[str]]:
-    """Leaves out pairs that have not what most have: all of them must fit in one batch."""
+    """Drops pairs whose form differs from the majority, so that all pairs can be batched."""
     if not good:
         return good, []
     usual, _ = collections.Counter(form for _, form in good).most_common(1)[0]
-    expected = _in_words(usual)
-    lines = [
-        f"{files.kernels or files.blurry}: has {_in_words(form)}, most have {expected}"
+    expected = _describe_form(usual)
+    messages = [
+        f"{files.kernels or files.blurry}: has {_describe_form(form)}, most have {expected}"
         for files, form in good
         if form != usual
     ]
-    return [(files, form) for files, form in good if form == usual], lines
+    return [(files, form) for files, form in good if form == usual], messages
 
 
-def _in_words(form: Form) -> str:
+def _describe_form(form: Form) -> str:
     flow, kernels = form
-    second = f"kernels {list(kernels)}" if kernels else "no kernels"
-    return f"{'a' if flow else 'no'} flow and {second}"
+    kernels_text = f"kernels {list(kernels)}" if kernels else "no kernels"
+    return f"{'a' if flow else 'no'} flow and {kernels_text}"
 
 
 def folder_pairs(
@@ -228,17 +232,17 @@ def folder_pairs(
     limit: int = 0,
     on_bad: str = "stop",
 ) -> PairSource:
-    """Returns the pairs below one or several folders, without any preparation.
+    """Returns the pairs below one or several folders.
 
     Args:
-        folder: holds `blur` and `sharp`, and perhaps `flow` and `kernels`; see this module.
-            Several are a tuple, or a text with `:` between them.
-        smallest: the shortest side in pixels that an image may have.
-        limit: how many pairs to use at most; 0 for all.
-        on_bad: see `PairSource`.
+        folder: folder with `blur` and `sharp`, and optionally `flow` and `kernels`. Several folders
+            are a tuple, or a text separated by `:`.
+        smallest: smallest accepted side of an image in pixels.
+        limit: largest number of pairs; 0 for all.
+        on_bad: "stop" or "skip", see `data.checks.report_problems`.
 
     Raises:
-        FileNotFoundError: if a folder is not there.
+        FileNotFoundError: if a folder does not exist.
         ValueError: one message that lists every problem.
     """
     pairs, problems = [], []

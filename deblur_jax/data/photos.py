@@ -1,18 +1,24 @@
-"""Sharp photographs by index: what a training run reads."""
+"""Sharp photographs by index."""
 
 import importlib.util
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from deblur_jax.data.checks import check_option, check_side, look_at_all, settle
+from deblur_jax.data.checks import (
+    check_option,
+    check_side,
+    find_files,
+    inspect_all,
+    report_problems,
+)
+from deblur_jax.io.folders import split_folders
 from deblur_jax.io.images import SUFFIXES, read_photo, read_rgb
 
 
-# Photographs that the scikit-image wheel carries. The two frames of the motorcycle are one scene,
-# so they stay on one side.
+# Photographs in the scikit-image wheel. The two frames of the motorcycle show one scene, so both
+# are in the same split.
 EMBEDDED = {
     "train": (
         "astronaut.png", "rocket.jpg", "motorcycle_left.png", "motorcycle_right.png",
@@ -26,11 +32,11 @@ EMBEDDED = {
 class PhotoSource:
     """Decoded photos by index: `source[i]` is `{"sharp": [h, w, 3]}` uint8.
 
-    Every file is decoded once at the start, so a bad one is named before the run begins.
+    Every file is decoded once at the start, so that bad files are reported before the run begins.
 
     Attributes:
-        paths: the files that are used.
-        skipped: one line for each bad file, if `on_bad` is "skip".
+        paths: the good files.
+        skipped: a message for each skipped file.
     """
 
     def __init__(
@@ -42,30 +48,28 @@ class PhotoSource:
         on_bad: str = "stop",
         any_kind: bool = False,
     ):
-        """Reads every photo, and refuses or leaves out the bad ones.
+        """Reads every photo; raises an error for bad ones, or skips them.
 
         Args:
             paths: the files.
-            smallest: the shortest side in pixels that a photo may have.
+            smallest: smallest accepted side of a photo in pixels.
             in_memory: whether to keep the decoded photos (3 bytes a pixel).
-            on_bad: "stop" refuses them all if one is bad; "skip" leaves the bad ones out and
-                writes how many, and which, to standard error.
-            any_kind: whether grey, transparent and 16-bit images are converted; else they are
-                bad ones.
+            on_bad: "stop" or "skip", see `data.checks.report_problems`.
+            any_kind: whether to convert grey, transparent and 16-bit images; otherwise they are
+                bad.
 
         Raises:
-            ValueError: one message that lists every file that cannot be used, and why; also if
-                none is left.
+            ValueError: one message that lists every bad file; also if no file is left.
         """
         self._read = _read_any_kind if any_kind else read_rgb
 
-        def look(path: Path) -> np.ndarray | None:
+        def inspect(path: Path) -> np.ndarray | None:
             photo = self._read(path)
             check_side(photo, smallest, path)
             return photo if in_memory else None
 
-        good, problems = look_at_all(paths, look)
-        self.skipped = settle(problems, len(good), things="photos", on_bad=on_bad)
+        good, problems = inspect_all(paths, inspect)
+        self.skipped = report_problems(problems, len(good), things="photos", on_bad=on_bad)
         self.paths = tuple(path for path, _ in good)
         self._photos = [photo for _, photo in good]
 
@@ -77,7 +81,7 @@ class PhotoSource:
         return {"sharp": self._read(self.paths[index]) if photo is None else photo}
 
     def name(self, index: int) -> str:
-        """Returns what a photo is called."""
+        """Returns the name of a photo."""
         return self.paths[index].stem
 
 
@@ -86,7 +90,7 @@ def _read_any_kind(path: Path) -> np.ndarray:
 
 
 def embedded_photos(split: str) -> list[Path]:
-    """Returns the files of scikit-image's photographs, `train` or `test`; nothing is downloaded."""
+    """Returns the paths of scikit-image's photographs; `split` is `train` or `test`."""
     check_option("split", split, EMBEDDED)
     package = importlib.util.find_spec("skimage")
     if package is None or package.origin is None:
@@ -97,21 +101,19 @@ def embedded_photos(split: str) -> list[Path]:
 
 
 def each_folder(folder: str | Sequence[str]) -> list[Path]:
-    """Returns the folders that a config names: a tuple, or one text with `:` between them.
-
-    (`;` where paths hold colons: it is what the system's own list of paths has.)
+    """Returns the folders named by a config: a tuple, or a text, see `io.folders.split_folders`.
 
     Raises:
-        FileNotFoundError: if one of them is not there.
+        FileNotFoundError: if a folder does not exist.
         ValueError: if there is none.
     """
-    names = folder.split(os.pathsep) if isinstance(folder, str) else folder
-    roots = [Path(name) for name in names if name]
+    named = folder if not isinstance(folder, str) else split_folders(folder)
+    roots = [Path(name) for name in named if name]
     if not roots:
         raise ValueError("source.folder is empty; give a folder")
     for root in roots:
         if not root.is_dir():
-            raise FileNotFoundError(f"{root}: no such folder; give one that is there")
+            raise FileNotFoundError(f"{root}: no such folder; give an existing one")
     return roots
 
 
@@ -119,15 +121,15 @@ def folder_photos(folder: str | Sequence[str]) -> list[Path]:
     """Returns the image files below one or several folders, sorted by path within each.
 
     Raises:
-        FileNotFoundError: if a folder is not there.
-        ValueError: if one holds no image.
+        FileNotFoundError: if a folder does not exist.
+        ValueError: if a folder has no images.
     """
     paths = []
     for root in each_folder(folder):
-        found = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+        found = find_files(root, SUFFIXES)
         if not found:
             raise ValueError(
-                f"{root}: holds no photo; expected files ending in {', '.join(SUFFIXES)}"
+                f"{root}: no photos found; expected files ending in {', '.join(SUFFIXES)}"
             )
         paths += found
     return paths

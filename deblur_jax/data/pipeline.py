@@ -1,8 +1,8 @@
-"""From examples by index to endless, shuffled, sharded batches of crops.
+"""Endless, shuffled, sharded batches of random crops.
 
-The stream is a function of (seed, position): each example's crop is drawn by its position in the
-whole stream, before the processes share the stream out, so neither the number of processes nor of
-workers changes it, and a run that resumes at a step starts there without replaying anything.
+The stream is a function of the seed and the position. Crops are drawn before the stream is sharded,
+so it does not depend on the number of processes or workers, and a resumed run starts at its step
+without replaying the stream.
 """
 
 import os
@@ -18,8 +18,8 @@ from deblur_jax.data.augment import RandomCrop
 from deblur_jax.data.examples import Example, Source
 
 
-def die_with_parent(worker_index: int, worker_count: int) -> None:
-    """Ends a worker whose parent was killed; workers would outlive it and hold its output open."""
+def exit_with_parent(worker_index: int, worker_count: int) -> None:
+    """Makes a worker exit when its parent is killed; otherwise it would keep its output open."""
     del worker_index, worker_count
     parent = os.getppid()
 
@@ -48,38 +48,36 @@ def training_batches(
     """Returns an endless iterator over this process's share of the batches.
 
     Args:
-        source: the examples.
-        seed: of the order and the crops.
+        source: examples by index.
+        seed: random seed of the order and the crops.
         crop: side of the crops in pixels.
-        largest_scale: how many times larger the piece may be that is shrunk to a crop; 1 for
-            pieces as they are.
-        batch_size: examples in a batch over all processes.
-        workers: processes that decode and crop beside the training process; 0 for threads in it.
-        permute_channels: whether the colours are put in a random order.
-        group: how many crops of different photos make one example, for the layers of
-            `simulate.scenes`; 0 for one without the axis of a group.
-        start_step: the first batch to give, counted from 0.
-        process_index: which share is this process's.
-        process_count: how many processes share each batch.
+        largest_scale: largest scale of the random downsampling, see `RandomCrop`; 1 for none.
+        batch_size: number of examples in a batch, over all processes.
+        workers: number of processes that decode and crop; 0 uses threads of this process.
+        permute_channels: whether to permute the colour channels.
+        group: number of crops of different photos that form one example, for the layers of
+            `simulate.scenes`; 0 for single crops without a group axis.
+        start_step: index of the first batch.
+        process_index: index of this process.
+        process_count: number of processes that share each batch.
 
     Returns:
-        Batches of the arrays that the source's examples have, with the axis `b = batch_size /
-        process_count` before the others, and then the axis of a group if there is one. Pictures
-        are float32 in [0, 1].
+        Batches of the source's arrays, with the axes `[b, ...]` or `[b, group, ...]`, where b is
+        `batch_size / process_count`. Pictures are float32 in [0, 1].
 
     Raises:
-        ValueError: if the batch does not divide by the processes, or there are fewer examples
-            than processes.
+        ValueError: if the number of processes does not divide the batch size, or exceeds the number
+            of examples.
     """
     if batch_size % process_count:
         raise ValueError(
-            f"batches.batch_size must divide by the number of processes, got {batch_size} "
+            f"batches.batch_size must be a multiple of the number of processes, got {batch_size} "
             f"for {process_count}"
         )
     if len(source) < process_count:
         raise ValueError(
-            f"each process needs one of the examples, got {len(source)} examples for "
-            f"{process_count} processes; add some or use fewer processes"
+            f"each process needs at least one example, got {len(source)} examples for "
+            f"{process_count} processes; add examples or use fewer processes"
         )
     dataset = grain.MapDataset.source(source).seed(seed).shuffle().repeat()
     dataset = dataset.random_map(RandomCrop(crop, largest_scale, permute_channels))
@@ -89,12 +87,12 @@ def training_batches(
     dataset = dataset.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=4))
     if workers:
         options = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
-        dataset = dataset.mp_prefetch(options, die_with_parent)
+        dataset = dataset.mp_prefetch(options, exit_with_parent)
     return _copied(iter(dataset))
 
 
 def _copied(batches: Any) -> Iterator[Example]:
-    """Yields copies: workers hand batches over in shared memory that they use again."""
+    """Yields copies of the batches, because workers reuse their shared memory."""
     try:
         for batch in batches:
             yield {name: np.array(array) for name, array in batch.items()}

@@ -1,4 +1,4 @@
-"""Which object each pixel shows: the files of BSDS500, ADE20K and COCO, and plain label images."""
+"""Readers of segmentation files: BSDS500, ADE20K, COCO, and plain label images."""
 
 import json
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from deblur_jax.io.images import existing_file, read_rgb
 
 
 def read_bsds(path: Path) -> np.ndarray:
-    """Reads a file of BSDS500's groundTruth: `[annotators, h, w]` uint16, segments from 1.
+    """Reads a groundTruth file of BSDS500: `[annotators, h, w]` uint16, segments from 1.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if the file is damaged or holds something else.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if the file is damaged or has other contents.
     """
     variables = read_mat(path)
     try:
@@ -30,46 +30,46 @@ def read_bsds(path: Path) -> np.ndarray:
 
 
 def read_ade(path: Path) -> np.ndarray:
-    """Reads a file *_seg.png of ADE20K: `[h, w]` uint16, 0 for no outline, objects from 1.
+    """Reads a `*_seg.png` file of ADE20K: `[h, w]` uint16, 0 for unlabelled pixels, objects from 1.
 
-    Red and green hold the kind of an object, blue its number; both together tell objects apart.
+    Red and green encode the class of an object, and blue its number within the class.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if the file is damaged or holds something else.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if the file is damaged or has other contents.
     """
     colours = read_rgb(path).astype(np.int64)
-    kind = colours[..., 0] // 10 * 256 + colours[..., 1]
-    code = np.where(kind > 0, 1 + kind * 256 + colours[..., 2], 0)
+    label = colours[..., 0] // 10 * 256 + colours[..., 1]
+    code = np.where(label > 0, 1 + label * 256 + colours[..., 2], 0)
     codes, segments = np.unique(code, return_inverse=True)
     return (segments.reshape(code.shape) + (codes[0] > 0)).astype(np.uint16)
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """Reads a grey PNG of 8 or 16 bits whose values number the segments: `[h, w]` uint16.
+    """Reads a grey PNG of 8 or 16 bits with segment numbers: `[h, w]` uint16.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if the file is damaged or holds colours.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if the file is damaged or a colour image.
     """
     data = np.fromfile(existing_file(path, "a label image"), np.uint8)
     labels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if labels is None:
         raise ValueError(f"{path}: not an image that can be read; expected a grey PNG")
     if labels.ndim != 2:
-        raise ValueError(f"{path}: has colours, expected a grey PNG whose values number segments")
+        raise ValueError(f"{path}: a colour image, expected a grey PNG with segment numbers")
     return labels.astype(np.uint16)
 
 
 def read_coco(path: Path) -> dict[str, list[bytes]]:
-    """Reads COCO's instances_*.json: the outlines of the objects of each photo by its file name.
+    """Reads COCO's `instances_*.json`: the outlines of each photo's objects by file name.
 
-    Outlines are kept as JSON, a fraction of their size as objects. Crowds are left out: they are
-    no single object.
+    Outlines are kept as JSON text, which takes a fraction of the memory of Python objects. Crowd
+    annotations are left out, since they are not single objects.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if the file is damaged or holds something else.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if the file is damaged or has other contents.
     """
     existing_file(path, "COCO's instances_*.json")
     try:
@@ -87,16 +87,16 @@ def read_coco(path: Path) -> dict[str, list[bytes]]:
 
 
 def paint_outlines(outlines: Sequence[bytes], height: int, width: int, path: Path) -> np.ndarray:
-    """Paints the outlines of a photo's objects: `[h, w]` uint16, 0 for none, objects from 1.
+    """Rasterises the outlines of a photo's objects: `[h, w]` uint16, background 0, objects from 1.
 
     Args:
-        outlines: as `read_coco` gives them; of objects that overlap the later one is seen.
+        outlines: from `read_coco`; later objects occlude earlier ones.
         height: rows of the photo.
         width: columns of the photo.
-        path: the photo, for messages.
+        path: path of the photo, for messages.
 
     Raises:
-        ValueError: if an outline is none, or a run-length one is of another size.
+        ValueError: if an outline is invalid, or its run-length encoding has another size.
     """
     labels = np.zeros((height, width), np.uint16)
     for number, outline in enumerate(outlines, start=1):
@@ -111,17 +111,17 @@ def _outlined(outline: Any, height: int, width: int) -> np.ndarray:
     if isinstance(outline, list):
         return np.any([_inside(polygon, height, width) for polygon in outline], axis=0)
     if list(outline["size"]) != [height, width]:
-        raise ValueError(f"its size is {outline['size']}, expected {[height, width]}")
+        raise ValueError(f"size {outline['size']}, expected {[height, width]}")
     counts = outline["counts"]
     runs = np.asarray(_runs(counts) if isinstance(counts, str) else counts, np.int64)
     if runs.sum() != height * width or (runs < 0).any():
-        raise ValueError(f"its runs hold {runs.sum()} pixels, expected {height * width}")
+        raise ValueError(f"runs of {runs.sum()} pixels, expected {height * width}")
     flat = np.repeat(np.arange(len(runs)) % 2, runs)
-    return flat.reshape(width, height).T > 0  # runs go down the columns
+    return flat.reshape(width, height).T > 0  # runs are in column-major order
 
 
 def _inside(polygon: list[float], height: int, width: int) -> np.ndarray:
-    """Returns which pixels have their centres within a polygon `[x, y, x, y, ...]`."""
+    """Returns whether each pixel's centre lies within a polygon `[x, y, x, y, ...]`."""
     corners = np.asarray(polygon, np.float64).reshape(-1, 2)
     toggles = np.zeros((height, width + 1), np.int64)
     for (x, y), (next_x, next_y) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
@@ -136,10 +136,10 @@ def _inside(polygon: list[float], height: int, width: int) -> np.ndarray:
 
 
 def _runs(text: str) -> list[int]:
-    """Returns the lengths that COCO packs into a text.
+    """Decodes the run lengths of COCO's compressed text.
 
-    Five bits a character from 48 up, the lowest first, a sixth says that more follow; from the
-    third on, the difference to the length before the last is packed.
+    Each character (minus 48) holds five bits, the lowest first, and a sixth bit that announces
+    another character. From the fourth run on, the difference to the run two before is encoded.
     """
     runs: list[int] = []
     value, shift = 0, 0

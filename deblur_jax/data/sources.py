@@ -1,7 +1,6 @@
-"""The sources of training data by the names that configs give them.
+"""Sources of training data by the names used in configs.
 
-A source holds examples by index: dicts of arrays, photographs `[h, w, 3]` in uint8 among them;
-see `data.examples`.
+A source returns examples by index: dictionaries of arrays, see `data.examples`.
 """
 
 import functools
@@ -10,11 +9,12 @@ from typing import Any
 
 from deblur_jax.data.checks import check_option
 from deblur_jax.data.examples import Source
-from deblur_jax.data.frames import Averaging, FrameSource, Transfer
+from deblur_jax.data.frames import Averaging, FrameSource
 from deblur_jax.data.neighbours import NeighbourSource
 from deblur_jax.data.pairs import folder_pairs
 from deblur_jax.data.photos import PhotoSource, each_folder, embedded_photos, folder_photos
 from deblur_jax.data.segments import SegmentSource, find_segments
+from deblur_jax.transfer import Transfer
 
 
 def embedded_source(
@@ -30,11 +30,11 @@ def embedded_source(
 
     Args:
         split: `train` or `test`.
-        smallest: the shortest side in pixels that a photo may have.
+        smallest: smallest accepted side of a photo in pixels.
         in_memory: whether to keep the decoded photos.
-        limit: how many photos to use at most; 0 for all.
-        on_bad: "stop" or "skip", see `PhotoSource`.
-        folder: not looked at, so that a config can go over to `folder_source` by its name alone.
+        limit: largest number of photos; 0 for all.
+        on_bad: "stop" or "skip", see `data.checks.report_problems`.
+        folder: ignored, so that a config can switch to `folder_source` by changing the name.
     """
     del folder
     return PhotoSource(
@@ -58,12 +58,12 @@ def folder_source(
     """Returns the photographs below one or several folders, as `{"sharp"}`.
 
     Args:
-        folder: where the photos are; several are a tuple, or a text with `:` between them.
-        smallest: the shortest side in pixels that a photo may have.
+        folder: folder of photos; several are a tuple, or a text separated by `:`.
+        smallest: smallest accepted side of a photo in pixels.
         in_memory: whether to keep the decoded photos.
-        limit: how many photos to use at most; 0 for all.
-        on_bad: "stop" or "skip", see `PhotoSource`.
-        split: not looked at, so that a config can come from `embedded_source` by its name alone.
+        limit: largest number of photos; 0 for all.
+        on_bad: "stop" or "skip", see `data.checks.report_problems`.
+        split: ignored, so that a config can switch from `embedded_source` by changing the name.
     """
     del split
     paths = _first(folder_photos(folder), limit)
@@ -78,16 +78,16 @@ def pair_source(
     on_bad: str,
     neighbours: int = 0,
 ) -> Source:
-    """Returns the pairs below one or several folders, as `data.pairs` reads them.
+    """Returns the pairs below one or several folders, see `data.pairs`.
 
     Args:
-        folder: holds `blur` and `sharp`, and perhaps `flow` and `kernels`; several are a tuple,
-            or a text with `:` between them.
-        smallest: the shortest side in pixels that an image may have.
-        limit: how many pairs to use at most; 0 for all.
-        on_bad: "stop" or "skip", see `PairSource`.
-        neighbours: 1 for pairs with the one that follows in its video (folder), 2 for pairs with
-            the one before as well.
+        folder: folder with `blur` and `sharp`, and optionally `flow` and `kernels`; several are a
+            tuple, or a text separated by `:`.
+        smallest: smallest accepted side of an image in pixels.
+        limit: largest number of pairs; 0 for all.
+        on_bad: "stop" or "skip", see `data.checks.report_problems`.
+        neighbours: 1 to add the next frame of the video (folder) to each pair, 2 to add the next
+            and the previous one.
     """
     pairs = folder_pairs(folder, smallest=smallest, limit=limit, on_bad=on_bad)
     return NeighbourSource(pairs, neighbours) if neighbours else pairs
@@ -104,18 +104,18 @@ def frame_source(
     smallest: int,
     on_bad: str,
 ) -> FrameSource:
-    """Returns pairs averaged of high-speed frames, as `{"blurry", "sharp"}`.
+    """Returns pairs averaged from high-speed frames, as `{"blurry", "sharp"}`.
 
     Args:
-        folder: where the videos are, a folder of frames each; several are a tuple, or a text
-            with `:` between them.
-        counts: see `data.frames.Averaging`, with the four below it.
-        fastest: likewise.
-        shrink: likewise.
-        transfer: likewise.
-        flow: likewise; it comes as `flow`.
-        smallest: the shortest side in pixels that a picture may have.
-        on_bad: "stop" or "skip", see `FrameSource`.
+        folder: folder of videos, each of which is a folder of frames; several are a tuple, or a
+            text separated by `:`.
+        counts: see `data.frames.Averaging`.
+        fastest: see `data.frames.Averaging`.
+        shrink: see `data.frames.Averaging`.
+        transfer: see `data.frames.Averaging`.
+        flow: whether to add `flow` and `backward_flow`, see `data.frames.Averaging`.
+        smallest: smallest accepted side of a picture in pixels.
+        on_bad: "stop" or "skip", see `data.checks.report_problems`.
     """
     averaging = Averaging(tuple(counts), fastest, shrink, transfer, flow)
     return FrameSource(each_folder(folder), averaging, smallest=smallest, on_bad=on_bad)
@@ -124,16 +124,16 @@ def frame_source(
 def segment_source(
     *, folder: str, layout: str, split: str, smallest: int, limit: int, on_bad: str
 ) -> SegmentSource:
-    """Returns photographs with their objects, as `{"sharp", "segments"}`, for `simulate.segments`.
+    """Returns photographs with segments, as `{"sharp", "segments"}`, for `simulate.segments`.
 
     Args:
-        folder: where the photos and segmentations are.
-        layout: how: "bsds", "ade", "coco" or "labels", see `data.segments`.
-        split: as the data set's folders are named: "train", "training", "train2017"; "" for
+        folder: folder of photos and segmentations.
+        layout: layout of the folder: "bsds", "ade", "coco" or "labels", see `data.segments`.
+        split: name of the split's folder, such as "train", "training" or "train2017"; "" for
             "labels".
-        smallest: the shortest side in pixels that a photo may have.
-        limit: how many photos to use at most; 0 for all.
-        on_bad: "stop" or "skip", see `SegmentSource`.
+        smallest: smallest accepted side of a photo in pixels.
+        limit: largest number of photos; 0 for all.
+        on_bad: "stop" or "skip", see `data.checks.report_problems`.
     """
     (root,) = each_folder((folder,))
     files, problems = find_segments(layout, root, split)
@@ -153,22 +153,22 @@ def prepared_source(
     """Returns the examples of a prepared data set.
 
     Args:
-        dataset: its name.
-        data_dir: where it was prepared.
-        variant: which of its variants; "" for its first.
-        split: such as "train" or "train[:50%]".
-        smallest: the shortest side in pixels that an image may have.
-        limit: how many examples to use at most; 0 for all.
+        dataset: name of the data set.
+        data_dir: folder of prepared data sets.
+        variant: variant of the data set; "" for the first.
+        split: name of a split or a part of it, such as "train[:50%]".
+        smallest: smallest accepted side of an image in pixels.
+        limit: largest number of examples; 0 for all.
         neighbours: see `pair_source`.
     """
-    # Here, since tfds is needed for nothing else and takes its time to load.
+    # Imported here, since tfds is slow to import and only needed for prepared data sets.
     from deblur_jax.data.builders.registry import open_prepared
 
     records = open_prepared(dataset, data_dir, variant, split=split, smallest=smallest, limit=limit)
     return NeighbourSource(records, neighbours) if neighbours else records
 
 
-# `data.builders.registry.BUILDERS` has these names; it is not read here, as it loads tfds.
+# The names of `data.builders.registry.BUILDERS`, whose import would load tfds.
 PREPARED = (
     "ade", "bsds", "cuhk", "dvd", "folders", "gopro", "kohler", "monkaa", "nfs", "realblur", "reds",
 )  # fmt: skip
@@ -184,15 +184,15 @@ SOURCES: dict[str, Callable[..., Any]] = {
 
 
 def make_source(*, name: str, **options: Any) -> Source:
-    """Returns the source that a config names.
+    """Returns the source called `name`.
 
     Args:
         name: one of `SOURCES`; those of `PREPARED` are data sets prepared by `tools/prepare.py`.
-        **options: the arguments of the function of that name.
+        **options: arguments of the source's function.
     """
     check_option("source.name", name, SOURCES)
     return SOURCES[name](**options)
 
 
-def _first(things: list, limit: int) -> list:
-    return things[:limit] if limit else things
+def _first(items: list, limit: int) -> list:
+    return items[:limit] if limit else items

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from deblur_jax.transfer import light_from_display
+
 
 HEADER_BYTES = 128
 CURVES = (b"rTRC", b"gTRC", b"bTRC")
@@ -63,8 +65,7 @@ def profile_transfer(profile: bytes | None) -> str | float | None:
         return None
     if not (_alike(red, light) and _alike(blue, light)):
         return None
-    bent = np.where(SAMPLES <= 0.04045, SAMPLES / 12.92, ((SAMPLES + 0.055) / 1.055) ** 2.4)
-    if _alike(light, bent):
+    if _alike(light, light_from_display(SAMPLES, "srgb")):
         return "srgb"
     middle = slice(32, 224)  # near the ends rounding would count for too much
     inside = np.clip(light[middle], 1e-6, 1)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from deblur_jax.io import files, images
+from deblur_jax.io.folders import list_files
 from deblur_jax.io.images import Photo, read_photo, write_photo
 
 
@@ -34,7 +35,7 @@ def read_frames(path: str | os.PathLike) -> Iterator[Frame]:
     """
     path = Path(path)
     if path.is_dir():
-        files = sorted(x for x in path.iterdir() if x.suffix.lower() in images.SUFFIXES)
+        files = list_files(path, images.SUFFIXES, deep=False).files
         if not files:
             raise ValueError(
                 f"{path}: holds no frame; expected files ending in {', '.join(images.SUFFIXES)}"

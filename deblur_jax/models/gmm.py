@@ -71,16 +71,6 @@ class PatchMixture:
         return lax.map(of_component, (self.eigenvalues, self.directions)).T - constant
 
     @typechecked
-    def responsibilities(self, patches: Patches, *, sigma: float | Array = 0.0) -> jax.Array:
-        """Returns the posterior probability of each Gaussian for each patch, `[n, m]`.
-
-        Args:
-            patches: `[n, d]`.
-            sigma: standard deviation of the noise on the patches.
-        """
-        return jax.nn.softmax(self.log_weights[None] + self.log_likelihoods(patches, sigma=sigma))
-
-    @typechecked
     def log_density(self, patches: Patches, *, sigma: float | Array = 0.0) -> jax.Array:
         """Returns the log density of each patch under the whole mixture, `[n]`.
 

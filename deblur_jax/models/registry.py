@@ -9,6 +9,7 @@ from deblur_jax.models.blur_to_flow import BlurToFlowNet
 from deblur_jax.models.camera_motion import CameraMotionNet
 from deblur_jax.models.deblurnet import DeblurNet
 from deblur_jax.models.denoiser import DenoiserNet
+from deblur_jax.models.ffdnet import FfdNet
 from deblur_jax.models.flow_rnn import FlowRnnNet, SpatialRnnNet
 from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.models.learned_plug_and_play import LearnedPlugAndPlayNet
@@ -23,6 +24,7 @@ MODELS: dict[str, type[nn.Module]] = {
     "deblurgan": Generator,
     "deblurnet": DeblurNet,
     "denoiser": DenoiserNet,
+    "ffdnet": FfdNet,
     "flow_rnn": FlowRnnNet,
     "kernel_basis": KernelBasisNet,
     "motion_context": MotionContextNet,
@@ -31,6 +33,8 @@ MODELS: dict[str, type[nn.Module]] = {
     "learned_plug_and_play": LearnedPlugAndPlayNet,
     "vgg_features": VggFeatures,
 }
+
+DENOISERS = (DenoiserNet, FfdNet)  # called with a photo and the standard deviation of its noise
 
 
 def make_model(*, name: str, **fields: Any) -> nn.Module:

@@ -1,7 +1,7 @@
 """The first layers of VGG19, for perceptual losses.
 
-The weights, trained on ImageNet, are not part of the package: `tools/convert_vgg.py` converts them
-from torchvision's file.
+The weights, trained on ImageNet, are not part of the package: `tools/convert_weights.py` converts
+torchvision's file.
 
 Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
 Recognition", ICLR 2015, table 1, column E.

@@ -7,10 +7,9 @@ Blur is linear in light, and files store display values: call `to_light` before 
 import jax
 import jax.numpy as jnp
 
+from deblur_jax.transfer import Transfer, display_from_light, light_from_display, safe_power
 from deblur_jax.typing import Array
 
-
-Transfer = str | float
 
 QUANTISATION_NOISE = 1 / 255 / 12**0.5  # standard deviation of rounding to 8 bits
 
@@ -24,11 +23,7 @@ def to_light(display: Array, transfer: Transfer) -> jax.Array:
             then `display ** gamma`, and zero for negative values.
     """
     display = jnp.asarray(display)
-    gamma = _gamma("to_light", transfer)
-    if gamma is not None:
-        return _power(display, gamma)
-    bent = _power((display + 0.055) / 1.055, 2.4)
-    return jnp.where(display <= 0.04045, display / 12.92, bent)
+    return light_from_display(display, transfer)
 
 
 def to_display(light: Array, transfer: Transfer) -> jax.Array:
@@ -41,11 +36,7 @@ def to_display(light: Array, transfer: Transfer) -> jax.Array:
         transfer: as for `to_light`.
     """
     light = jnp.asarray(light)
-    gamma = _gamma("to_display", transfer)
-    if gamma is not None:
-        return _power(light, 1.0 / gamma)
-    bent = 1.055 * _power(light, 1.0 / 2.4) - 0.055
-    return jnp.where(light <= 0.0031308, light * 12.92, bent)
+    return display_from_light(light, transfer)
 
 
 def saturate(light: Array, *, limit: float = 1.0, sharpness: float = 50.0) -> jax.Array:
@@ -86,7 +77,7 @@ def add_noise(
     signal = jnp.maximum(image, 0.0)
     variance = jnp.asarray(sigma**2 + shot * signal + (proportional * signal) ** 2)
     noise = jax.random.normal(key, image.shape, image.dtype)
-    return image + (_power(variance, 0.5) * noise).astype(image.dtype)
+    return image + (safe_power(variance, 0.5) * noise).astype(image.dtype)
 
 
 def quantize(image: Array, *, levels: int = 256) -> jax.Array:
@@ -109,24 +100,3 @@ def _replace_value(image: jax.Array, value: jax.Array) -> jax.Array:
 
 
 _replace_value.defjvps(lambda tangent, *_: tangent, None)
-
-
-def _gamma(function: str, transfer: Transfer) -> float | None:
-    """Returns the exponent of a plain power law, None for sRGB."""
-    if transfer == "srgb":
-        return None
-    if transfer == "linear":
-        return 1.0
-    if isinstance(transfer, str) or not transfer > 0:
-        raise ValueError(
-            f"{function}: transfer must be 'srgb', 'linear' or a positive gamma, got {transfer!r}"
-        )
-    return float(transfer)
-
-
-def _power(base: jax.Array, exponent: float) -> jax.Array:
-    """Returns `base ** exponent`, zero with zero gradient where `base` is not positive."""
-    if exponent == 1.0:
-        return base
-    positive = base > 0
-    return jnp.where(positive, jnp.where(positive, base, 1.0) ** exponent, 0.0)

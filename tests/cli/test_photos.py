@@ -18,21 +18,43 @@ def folder(tmp_path):
 
 
 def test_a_folder_is_its_photos_without_results(folder):
-    photos, others = find_photos([str(folder)])
-    assert [photo.name for photo in photos] == ["a.PNG", "b.jpg"]
-    assert others == 2
+    found = find_photos([str(folder)])
+    assert [photo.name for photo in found.photos] == ["a.PNG", "b.jpg"]
+    assert (found.others, found.hidden, found.empty) == (2, 0, ())
+
+
+def test_hidden_files_and_folders_named_like_photos_are_left_out_and_counted(folder):
+    for name in ("._b.jpg", ".thumbnails", "@eaDir", "folder.jpg"):
+        (folder / name).write_text("") if name.startswith("._") else (folder / name).mkdir()
+    found = find_photos([str(folder), str(folder / "*.jpg")])
+    assert [photo.name for photo in found.photos] == ["a.PNG", "b.jpg"]
+    assert (found.others, found.hidden) == (2, 3)
+
+
+def test_a_linked_folder_and_one_with_a_colon_are_folders(folder):
+    link = folder.parent / "2024:05 trip"
+    link.symlink_to(folder)
+    assert [photo.name for photo in find_photos([str(link)]).photos] == ["a.PNG", "b.jpg"]
+
+
+def test_an_empty_folder_does_not_stop_a_photo_beside_it(folder):
+    (folder / "empty").mkdir()
+    found = find_photos([str(folder / "empty"), str(folder / "b.jpg")])
+    assert [photo.name for photo in found.photos] == ["b.jpg"]
+    (message,) = found.empty
+    assert message.startswith(f"{folder / 'empty'}: no photos found; expected files ending in .")
 
 
 def test_patterns_are_expanded_and_each_photo_is_taken_once(folder):
-    photos, _ = find_photos([str(folder / "*.jpg"), str(folder / "b.jpg"), str(folder / "a.PNG")])
-    assert [photo.name for photo in photos] == ["b.jpg", "a.PNG"]
+    names = [str(folder / name) for name in ("*.jpg", "b.jpg", "a.PNG")]
+    assert [photo.name for photo in find_photos(names).photos] == ["b.jpg", "a.PNG"]
 
 
 def test_nothing_found_is_said(folder):
-    with pytest.raises(FileNotFoundError, match=r"\*\.webp: no file has such a name"):
+    with pytest.raises(FileNotFoundError, match=r"\*\.webp: no photo matches this pattern"):
         find_photos([str(folder / "*.webp")])
     (folder / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match="empty: holds no photo; expected files ending in"):
+    with pytest.raises(FileNotFoundError, match="empty: no photos found; expected files ending in"):
         find_photos([str(folder / "empty")])
 
 

@@ -123,7 +123,7 @@ def test_colours_change_places_in_both_images_alike(rng):
 def test_a_crop_larger_than_the_pair_is_refused(rng):
     sharp = np.zeros((5, 9, 3), np.uint8)
     with pytest.raises(
-        ValueError, match="a crop of 6 pixels does not fit in 9x5; make batches.crop"
+        ValueError, match="a crop of 6 pixels does not fit into 9x5; decrease batches.crop"
     ):
         crops(rng, {"sharp": sharp, "blurry": sharp}, 1)
 
@@ -162,7 +162,7 @@ def test_a_flow_is_shrunk_with_its_picture_and_a_segment_keeps_its_number():
 
 def test_a_picture_with_kernels_is_not_shrunk():
     example = {"sharp": np.zeros((8, 8, 3), np.uint8), "kernels": np.ones((1, 3, 3), np.float32)}
-    with pytest.raises(ValueError, match="kernels cannot be shrunk with their image; set"):
+    with pytest.raises(ValueError, match="kernels cannot be resized with their image; set"):
         shrunk(example, 4)
 
 

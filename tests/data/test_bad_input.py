@@ -69,17 +69,17 @@ CASES = {
     "pairs": [
         ("blur/{}.png", cut_short, "the image is cut short or damaged"),
         *[("sharp/{}.png", spoil, told) for spoil, told in COLOURS],
-        ("sharp/{}.png", make_other_size, "16x20 pixels, expected 20x16 as in"),
-        ("sharp/{}.png", remove, "has no partner"),
+        ("sharp/{}.png", make_other_size, "16x20 pixels, expected 20x16 pixels as in"),
+        ("sharp/{}.png", remove, "no matching"),
         ("flow/{}.flo", make_bad_header, "not a Middlebury flow; the file must begin with PIEH"),
         ("flow/{}.flo", put_nan, "the flow is NaN or infinite at 1 of 320 pixels"),
     ],
     "segments": [
         ("images/{}.png", cut_short, "the image is cut short or damaged"),
         *[("images/{}.png", spoil, told) for spoil, told in COLOURS],
-        ("segments/{}.png", make_other_mask, "16x20 pixels, expected 20x16 as in"),
-        ("segments/{}.png", make_coloured, "has colours, expected a grey PNG"),
-        ("segments/{}.png", remove, "has no segments"),
+        ("segments/{}.png", make_other_mask, "16x20 pixels, expected 20x16 pixels as in"),
+        ("segments/{}.png", make_coloured, "a colour image, expected a grey PNG"),
+        ("segments/{}.png", remove, "no segments found"),
         ("segments/{}.png", cut_short, "not an image that can be read"),
         ("images/{}.png", remove, "has no photo"),
     ],
@@ -88,7 +88,7 @@ CASES = {
         for spoil, told in [
             (cut_short, "the image is cut short or damaged"),
             *COLOURS,
-            (make_other_size, "16x20 pixels, expected 20x16 as in"),
+            (make_other_size, "16x20 pixels, expected 20x16 pixels as in"),
         ]
     ],
 }
@@ -109,7 +109,7 @@ def spoil_all(kind, root):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_stops_with_the_list_of_all_bad_files(tmp_path, kind):
     expected = spoil_all(kind, tmp_path)
-    with pytest.raises(ValueError, match="cannot be used; mend or remove them:") as caught:
+    with pytest.raises(ValueError, match="cannot be used; fix or remove them:") as caught:
         open_source(kind, tmp_path)
     lines = str(caught.value).splitlines()[1:]
     assert len(lines) == len(expected)
@@ -140,7 +140,7 @@ def test_a_run_skips_bad_files_with_a_count_if_asked_for(tmp_path, kind, capsys)
 def test_an_empty_folder_is_named(tmp_path, kind, folders):
     for name in folders:
         (tmp_path / name).mkdir()
-    with pytest.raises(ValueError, match=rf"{tmp_path}: .*holds? no ") as caught:
+    with pytest.raises(ValueError, match=rf"{tmp_path}: no ") as caught:
         open_source(kind, tmp_path)
     assert "\n" not in str(caught.value)
 

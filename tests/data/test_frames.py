@@ -65,9 +65,9 @@ def test_windows_hold_no_fast_motion_and_do_not_cross_videos(tmp_path, capsys):
         ["a0000", "a0001", "a0002"], ["a0003", "a0004", "a0005"], ["b0000", "b0001", "b0002"],
     ]  # fmt: skip
     assert pairs.name(1) == f"{tmp_path}/a/0004"
-    assert "3 windows hold 9 of 11 frames" in capsys.readouterr().err
+    assert "3 windows use 9 of 11 frames" in capsys.readouterr().err
     assert len(source(tmp_path, fastest=float("inf"), counts=(3, 5)).windows) == 2
-    with pytest.raises(ValueError, match="none of 11 frames can be averaged: no run of 9 or more"):
+    with pytest.raises(ValueError, match="of 11 frames can be averaged: no 9 consecutive frames"):
         source(tmp_path, counts=(9,))
     with pytest.raises(ValueError, match="counts must be odd"):
         source(tmp_path, counts=(4,))
@@ -84,23 +84,25 @@ def test_a_bad_frame_is_named_and_divides_its_video_if_skipped(tmp_path, capsys)
     save_video(tmp_path / "video", [0.0] * 8)
     (tmp_path / "video" / "0003.png").write_text("words")
     Image.fromarray(np.zeros((16, 32, 3), np.uint8)).save(tmp_path / "video" / "0007.png")
-    with pytest.raises(ValueError, match="these frames cannot be used; mend or") as caught:
+    with pytest.raises(ValueError, match="these frames cannot be used; fix or") as caught:
         source(tmp_path)
     assert f"{tmp_path}/video/0003.png: not an image" in str(caught.value)
-    assert f"{tmp_path}/video/0007.png: 32x16 pixels, expected 32x32 as in" in str(caught.value)
+    assert f"{tmp_path}/video/0007.png: 32x16 pixels, expected 32x32 pixels as in" in str(
+        caught.value
+    )
     pairs = source(tmp_path, on_bad="skip")
     stems = [[path.stem for path in window] for window in pairs.windows]
     assert stems == [["0000", "0001", "0002"], ["0004", "0005", "0006"]]
     assert "2 frames skipped, 6 used:" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="empty: holds no frame; expected files ending in"):
+    with pytest.raises(ValueError, match="empty: no frames found; expected files ending in"):
         source(tmp_path / "empty")
 
 
 @needs("gopro")
 def test_real_frames_are_averaged_unless_they_move_too_fast():
     # A third of the size still moves by 1.1 to 1.5 pixels nearly everywhere.
-    with pytest.raises(ValueError, match="none of 17 frames can be averaged: no run of 7 or more"):
+    with pytest.raises(ValueError, match="of 17 frames can be averaged: no 7 consecutive frames"):
         source(GOPRO / "raw240", counts=(7, 9), shrink=3)
     pairs = source(GOPRO / "raw240", counts=(7, 9), shrink=3, fastest=2.5)
     assert [len(window) for window in pairs.windows] == [7, 9]
@@ -194,7 +196,7 @@ def test_neighbours_are_frames_of_one_video_with_numbers_in_a_row(tmp_path):
 
 def test_frames_without_neighbours_are_refused(tmp_path):
     save_frames(tmp_path, "a", (0, 2), 100)
-    with pytest.raises(ValueError, match="no two frames follow each other; neighbours have names"):
+    with pytest.raises(ValueError, match="no frame has its neighbours; expected names"):
         NeighbourSource(folder_pairs(tmp_path))
 
 

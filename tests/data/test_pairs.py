@@ -54,14 +54,14 @@ def make_bad(folder):
     save(folder / "sharp" / "twice.jpg")
     return [
         f"{folder}/blur/small.png: 12x4 pixels, expected at least 8 a side",
-        f"{folder}/sharp/only.png: has no partner {folder}/blur/only.*",
+        f"{folder}/sharp/only.png: no matching {folder}/blur/only.*",
         f"{folder}/sharp/twice.png: {folder}/sharp/twice.jpg has the same name; remove one",
     ]
 
 
 def test_every_problem_is_listed_before_the_run_begins(tmp_path):
     expected = make_bad(tmp_path)
-    with pytest.raises(ValueError, match="these pairs cannot be used; mend or remove") as caught:
+    with pytest.raises(ValueError, match="these pairs cannot be used; fix or remove") as caught:
         folder_pairs(tmp_path, smallest=8)
     for line in expected:
         assert line in str(caught.value)
@@ -86,18 +86,18 @@ def test_nothing_left_stops_the_run_even_when_skipping(tmp_path):
     save(tmp_path / "sharp" / "b.png")
     with pytest.raises(ValueError, match="cannot be used"):
         folder_pairs(tmp_path, on_bad="skip")
-    with pytest.raises(ValueError, match="there are no pairs"):
+    with pytest.raises(ValueError, match="no pairs found"):
         PairSource([], smallest=1)
 
 
 def test_a_missing_or_empty_folder_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere: no such folder; give one that"):
+    with pytest.raises(FileNotFoundError, match="nowhere: no such folder; give an"):
         folder_pairs(tmp_path / "nowhere")
     (tmp_path / "blur").mkdir()
     with pytest.raises(FileNotFoundError, match="sharp: no such folder"):
         folder_pairs(tmp_path)
     (tmp_path / "sharp").mkdir()
-    with pytest.raises(ValueError, match="hold no image; expected files ending in .jpg"):
+    with pytest.raises(ValueError, match="no images in blur/ and sharp/; expected files ending"):
         folder_pairs(tmp_path)
 
 
@@ -110,9 +110,9 @@ def test_flow_of_another_size_or_missing_or_unknown_is_named(tmp_path):
     with pytest.raises(ValueError, match="cannot be used") as caught:
         folder_pairs(tmp_path)
     message = str(caught.value)
-    assert f"{tmp_path}/flow/a.flo: 11x9 pixels, expected 12x9 as in" in message
+    assert f"{tmp_path}/flow/a.flo: 11x9 pixels, expected 12x9 pixels as in" in message
     assert f"{tmp_path}/flow/b.flo: the flow is unknown at 108 of 108 pixels" in message
-    assert f"{tmp_path}/blur/c.png: has no partner {tmp_path}/flow/c.*" in message
+    assert f"{tmp_path}/blur/c.png: no matching {tmp_path}/flow/c.*" in message
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_flow_of_another_size_or_missing_or_unknown_is_named(tmp_path):
     [
         (np.ones((4, 4)), r"a.npy: float64\[4, 4\], expected real numbers \[s, s\] or"),
         (np.ones((3, 5)), r"a.npy: float64\[3, 5\], expected"),
-        (np.full((3, 3), np.nan), "a.npy: the kernel is NaN or infinite"),
+        (np.full((3, 3), np.nan), "a.npy: the kernel has NaN or infinite values"),
         (None, "a.npy: not a NumPy array"),
     ],
 )

@@ -171,9 +171,9 @@ def test_a_crop_without_scaling_is_a_turned_piece_of_the_photo():
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(source):
-    with pytest.raises(ValueError, match="must divide by the number of processes, got 4 for 3"):
+    with pytest.raises(ValueError, match="a multiple of the number of processes, got 4 for 3"):
         take(source, 1, process_count=3)
-    with pytest.raises(ValueError, match="got 5 examples for 6 processes; add some"):
+    with pytest.raises(ValueError, match="got 5 examples for 6 processes; add"):
         take(source, 1, batch_size=6, process_count=6)
 
 

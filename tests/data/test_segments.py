@@ -139,8 +139,8 @@ def test_label_images_of_eight_and_sixteen_bits_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("outline", "message"),
     [
-        ({"size": [12, 9], "counts": [0, 108]}, r"object 1 is bad \(its size is \[12, 9\], exp"),
-        ({"size": [9, 12], "counts": [3, 4]}, "its runs hold 7 pixels, expected 108"),
+        ({"size": [12, 9], "counts": [0, 108]}, r"object 1 is bad \(size \[12, 9\], exp"),
+        ({"size": [9, 12], "counts": [3, 4]}, "runs of 7 pixels, expected 108"),
         ([[1, 2, 3]], r"a.jpg: the outline of object 1 is bad"),
         ("words", r"a.jpg: the outline of object 1 is bad"),
     ],
@@ -152,9 +152,9 @@ def test_a_bad_outline_is_named(tmp_path, outline, message):
 
 
 def test_what_is_not_there_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere: no such folder; give one"):
+    with pytest.raises(FileNotFoundError, match="nowhere: no such folder; give an"):
         source(tmp_path / "nowhere", "bsds", "train")
-    with pytest.raises(ValueError, match="holds no photos of split 'train' as 'bsds' lays them"):
+    with pytest.raises(ValueError, match="no photos of split 'train' in the layout 'bsds'"):
         source(tmp_path, "bsds", "train")
     with pytest.raises(ValueError, match=r"source.layout must be one of \['ade', 'bsds', 'coco'"):
         source(tmp_path, "voc", "train")

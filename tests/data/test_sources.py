@@ -46,7 +46,7 @@ def test_every_bad_photo_is_named_at_once(tmp_path):
     save(tmp_path / "good.png")
     save(tmp_path / "small.png", size=(20, 8))
     (tmp_path / "words.png").write_text("words")
-    with pytest.raises(ValueError, match="mend or remove them") as caught:
+    with pytest.raises(ValueError, match="fix or remove them") as caught:
         source(tmp_path)
     assert "small.png: 8x20 pixels, expected at least 16 a side" in str(caught.value)
     assert "words.png: not an image" in str(caught.value)
@@ -63,7 +63,7 @@ def test_bad_photos_are_skipped_with_a_count_if_asked_for(tmp_path, in_memory, c
     assert photos[0]["sharp"][0, 0, 0] == 7
     assert len(photos.skipped) == 2
     assert "2 photos skipped, 1 used:" in capsys.readouterr().err
-    with pytest.raises(ValueError, match="mend or remove them"):
+    with pytest.raises(ValueError, match="fix or remove them"):
         source(tmp_path, on_bad="skip", smallest=50)
     with pytest.raises(ValueError, match=r"on_bad must be one of \['skip', 'stop'\], got 'no'"):
         source(tmp_path, on_bad="no")
@@ -72,7 +72,7 @@ def test_bad_photos_are_skipped_with_a_count_if_asked_for(tmp_path, in_memory, c
 def test_a_missing_or_empty_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
         source(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="holds no photo; expected files ending in .jpg"):
+    with pytest.raises(ValueError, match="no photos found; expected files ending in .jpg"):
         source(tmp_path)
 
 
@@ -165,5 +165,5 @@ def test_every_prepared_data_set_is_had_by_its_name(tmp_path):
         make_source(name="folders", split="train", smallest=1, **options | {"variant": "some"})
     save(tmp_path / "pairs" / "blur" / "a.png", value=3)
     prepare_pairs(tmp_path / "pairs")
-    with pytest.raises(ValueError, match="folders was prepared more than once; keep one of"):
+    with pytest.raises(ValueError, match="folders is prepared more than once; keep one of"):
         make_source(name="folders", split="train", smallest=1, **options)

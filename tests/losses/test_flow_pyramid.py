@@ -44,5 +44,5 @@ def test_gradients_match_finite_differences(key):
 
 
 def test_a_missing_weight_is_refused():
-    with pytest.raises(ValueError, match="a weight for each of 1 flows, got 2"):
+    with pytest.raises(ValueError, match="one value for each of 1 flows, got 2"):
         pyramid_error((jnp.ones((2, 2, 2)),), jnp.ones((4, 4, 2)), weights=(1.0, 1.0))

@@ -65,7 +65,7 @@ def test_unknown_heads_sides_and_photos_are_refused():
         shapes(KernelBasisNet(head="a"))
     with pytest.raises(ValueError, match=r"initial_weights must be one of \['edges', 'he'\]"):
         shapes(KernelBasisNet(initial_weights="a"))
-    with pytest.raises(ValueError, match="a power of two plus one, as 9, 17, 33 or 65, got 21"):
+    with pytest.raises(ValueError, match="power of two plus one, such as 9, 17, 33 or 65, got 21"):
         shapes(KernelBasisNet(side=21, width=2))
     with pytest.raises(ValueError, match="model.side must be odd, so that a tap is central, got 8"):
         shapes(KernelBasisNet(side=8, width=2, head="dense"))

@@ -12,14 +12,14 @@ from deblur_jax.models.vgg import DEVIATION, MEAN, VggFeatures
 from deblur_jax.training.state import count_parameters
 
 
-TOOL = Path(__file__).parents[2] / "tools" / "convert_vgg.py"
+TOOL = Path(__file__).parents[2] / "tools" / "convert_weights.py"
 WIDTHS = (3, 2, 2, 4, 4, 8, 8, 8)  # of a narrow network with the layers of the wide one
 LAYERS = (0, 2, 5, 7, 10, 12, 14)  # torchvision's numbers of its first seven convolutions
 
 
 @pytest.fixture
 def tool():
-    spec = importlib.util.spec_from_file_location("convert_vgg", TOOL)
+    spec = importlib.util.spec_from_file_location("convert_weights", TOOL)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -62,32 +62,7 @@ def test_the_full_width_has_the_published_size():
 
 def test_converted_weights_give_the_maps_of_the_original_layout(tool, state):
     photo = np.random.default_rng(1).random((32, 36, 3)).astype(np.float32)
-    maps = VggFeatures(width=2).apply({"params": tool.convert(state)}, photo[None])[0]
+    fields, params = tool.convert(state)
+    assert fields == {"name": "vgg_features", "width": 2}
+    maps = VggFeatures(width=2).apply({"params": params}, photo[None])[0]
     np.testing.assert_allclose(maps, loops(state, photo), rtol=1e-3, atol=1e-3)
-
-
-def test_a_file_is_converted_and_loads_by_its_path(tool, state, tmp_path, monkeypatch, capsys):
-    from safetensors.numpy import save_file
-
-    from deblur_jax import load
-
-    save_file(state, tmp_path / "state.safetensors")
-    output = tmp_path / "vgg.safetensors"
-    monkeypatch.setattr(
-        "sys.argv", ["convert_vgg", str(tmp_path / "state.safetensors"), str(output)]
-    )
-    tool.main()
-    assert "7 convolutions" in capsys.readouterr().out
-    loaded = load(str(output))
-    assert loaded.model == VggFeatures(width=2)
-    np.testing.assert_array_equal(
-        loaded.params["conv3_3"]["bias"], state["features.14.bias"]
-    )  # fmt: skip
-
-
-def test_a_state_dict_of_another_network_is_refused(tool, state):
-    del state["features.5.weight"]
-    with pytest.raises(ValueError, match="no features.5.weight; give torchvision's vgg19"):
-        tool.convert(state)
-    with pytest.raises(FileNotFoundError, match="nowhere.pth: no such file"):
-        tool.read_state(Path("nowhere.pth"))

@@ -1,1 +1,1 @@
-"""Public data sets, prepared from files that a person has downloaded; one small file each."""
+"""Builders of public data sets, which prepare manually downloaded files; one module each."""

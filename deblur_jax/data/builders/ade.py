@@ -1,4 +1,4 @@
-"""ADE20K (Zhou et al. 2017): photographs with every object outlined."""
+"""ADE20K (Zhou et al. 2017): photographs with full object segmentations."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from deblur_jax.data.builders.fields import IMAGE, Field
-from deblur_jax.data.builders.manual import Example, ManualBuilder
+from deblur_jax.data.builders.manual import ExampleFiles, ManualBuilder
 from deblur_jax.data.segmentations import read_ade
 
 
@@ -23,24 +23,24 @@ SEGMENTS = Field(
 class Ade(ManualBuilder):
     """Photos and their segments.
 
-    Both the release of 2016 and that of 2021 are read; of the latter's folders we know from other
-    readers only.
+    Both the release of 2016 and that of 2021 are supported. The folders of the latter are those
+    that other readers of the data set expect.
     """
 
     HOME = "https://groups.csail.mit.edu/vision/datasets/ADE20K/"
     LAYOUT = (
         "the full data set (not the scene parsing benchmark), unpacked, so that below this folder "
-        "there are training/**/ADE_train_*.jpg with ADE_train_*_seg.png beside them, and "
-        "validation/ likewise"
+        "there are training/**/ADE_train_*.jpg and validation/**/ADE_val_*.jpg, each with a "
+        "*_seg.png beside it"
     )
 
     def fields(self) -> dict[str, Field]:
-        """Returns the photo and its segments."""
+        """Returns the fields of a photo and its segments."""
         return {"sharp": IMAGE, "segments": SEGMENTS}
 
-    def find(self) -> dict[str, list[Example]]:
-        """Returns every photo that has segments; what has no partner is a problem."""
+    def find(self) -> dict[str, list[ExampleFiles]]:
+        """Returns every photo with segments; a file without a partner is a problem."""
         return {
-            split: self.outlined("ade", folder, "segments")
+            split: self.segmented("ade", folder, "segments")
             for split, folder in (("train", "training"), ("val", "validation"))
         }

@@ -1,4 +1,4 @@
-"""BSDS500 (Arbelaez et al. 2011): photographs, each segmented by several people."""
+"""BSDS500 (Arbelaez et al. 2011): photographs with segmentations by several annotators."""
 
 from pathlib import Path
 
@@ -6,8 +6,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from deblur_jax.data.builders.fields import IMAGE, Field
-from deblur_jax.data.builders.manual import Example, ManualBuilder
+from deblur_jax.data.builders.manual import ExampleFiles, ManualBuilder
 from deblur_jax.data.segmentations import read_bsds
+from deblur_jax.io.folders import list_files
 
 
 def _store(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
@@ -22,7 +23,7 @@ SEGMENTATIONS = Field(
 
 
 class Bsds(ManualBuilder):
-    """Photos with their segmentations, or, as the variant "photos", without."""
+    """Photos with their segmentations; the variant "photos" is without segmentations."""
 
     VARIANTS = ("segmentations", "photos")
     HOME = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html"
@@ -32,20 +33,21 @@ class Bsds(ManualBuilder):
     )
 
     def fields(self) -> dict[str, Field]:
-        """Returns the photo and, unless only photos are asked for, what people made of it."""
+        """Returns the fields of a photo and, except for the variant "photos", its segmentations."""
         if self.variant == "photos":
             return {"sharp": IMAGE}
         return {"sharp": IMAGE, "segmentations": SEGMENTATIONS}
 
-    def find(self) -> dict[str, list[Example]]:
-        """Returns every photo, with segmentations if asked for; one without is then a problem."""
+    def find(self) -> dict[str, list[ExampleFiles]]:
+        """Returns every photo; without the needed segmentations it is a problem."""
         splits = ("train", "val", "test")
         if self.variant == "segmentations":
-            return {split: self.outlined("bsds", split, "segmentations") for split in splits}
+            return {split: self.segmented("bsds", split, "segmentations") for split in splits}
+        folders = {split: self.source / "images" / split for split in splits}
         return {
             split: [
-                Example(path.stem, {"sharp": path})
-                for path in sorted((self.source / "images" / split).glob("*.jpg"))
+                ExampleFiles(path.stem, {"sharp": path})
+                for path in list_files(folder, (".jpg",), deep=False).files
             ]
-            for split in splits
+            for split, folder in folders.items()
         }

@@ -1,14 +1,15 @@
-"""CUHK blur detection (Shi et al. 2014): photos with a mask of what is blurred."""
+"""CUHK blur detection (Shi et al. 2014): photos with masks of the blurred regions."""
 
 from deblur_jax.data.builders.fields import IMAGE, MASK, Field
-from deblur_jax.data.builders.manual import Example, ManualBuilder
+from deblur_jax.data.builders.manual import ExampleFiles, ManualBuilder
+from deblur_jax.io.folders import list_files
 
 
 class Cuhk(ManualBuilder):
     """Photos blurred by motion or by focus, and their masks.
 
-    The splits are "motion" and "out_of_focus", by the names of the files. Masks are stored as
-    black and white as they are; that white is blurred is not certain.
+    The splits are "motion" and "out_of_focus", from the names of the files. Masks keep the polarity
+    of the files; the data set does not document that white means blurred.
     """
 
     HOME = "http://www.cse.cuhk.edu.hk/leojia/projects/dblurdetect/dataset.html"
@@ -19,16 +20,17 @@ class Cuhk(ManualBuilder):
     )
 
     def fields(self) -> dict[str, Field]:
-        """Returns the photo and its mask."""
+        """Returns the fields of a photo and its mask."""
         return {"blurry": IMAGE, "mask": MASK}
 
-    def find(self) -> dict[str, list[Example]]:
+    def find(self) -> dict[str, list[ExampleFiles]]:
         """Returns every photo and mask."""
-        names = {path.stem for path in self.source.glob("image/*.jpg")}
-        names |= {path.stem for path in self.source.glob("gt/*.png")}
+        photos = list_files(self.source / "image", (".jpg",), deep=False)
+        masks = list_files(self.source / "gt", (".png",), deep=False)
+        names = {path.stem for path in (*photos.files, *masks.files)}
         return {
             split: [
-                Example(
+                ExampleFiles(
                     name,
                     {
                         "blurry": self.source / "image" / f"{name}.jpg",

@@ -1,10 +1,10 @@
 """DVD (Su et al. 2017): pairs of hand-held video, from averaged high-speed frames."""
 
-from deblur_jax.data.builders.manual import Example, ManualBuilder, folders, partners
+from deblur_jax.data.builders.manual import ExampleFiles, ManualBuilder, sibling_files, subfolders
 
 
-# The data set's page names no split; these ten are the test videos of the papers that compare on
-# it, as we remember them: check them against the paper that you compare with.
+# The data set's page does not define a split. Papers that evaluate on it use ten test videos; this
+# list has no public reference, so check it against the paper that you compare with.
 TEST = (
     "720p_240fps_2", "IMG_0003", "IMG_0021", "IMG_0030", "IMG_0031", "IMG_0032", "IMG_0033",
     "IMG_0037", "IMG_0039", "IMG_0049",
@@ -20,10 +20,10 @@ class Dvd(ManualBuilder):
         "quantitative_datasets/IMG_0001/input/*.jpg and quantitative_datasets/IMG_0001/GT/*.jpg"
     )
 
-    def find(self) -> dict[str, list[Example]]:
+    def find(self) -> dict[str, list[ExampleFiles]]:
         """Returns the frames of every video."""
-        splits: dict[str, list[Example]] = {"train": [], "test": []}
-        for video in folders(self.source / "quantitative_datasets"):
+        splits: dict[str, list[ExampleFiles]] = {"train": [], "test": []}
+        for video in subfolders(self.source / "quantitative_datasets"):
             split = "test" if video.name in TEST else "train"
-            splits[split] += partners(video, video.name, ("blurry", "input"), ("sharp", "GT"))
+            splits[split] += sibling_files(video, video.name, ("blurry", "input"), ("sharp", "GT"))
         return splits

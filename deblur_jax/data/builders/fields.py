@@ -1,4 +1,4 @@
-"""Kinds of arrays in a prepared example: how a file is checked and stored, and read back."""
+"""Fields of a prepared example: how their files are checked and stored."""
 
 import dataclasses
 import io
@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from deblur_jax.data.checks import describe_size
 from deblur_jax.data.pairs import read_kernels
 from deblur_jax.io.flow import read_flow
 from deblur_jax.io.images import read_grey, read_orientation, read_rgb
@@ -20,18 +21,13 @@ class Field:
     """One array of an example.
 
     Attributes:
-        read: makes what is stored out of a file, and returns it with its `(height, width)`, or
+        read: converts a file to the stored value, and returns it with its `(height, width)`, or
             None if it has no pixels. Raises an OSError or ValueError that names a bad file.
-        feature: makes the tfds feature.
+        feature: creates the tfds feature.
     """
 
     read: Callable[[Any], tuple[Any, tuple[int, int] | None]]
     feature: Callable[[], Any]
-
-
-def in_words(size: Any) -> str:
-    """Returns `(height, width)` as a message says it."""
-    return f"{size[1]}x{size[0]} pixels"
 
 
 def _store_image(path: Path) -> tuple[bytes, tuple[int, int]]:
@@ -49,11 +45,12 @@ def _store_frames(paths: list[Path]) -> tuple[list[bytes], tuple[int, int]]:
     stored, size = [], None
     for path in paths:
         data, found = _store_image(path)
-        if size not in (None, found):
+        size = size or found
+        if found != size:
             raise ValueError(
-                f"{path}: {in_words(found)}, expected {in_words(size)} as in {paths[0]}"
+                f"{path}: {describe_size(found)}, expected {describe_size(size)} as in {paths[0]}"
             )
-        stored, size = [*stored, data], found
+        stored.append(data)
     return stored, size or (0, 0)
 
 

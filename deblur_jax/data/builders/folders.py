@@ -1,7 +1,7 @@
-"""Any pairs: `blur/` and `sharp/`, with `flow/` and `kernels/` if there are any."""
+"""A user's own pairs in `blur/` and `sharp/`, optionally with `flow/` and `kernels/`."""
 
 from deblur_jax.data.builders.fields import FLOW, IMAGE, KERNELS, Field
-from deblur_jax.data.builders.manual import Example, ManualBuilder
+from deblur_jax.data.builders.manual import ExampleFiles, ManualBuilder
 from deblur_jax.data.pairs import match_folders
 
 
@@ -9,9 +9,10 @@ FIELDS = {"blurry": IMAGE, "sharp": IMAGE, "flow": FLOW, "kernels": KERNELS}
 
 
 class Folders(ManualBuilder):
-    """Pairs as `data.pairs` reads them, in records, which suits network drives better.
+    """The pairs of `data.pairs` in record files, which are faster on network drives.
 
-    The splits are the folders `train`, `val` and `test` if they exist; else all is "train".
+    The splits are the folders `train`, `val` and `test` if they exist; otherwise all pairs are
+    "train".
     """
 
     HOME = "wherever your pairs are"
@@ -21,10 +22,10 @@ class Folders(ManualBuilder):
     )
 
     def fields(self) -> dict[str, Field]:
-        """Returns those fields that the files have."""
+        """Returns the fields that the files provide."""
         return {name: FIELDS[name] for name in self._kinds}
 
-    def find(self) -> dict[str, list[Example]]:
+    def find(self) -> dict[str, list[ExampleFiles]]:
         """Returns the pairs; a file without a partner is a problem."""
         present = [name for name in ("train", "val", "test") if (self.source / name).is_dir()]
         places = {name: self.source / name for name in present} or {"train": self.source}
@@ -38,6 +39,6 @@ class Folders(ManualBuilder):
             for pair in pairs:
                 files = {name: path for name, path in vars(pair).items() if path is not None}
                 name = pair.blurry.relative_to(place / "blur").with_suffix("").as_posix()
-                splits[split].append(Example(name, files))
+                splits[split].append(ExampleFiles(name, files))
                 self._kinds = tuple(files)
         return splits

@@ -1,13 +1,13 @@
 """GoPro (Nah et al. 2017): pairs from averaged high-speed video."""
 
-from deblur_jax.data.builders.manual import Example, ManualBuilder, folders, partners
+from deblur_jax.data.builders.manual import ExampleFiles, ManualBuilder, sibling_files, subfolders
 
 
 class GoPro(ManualBuilder):
     """Blurry and sharp frames of GOPRO_Large.
 
-    The variant "blur" was averaged as displayed, which most published figures use; "blur_gamma"
-    was averaged in light.
+    The variant "blur" is the average of display values, which most published figures use;
+    "blur_gamma" is the average of light.
     """
 
     VARIANTS = ("blur", "blur_gamma")
@@ -17,13 +17,13 @@ class GoPro(ManualBuilder):
         "GOPR*/blur/*.png, GOPR*/blur_gamma/*.png and GOPR*/sharp/*.png"
     )
 
-    def find(self) -> dict[str, list[Example]]:
+    def find(self) -> dict[str, list[ExampleFiles]]:
         """Returns the frames of every video."""
         return {
             split: [
                 example
-                for video in folders(self.source / split)
-                for example in partners(
+                for video in subfolders(self.source / split)
+                for example in sibling_files(
                     video, video.name, ("blurry", self.variant), ("sharp", "sharp")
                 )
             ]

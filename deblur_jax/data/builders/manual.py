@@ -1,8 +1,8 @@
-"""What the builders share: files in a folder become records that are read by index.
+"""The base of the builders: prepares the files of a folder as records with random access.
 
-A builder says where each example's files are. Here they are checked (a size that differs, a grey
-image, a file cut short: all are named), turned upright and written to array_record, which grain
-reads at random. No network and no TensorFlow is used.
+A builder finds the files of each example. The base class checks them (sizes, channels, damaged
+files), rotates photos upright, and writes array_record files, which grain reads by index. It needs
+neither a network connection nor TensorFlow.
 """
 
 import dataclasses
@@ -12,14 +12,15 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from deblur_jax.data.builders.fields import PAIR, Field, in_words
-from deblur_jax.data.checks import ON_BAD, look_at_all, settle
+from deblur_jax.data.builders.fields import PAIR, Field
+from deblur_jax.data.checks import ON_BAD, describe_size, inspect_all, report_problems
 from deblur_jax.data.segments import match_segments
+from deblur_jax.io.folders import is_hidden, list_files
 
 
 @dataclasses.dataclass(frozen=True)
-class Example:
-    """The files of one example by the name of the field, and a name for it."""
+class ExampleFiles:
+    """An example's name, and its files by the name of the field."""
 
     name: str
     files: dict[str, Any]
@@ -28,19 +29,19 @@ class Example:
 class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Prepares a data set from a folder.
 
-    A data set's own builder sets the attributes below and defines `find`.
+    A subclass for a data set sets the class attributes and defines `find`.
 
     Attributes:
-        VARIANTS: what can be prepared from the same files; the first is the default.
-        HOME: the public page where the files are to be had.
-        LAYOUT: what the folder must hold, as words for a message.
-        source: the folder.
+        VARIANTS: variants of the data set that the same files contain; the first is the default.
+        HOME: address of the data set's page.
+        LAYOUT: description of the files that the folder must contain, for a message.
+        source: folder with the downloaded files.
         variant: one of `VARIANTS`.
-        problems: one line for each file that `find` could not make an example of.
+        problems: a message for each file that `find` cannot use.
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    code_path: Any = None  # tfds looks for checksums there, by a package that it does not require
+    code_path: Any = None  # keeps tfds from looking for checksums, which needs another package
     VARIANTS: tuple[str, ...] = ("all",)
     HOME: str
     LAYOUT: str
@@ -53,18 +54,18 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         variant: str | None = None,
         on_bad: str = "stop",
     ):
-        """Looks at which files there are; `download_and_prepare` reads them.
+        """Finds the files; `download_and_prepare` reads them.
 
         Args:
-            source: the folder with the downloaded files.
-            data_dir: where the records go, in a folder that is named after the files that they
-                were made of: changed files are prepared anew.
+            source: folder with the downloaded files.
+            data_dir: folder of prepared data sets. The name of a data set's folder depends on its
+                source files, so that changed files are prepared again.
             variant: one of `VARIANTS`, the first if None.
-            on_bad: "stop" refuses the data set, with a list of all that is wrong; "skip" leaves
-                bad examples out and writes how many, and which, to standard error.
+            on_bad: "stop" or "skip", see `data.checks.report_problems`.
 
         Raises:
-            FileNotFoundError: if files are missing, with where to get them and put them.
+            FileNotFoundError: if files are missing; the message says where to download them and
+                where to place them.
             ValueError: if an option is unknown.
         """
         variant = variant or self.VARIANTS[0]
@@ -79,37 +80,38 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self.splits_found = {split: found for split, found in self.find().items() if found}
         if not self.splits_found and not self.problems:
             raise FileNotFoundError(
-                f"{self.source}: {type(self).__name__} is not there; download it from {self.HOME} "
+                f"{self.source}: no files of {type(self).__name__}; download them from {self.HOME} "
                 f"and place {self.LAYOUT}"
             )
         label = f"{variant}-{on_bad}-{self._digest()}"
         config = tfds.core.BuilderConfig(name=label, description=f"{variant} of {self.source.name}")
         super().__init__(data_dir=str(data_dir), config=config, file_format="array_record")
 
-    def find(self) -> dict[str, list[Example]]:
-        """Returns the examples of each split; adds to `problems` what cannot be one."""
+    def find(self) -> dict[str, list[ExampleFiles]]:
+        """Returns the examples of each split; appends to `problems` for files it cannot use."""
         raise NotImplementedError
 
-    def outlined(self, layout: str, split: str, field: str) -> list[Example]:
-        """Returns photos and what outlines their objects; adds to `problems` what has no partner.
+    def segmented(self, layout: str, split: str, field: str) -> list[ExampleFiles]:
+        """Returns photos with segmentations; appends to `problems` for files without a partner.
 
         Args:
             layout: see `data.segments`.
-            split: as the data set names it.
-            field: of the outlines.
+            split: name of the split's folder.
+            field: field of the segmentations.
         """
         found, problems = match_segments(layout, self.source, split)
         self.problems += problems
         return [
-            Example(files.photo.stem, {"sharp": files.photo, field: files.truth}) for files in found
+            ExampleFiles(files.photo.stem, {"sharp": files.photo, field: files.truth})
+            for files in found
         ]
 
     def fields(self) -> dict[str, Field]:
-        """Returns what an example holds; a blurry and a sharp image unless said otherwise."""
+        """Returns the fields of an example; the default is a blurry and a sharp image."""
         return PAIR
 
     def _digest(self) -> str:
-        """Names the files by their places, sizes and times of change."""
+        """Returns a hash of the files' names, sizes and modification times."""
         digest = hashlib.sha256("\n".join(self.problems).encode())
         for split, examples in self.splits_found.items():
             for example in examples:
@@ -129,35 +131,37 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
-        """Looks at every file, so that nothing is written before all that is wrong is known."""
+        """Checks every file, so that all problems are known before anything is written."""
         del dl_manager
         problems, good = list(self.problems), {}
         for split, examples in self.splits_found.items():
-            looks, found = look_at_all(examples, self._look)
-            problems += found
-            good[split] = [example for example, _ in looks]
+            inspected, bad = inspect_all(examples, self._check)
+            problems += bad
+            good[split] = [example for example, _ in inspected]
         kept = sum(map(len, good.values()))
-        skipped = settle(problems, kept, things="files", on_bad=self.on_bad)
+        skipped = report_problems(problems, kept, things="files", on_bad=self.on_bad)
         metadata: Any = self.info.metadata
         metadata["skipped"] = list(skipped)
         return {split: self._generate_examples(found) for split, found in good.items() if found}
 
-    def _look(self, example: Example) -> None:
-        self._record(example)  # and forget it: all of a data set's would not fit in memory
+    def _check(self, example: ExampleFiles) -> None:
+        self._record(example)  # discarded: the records of a data set do not fit into memory
 
-    def _generate_examples(self, examples: list[Example]):
+    def _generate_examples(self, examples: list[ExampleFiles]):
         return ((example.name, self._record(example)) for example in examples)
 
-    def _record(self, example: Example) -> dict[str, Any]:
+    def _record(self, example: ExampleFiles) -> dict[str, Any]:
         record, first, size = {"id": example.name}, None, None
         for name, field in self.fields().items():
             files = example.files[name]
             record[name], found = field.read(files)
-            if found is not None and size is None:
+            if found is None:
+                continue
+            if size is None:
                 first, size = files, found
-            if found not in (None, size):
+            if found != size:
                 raise ValueError(
-                    f"{files}: {in_words(found)}, expected {in_words(size)} as in {first}"
+                    f"{files}: {describe_size(found)}, expected {describe_size(size)} as in {first}"
                 )
         return record
 
@@ -169,31 +173,30 @@ def _stamp(path: Path) -> str:
     return f"{path.name} {found.st_size} {found.st_mtime_ns}"
 
 
-def partners(folder: Path, name: str, *fields: tuple[str, str]) -> list[Example]:
-    """Returns an example for each file of the first of sibling folders, and of the others.
+def sibling_files(folder: Path, name: str, *fields: tuple[str, str]) -> list[ExampleFiles]:
+    """Returns an example for each file name in one of several sibling folders.
 
     Args:
-        folder: holds the sibling folders.
-        name: goes before the file's name in the example's.
+        folder: parent of the sibling folders.
+        name: prefix of the examples' names.
         *fields: pairs of a field and the folder of its files. A file that only one folder has is
-            an example too, so that the missing one is named when it is read.
+            an example, too, so that reading it reports the missing file.
     """
     names = sorted(
         {
             path.name
             for _, place in fields
-            for path in (folder / place).glob("*")
-            if path.suffix.lower() in (".png", ".jpg", ".jpeg")
+            for path in list_files(folder / place, (".png", ".jpg", ".jpeg"), deep=False).files
         }
     )
     return [
-        Example(
+        ExampleFiles(
             f"{name}/{Path(file).stem}", {field: folder / place / file for field, place in fields}
         )
         for file in names
     ]
 
 
-def folders(root: Path) -> list[Path]:
-    """Returns the folders in `root` sorted by name, none if there is no `root`."""
-    return sorted(path for path in root.glob("*") if path.is_dir())
+def subfolders(root: Path) -> list[Path]:
+    """Returns the visible folders in `root`, sorted by name; none if `root` does not exist."""
+    return sorted(path for path in root.glob("*") if path.is_dir() and not is_hidden(path))

@@ -1,16 +1,17 @@
-"""Monkaa (Mayer et al. 2016): rendered films with the exact motion from frame to frame."""
+"""Monkaa (Mayer et al. 2016): rendered films with exact optical flow."""
 
 from pathlib import Path
 
 from deblur_jax.data.builders.fields import FLOW, IMAGE, Field
-from deblur_jax.data.builders.manual import Example, ManualBuilder, folders
+from deblur_jax.data.builders.manual import ExampleFiles, ManualBuilder, subfolders
+from deblur_jax.io.folders import list_files
+from deblur_jax.io.images import SUFFIXES
 
 
 class Monkaa(ManualBuilder):
-    """Two frames in a row of the left camera, and the flow from the first into the second.
+    """Two consecutive frames of the left camera, with the flow between them in both directions.
 
-    `backward_flow` leads from the second into the first. The variant says which rendering is
-    read. The last frame of a scene has no next one, and begins no example.
+    The variant selects the rendering.
     """
 
     VARIANTS = ("cleanpass", "finalpass")
@@ -23,18 +24,15 @@ class Monkaa(ManualBuilder):
     )
 
     def fields(self) -> dict[str, Field]:
-        """Returns two frames and the flow between them, both ways."""
+        """Returns the fields of two frames and the flow between them in both directions."""
         return {"sharp": IMAGE, "next_sharp": IMAGE, "flow": FLOW, "backward_flow": FLOW}
 
-    def find(self) -> dict[str, list[Example]]:
-        """Returns all frames that have a next one."""
+    def find(self) -> dict[str, list[ExampleFiles]]:
+        """Returns an example for every frame with a next one."""
         examples = []
-        for scene in folders(self.source / f"frames_{self.variant}"):
-            frames = {
-                int(path.stem): path
-                for path in sorted((scene / "left").glob("*.*"))
-                if path.stem.isdecimal()
-            }
+        for scene in subfolders(self.source / f"frames_{self.variant}"):
+            files = list_files(scene / "left", SUFFIXES, deep=False).files
+            frames = {int(path.stem): path for path in files if path.stem.isdecimal()}
             examples += [
                 self._example(scene.name, frames[number], frames[number + 1])
                 for number in sorted(frames)
@@ -42,9 +40,9 @@ class Monkaa(ManualBuilder):
             ]
         return {"train": examples}
 
-    def _example(self, scene: str, first: Path, second: Path) -> Example:
+    def _example(self, scene: str, first: Path, second: Path) -> ExampleFiles:
         flows = self.source / "optical_flow" / scene
         future = flows / "into_future" / "left" / f"OpticalFlowIntoFuture_{first.stem}_L.pfm"
         past = flows / "into_past" / "left" / f"OpticalFlowIntoPast_{second.stem}_L.pfm"
         files = {"sharp": first, "next_sharp": second, "flow": future, "backward_flow": past}
-        return Example(f"{scene}/{first.stem}", files)
+        return ExampleFiles(f"{scene}/{first.stem}", files)

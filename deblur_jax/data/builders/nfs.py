@@ -1,17 +1,18 @@
 """NfS, Need for Speed (Kiani Galoogahi et al. 2017): films at 240 frames a second."""
 
 from deblur_jax.data.builders.fields import FRAMES, Field
-from deblur_jax.data.builders.manual import Example, ManualBuilder, folders
+from deblur_jax.data.builders.manual import ExampleFiles, ManualBuilder, subfolders
+from deblur_jax.io.folders import list_files
 
 
 LENGTHS = {"seven": 7, "twenty_three": 23}
 
 
 class Nfs(ManualBuilder):
-    """Runs of frames in a row, to be averaged to blurry ones; the variant says how many.
+    """Windows of consecutive frames for averaging; the variant is the number of frames.
 
-    A film's runs do not overlap; the frames left over at its end are in none. That the frames
-    lie two folders deep, below the rate, is from other readers of the data set.
+    The windows of a film do not overlap, and the remaining frames at its end are unused. The layout
+    of the folders is the one that other readers of the data set expect.
     """
 
     VARIANTS = ("seven", "twenty_three")
@@ -19,16 +20,16 @@ class Nfs(ManualBuilder):
     LAYOUT = "the films, unpacked, so that this folder holds FILM/240/FILM/00001.jpg and so on"
 
     def fields(self) -> dict[str, Field]:
-        """Returns the frames."""
+        """Returns the field of the frames."""
         return {"frames": FRAMES}
 
-    def find(self) -> dict[str, list[Example]]:
-        """Returns the runs of every film."""
+    def find(self) -> dict[str, list[ExampleFiles]]:
+        """Returns the windows of every film."""
         length, examples = LENGTHS[self.variant], []
-        for film in folders(self.source):
-            frames = sorted((film / "240" / film.name).glob("*.jpg"))
+        for film in subfolders(self.source):
+            frames = list(list_files(film / "240" / film.name, (".jpg",), deep=False).files)
             examples += [
-                Example(f"{film.name}/{frames[start].stem}", {"frames": frames[start:end]})
+                ExampleFiles(f"{film.name}/{frames[start].stem}", {"frames": frames[start:end]})
                 for start, end in zip(
                     range(0, len(frames), length),
                     range(length, len(frames) + 1, length),

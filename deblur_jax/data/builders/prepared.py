@@ -1,4 +1,4 @@
-"""Examples of a prepared data set by index."""
+"""The examples of a prepared data set, by index."""
 
 import io
 from pathlib import Path
@@ -8,30 +8,31 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from deblur_jax.data.checks import settle
+from deblur_jax.data.checks import describe_size, report_problems
 from deblur_jax.data.examples import PICTURES, Example
 
 
 class PreparedSource:
-    """A prepared data set's examples by index, as NumPy arrays by name.
+    """The examples of a prepared data set by index, as NumPy arrays by name.
 
     Attributes:
-        skipped: what was left out when the data set was prepared, one line for each file.
+        skipped: a message for each file that was skipped when the data set was prepared.
     """
 
     def __init__(self, folder: str | Path, split: str, *, smallest: int = 1, limit: int = 0):
         """Opens a split.
 
         Args:
-            folder: what `prepare` returned; the downloaded files are not needed.
-            split: its name, or a part of it such as "train[:50%]".
-            smallest: the shortest side in pixels that an image may have.
-            limit: how many examples to use at most; 0 for all.
+            folder: folder returned by `prepare`; the downloaded files are not needed.
+            split: name of a split or a part of it, such as "train[:50%]".
+            smallest: smallest accepted side of an image in pixels.
+            limit: largest number of examples; 0 for all.
 
         Raises:
-            ValueError: if there is no such split, or images are too small, with the list of them.
+            ValueError: if the split does not exist, or images are too small; the message lists
+                them.
         """
-        # Not the builder that wrote them: it could not be sent to worker processes.
+        # Not the builder that wrote the records: it cannot be pickled for worker processes.
         builder = tfds.builder_from_directory(str(folder))
         whole = split.partition("[")[0]
         if whole not in builder.info.splits:
@@ -54,10 +55,10 @@ class PreparedSource:
         self.skipped = tuple(metadata["skipped"])
         if smallest > 1:
             problems = [line for i in range(len(self)) if (line := self._too_small(i, smallest))]
-            settle(problems, len(self), things="examples", on_bad="stop")
+            report_problems(problems, len(self), things="examples", on_bad="stop")
 
     def _too_small(self, index: int, smallest: int) -> str | None:
-        """Asks the header of a picture, which is not decoded."""
+        """Returns a message if the picture is too small; reads its header only."""
         example = self._raw[index]
         picture = next((example[name] for name in PICTURES if name in example), None)
         if not isinstance(picture, bytes):
@@ -65,18 +66,17 @@ class PreparedSource:
         with Image.open(io.BytesIO(picture)) as image:
             if min(image.size) >= smallest:
                 return None
-            size = f"{image.width}x{image.height}"
-        name = example["id"].decode()
-        return f"{name}: {size} pixels, expected at least {smallest} a side"
+            size = describe_size((image.height, image.width))
+        return f"{example['id'].decode()}: {size}, expected at least {smallest} a side"
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, index: int) -> Example:
         example = self._records[index]
-        # A row of pictures comes as a list.
+        # tfds returns sequences of pictures as lists.
         return {name: np.asarray(array) for name, array in example.items() if name != "id"}
 
     def name(self, index: int) -> str:
-        """Returns the name of an example, made of its files'."""
+        """Returns the name of an example, from its files."""
         return self._raw[index]["id"].decode()

@@ -1,10 +1,10 @@
-"""RealBlur (Rim et al. 2020): pairs of real camera shake, taken through a beam splitter."""
+"""RealBlur (Rim et al. 2020): pairs of real camera shake, captured through a beam splitter."""
 
-from deblur_jax.data.builders.manual import Example, ManualBuilder
+from deblur_jax.data.builders.manual import ExampleFiles, ManualBuilder
 
 
 class RealBlur(ManualBuilder):
-    """Aligned pairs: variant "J" was developed by the camera, "R" from raw files."""
+    """Aligned pairs; the variant "J" is the camera's JPEG, "R" is converted from raw files."""
 
     VARIANTS = ("J", "R")
     HOME = "https://cg.postech.ac.kr/research/realblur/"
@@ -15,9 +15,9 @@ class RealBlur(ManualBuilder):
         "centroid_itensity_ref"
     )
 
-    def find(self) -> dict[str, list[Example]]:
-        """Returns the pairs of the lists, each line of which names a sharp and a blurry file."""
-        splits: dict[str, list[Example]] = {"train": [], "test": []}
+    def find(self) -> dict[str, list[ExampleFiles]]:
+        """Returns the pairs of the list files, whose lines name a sharp and a blurry file."""
+        splits: dict[str, list[ExampleFiles]] = {"train": [], "test": []}
         for split, examples in splits.items():
             path = self.source / f"RealBlur_{self.variant}_{split}_list.txt"
             lines = path.read_text().splitlines() if path.is_file() else []
@@ -31,5 +31,5 @@ class RealBlur(ManualBuilder):
                     continue
                 sharp, blurry = (self.source / word for word in words[:2])
                 name = f"{blurry.parent.parent.name}/{blurry.stem}"
-                examples.append(Example(name, {"blurry": blurry, "sharp": sharp}))
+                examples.append(ExampleFiles(name, {"blurry": blurry, "sharp": sharp}))
         return splits

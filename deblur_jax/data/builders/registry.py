@@ -1,4 +1,4 @@
-"""The builders by name."""
+"""Preparing and opening data sets by name."""
 
 from pathlib import Path
 
@@ -32,18 +32,19 @@ def prepare(
     variant: str | None = None,
     on_bad: str = "stop",
 ) -> Path:
-    """Prepares a data set unless it has been, and returns its folder, for `open_prepared`.
+    """Prepares a data set if it is not prepared yet, and returns its folder.
 
     Args:
         name: one of `BUILDERS`.
-        source: the folder with the downloaded files.
-        data_dir: where the records go.
-        variant: see the builder; its first if None.
-        on_bad: "stop" or "skip", see `ManualBuilder`.
+        source: folder with the downloaded files.
+        data_dir: folder of prepared data sets.
+        variant: variant of the data set; the first if None.
+        on_bad: "stop" or "skip", see `data.checks.report_problems`.
 
     Raises:
-        FileNotFoundError: if files are missing, with where to get them and put them.
-        ValueError: if an option is unknown, or files are bad, with the list of them.
+        FileNotFoundError: if files are missing; the message says where to download them and where
+            to place them.
+        ValueError: if an option is unknown, or files are bad; the message lists them.
     """
     check_option("name", name, BUILDERS)
     builder = BUILDERS[name](source, data_dir, variant=variant, on_bad=on_bad)
@@ -54,23 +55,23 @@ def prepare(
 def open_prepared(
     name: str, data_dir: str | Path, variant: str = "", *, split: str, smallest: int, limit: int
 ) -> PreparedSource:
-    """Opens a data set that was prepared; the downloaded files are not needed.
+    """Opens a prepared data set; the downloaded files are not needed.
 
     Args:
         name: one of `BUILDERS`.
-        data_dir: where the records went.
-        variant: as it was prepared; "" for the builder's first.
+        data_dir: folder of prepared data sets.
+        variant: variant of the data set; "" for the first.
         split: see `PreparedSource`.
-        smallest: likewise.
-        limit: likewise.
+        smallest: see `PreparedSource`.
+        limit: see `PreparedSource`.
 
     Raises:
-        FileNotFoundError: if it is not there, with the command that prepares it.
-        ValueError: if it was prepared from different files one after the other.
+        FileNotFoundError: if the data set is not prepared; the message has the command.
+        ValueError: if it was prepared several times, from different files.
     """
     variant = variant or BUILDERS[name].VARIANTS[0]
     check_option("variant", variant, BUILDERS[name].VARIANTS)
-    # As `ManualBuilder` names its folders: variant, what was done about bad files, a digest.
+    # Folder names of `ManualBuilder`: variant, treatment of bad files, digest.
     found = sorted((Path(data_dir) / name).glob(f"{variant}-*-*/*/dataset_info.json"))
     if not found:
         raise FileNotFoundError(
@@ -80,5 +81,5 @@ def open_prepared(
         )
     if len(found) > 1:
         folders = ", ".join(str(path.parent) for path in found)
-        raise ValueError(f"{name} was prepared more than once; keep one of {folders}")
+        raise ValueError(f"{name} is prepared more than once; keep one of {folders}")
     return PreparedSource(found[0].parent, split, smallest=smallest, limit=limit)

@@ -75,7 +75,7 @@ def make_loss(
     Args:
         model: a `Generator`.
         simulate: gives `blurry` and `sharp`.
-        features: the file of `tools/convert_vgg.py`, whose maps are compared; "" compares pixels.
+        features: weights of `tools/convert_weights.py` for the content loss; "" compares pixels.
         content_weight: of the mean squared difference of these.
         critic_weight: of what the critic thinks of the restored photos.
         reblur_weight: of the mean squared error of the restored photo when it is blurred again;
@@ -156,7 +156,7 @@ def make_features(features: str) -> Callable[[Any], jax.Array]:
     if not isinstance(network.model, VggFeatures):
         raise ValueError(
             f"{features}: holds a {type(network.model).__name__}, expected VggFeatures; make the "
-            "file with tools/convert_vgg.py"
+            "file with tools/convert_weights.py"
         )
     model: Any = network.model
     return lambda photos: model.apply(network.variables, photos)

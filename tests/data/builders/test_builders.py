@@ -117,7 +117,7 @@ def test_realblur_is_split_by_its_lists(tree):
     place = f"{REALBLUR}/scene002"
     expected = pair(f"{place}/blur/blur_1.png", f"{place}/gt/gt_1.png")
     assert_examples(tree, read(tree, "realblur", "test"), {"scene002/blur_1": expected})
-    with pytest.raises(FileNotFoundError, match="RealBlur is not there"):
+    with pytest.raises(FileNotFoundError, match="no files of RealBlur"):
         read(tree, "realblur", "test", variant="R")
 
 
@@ -184,7 +184,7 @@ def test_a_segmentation_of_another_size_or_kind_is_named(tree):
     assert f"{place}/a.mat: 8x5 pixels, expected 8x6 pixels as in" in message
     assert f"{place}/b.mat: expected groundTruth{{i}}.Segmentation of one size" in message
     photo = tree.root / "images" / "train" / "c.jpg"
-    assert f"{photo}: has no segments in the layout 'bsds'" in message
+    assert f"{photo}: no segments found in the layout 'bsds'" in message
     assert "good" not in message
 
 
@@ -272,7 +272,7 @@ def bad_gopro(tree):
 
 def test_preparing_stops_with_the_whole_list_and_leaves_nothing(tree):
     problems = bad_gopro(tree)
-    with pytest.raises(ValueError, match="these files cannot be used; mend or remove") as caught:
+    with pytest.raises(ValueError, match="these files cannot be used; fix or remove") as caught:
         read(tree, "gopro", "train")
     for problem in problems:
         assert problem in str(caught.value)
@@ -342,7 +342,7 @@ def test_missing_files_are_answered_with_where_to_get_and_put_them(name, tmp_pat
     with pytest.raises(FileNotFoundError) as caught:
         prepare(name, tmp_path / "nothing", tmp_path / "records")
     message = str(caught.value)
-    assert f"{tmp_path}/nothing: {builder.__name__} is not there; download it from" in message
+    assert f"{tmp_path}/nothing: no files of {builder.__name__}; download them from" in message
     assert builder.HOME in message
     assert f"and place {builder.LAYOUT}" in message
     assert "\n" not in message
@@ -391,6 +391,6 @@ def test_the_command_prepares_lists_and_says_what_is_missing(tree, capsys):
     assert command.main(["folders", *places]) == 0
     assert "train: 1 examples" in capsys.readouterr().out
     assert command.main(["gopro", *places]) == 1
-    assert "GoPro is not there; download it from" in capsys.readouterr().err
+    assert "no files of GoPro; download them from" in capsys.readouterr().err
     assert command.main(["--list"]) == 0
     assert all(name in capsys.readouterr().out for name in sorted(BUILDERS)[:1])
