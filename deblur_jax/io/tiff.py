@@ -36,6 +36,7 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else it write
 SUFFIXES = (".tif", ".tiff")
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2  # photometric interpretations
+EXTRA_SAMPLES = 0x0152
 PREMULTIPLIED, STRAIGHT, COREL = 1, 2, 999  # extra samples that are alpha
 NONE, LZW, ZIP, ZSTD = 1, 5, 8, 50000  # compressions
 PLAIN = (NONE, ZIP, 32773, 32946, 34925)  # those that tifffile undoes by itself
@@ -120,6 +121,8 @@ def photo_page(path: Path) -> Page:
     deep = max(facts.get(BITS, ()), default=1) > 8
     if deep:
         lost += _check_deep(file)
+    elif 0 in facts.get(EXTRA_SAMPLES, ()):
+        lost += ("extra channels",)
     kept = tuple(
         entry
         for entry in directory
