@@ -1,6 +1,7 @@
 """`deblur PHOTO...`: estimates the motion in photos, takes it out, writes the results."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -154,7 +155,8 @@ def _deblur_videos(options: argparse.Namespace) -> int:
 
 def _deblur(job: Job, options: argparse.Namespace) -> bool:
     """Restores one photo; returns whether the result was worth writing."""
-    if job.output.exists() and not options.overwrite:
+    there = os.path.exists(job.output)  # noqa: PTH110  pathlib raises for names that are too long
+    if there and not options.overwrite:
         raise FileExistsError(f"{job.output}: exists already; give --overwrite or another -o")
     if job.photo.suffix.lower() in VIDEO_SUFFIXES:
         raise ValueError(
@@ -163,6 +165,8 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
         )
     photo = read_photo(job.photo)
     check_writable(job.output)
+    if options.report is not None:
+        check_writable(_report_path(job, options))
     photo, lost = keepable(photo, job.output)
     if lost:
         print(f"{job.photo}: left out of {job.output.name}: {lost}.", flush=True)
@@ -191,6 +195,10 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
     return True
 
 
+def _report_path(job: Job, options: argparse.Namespace) -> Path:
+    return options.report / f"{job.photo.name}-report.png"
+
+
 def _report(job: Job, photo: Photo, result: Any, options: argparse.Namespace) -> None:
     from PIL import Image
 
@@ -198,8 +206,7 @@ def _report(job: Job, photo: Photo, result: Any, options: argparse.Namespace) ->
 
     board = draw_report(job.photo.name, photo, result)
     if options.report is not None:
-        path = options.report / f"{job.photo.name}-report.png"
-        write_photo(path, Photo(board.astype("float32") / 255))
+        write_photo(_report_path(job, options), Photo(board.astype("float32") / 255))
     if options.show:
         Image.fromarray(board).show()
 

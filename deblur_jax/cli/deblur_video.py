@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from deblur_jax.cli.photos import MARK
+from deblur_jax.cli.restoration import print_any_name
 from deblur_jax.io.video import CODECS, check_video_writable, frame_rate, read_frames, write_frames
 
 
@@ -25,6 +26,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     arguments = parse(argv)
+    print_any_name()
     try:
         print(deblur_file(arguments.video, arguments.output, arguments.model))
     except (OSError, ValueError) as error:

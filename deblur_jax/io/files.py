@@ -37,14 +37,15 @@ def check_writable(path: str | os.PathLike) -> None:
 
 def _temporary_beside(target: Path, path: Path) -> Path:
     """Makes a file in the folder of `target`; messages call it `path`, as the user does."""
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target.parent}: no such folder; make it first")
-    if target.is_dir():
-        raise IsADirectoryError(f"{path}: is a folder; give the name of a file")
     try:
-        target.exists()  # names may be too long
+        if not target.parent.is_dir():
+            raise FileNotFoundError(f"{target.parent}: no such folder; make it first")
+        if (state := _state(target)) is not None and stat.S_ISDIR(state.st_mode):
+            raise IsADirectoryError(f"{path}: is a folder; give the name of a file")
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".tmp")
     except OSError as error:
+        if error.errno is None:  # one of ours
+            raise
         raise PermissionError(
             f"{path}: cannot be written ({error.strerror}); choose another place"
         ) from None
@@ -54,14 +55,25 @@ def _temporary_beside(target: Path, path: Path) -> Path:
 
 def _take_mode(temporary: Path, target: Path) -> None:
     """Gives a new file the owner and mode of the one that it replaces, or those of any new file."""
-    try:
-        before = target.stat()
-    except FileNotFoundError:
+    before = _state(target)
+    if before is None:
         temporary.chmod(0o666 & ~_umask())
         return
     with contextlib.suppress(OSError, AttributeError):  # not ours to give away; Windows
         os.chown(temporary, before.st_uid, before.st_gid)
     temporary.chmod(stat.S_IMODE(before.st_mode))
+
+
+def _state(path: Path) -> os.stat_result | None:
+    """Returns what the system says of a file, or None if there is none.
+
+    Raises:
+        OSError: if there can be none: its name is too long, or links lead in a circle.
+    """
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _umask() -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deblur_jax.io import exif, jpeg, png, tiff
+from deblur_jax.io import directories, exif, jpeg, png, tiff
 from deblur_jax.io.metadata import (
     APART,
     IPTC_TAG,
@@ -97,7 +97,7 @@ def _fitted_exif(
     if kind == "JPEG":
         return exif.shortened(block, jpeg.SEGMENT_BYTES - growth)
     if kind == "TIFF":
-        order, directory, bad = exif.read_directory(block.removeprefix(exif.PREFIX))
+        order, directory, bad = directories.read_directory(block.removeprefix(exif.PREFIX))
         return block, bad + tiff.writable(order, directory)[1]
     return block, ()
 
@@ -130,8 +130,8 @@ def _fitted_extras(extras: Extras, kind: str, profile: bytes | None) -> tuple[Ex
 
 
 def _states_resolution(block: bytes | None) -> bool:
-    _, directory, _ = exif.read_directory((block or b"").removeprefix(exif.PREFIX))
-    return any(entry.tag in exif.RESOLUTIONS for entry in directory)
+    _, directory, _ = directories.read_directory((block or b"").removeprefix(exif.PREFIX))
+    return any(entry.tag in directories.RESOLUTIONS for entry in directory)
 
 
 def encode(photo: Photo, values: np.ndarray, kind: str, *, quality: int) -> bytes:
@@ -201,7 +201,7 @@ def _bmp(photo: Photo, values: np.ndarray, quality: int) -> bytes:
 def _tiff(photo: Photo, values: np.ndarray, quality: int) -> bytes:
     del quality
     extras = photo.extras
-    order, directory, _ = exif.read_directory((photo.exif or b"").removeprefix(exif.PREFIX))
+    order, directory, _ = directories.read_directory((photo.exif or b"").removeprefix(exif.PREFIX))
     entries = [entry for entry in tiff.writable(order, directory)[0] if entry.tag not in APART]
     stated = {entry.tag for entry in entries}
     if extras.dpi and not stated & set(tiff.KINDS):
@@ -214,5 +214,5 @@ def _tiff(photo: Photo, values: np.ndarray, quality: int) -> bytes:
         (IPTC_TAG, UNDEFINED, fields),
     ):
         if value:
-            entries.append(exif.Entry(tag, kind, len(value), value))
+            entries.append(directories.Entry(tag, kind, len(value), value))
     return tiff.encode_tiff(values, order, tuple(entries))

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from deblur_jax.io import jpeg, png, tiff
-from deblur_jax.io.exif import ORIENTATION
+from deblur_jax.io.directories import ORIENTATION
 from deblur_jax.io.files import existing_file, whole_file
 from deblur_jax.io.formats import FORMATS, encode, fitted, format_of
 from deblur_jax.io.metadata import Found, read_metadata, read_tiff_metadata
@@ -46,8 +46,8 @@ def read_photo(path: str | os.PathLike, *, most_pixels: int | None = None) -> Ph
         page = _photo_page(path)
         if page is not None and page.deep:
             _check_size(page.size, most_pixels)
-            found, inks = read_tiff_metadata(path, page), False
-            array = tiff.read_deep(path, page.number)
+            found, inks = read_tiff_metadata(page), False
+            array = tiff.read_deep(page)
         else:
             with _opened(path, page, most_pixels) as image:
                 found, inks = read_metadata(path, image, page), image.mode in INKS
@@ -149,6 +149,12 @@ def read_grey(path: str | os.PathLike) -> np.ndarray:
     path = Path(path)
     with _errors_named(path):
         page = _photo_page(path)
+        if page is not None and page.deep:
+            values = (tiff.read_deep(page) >> 8).astype(np.uint8)
+            grey = values.shape[-1] <= 2
+            image = Image.fromarray(values[..., 0] if grey else values[..., :3])
+            turn = read_tiff_metadata(page).turn
+            return np.array(turned_upright(np.asarray(image.convert("L"), np.uint8), turn))
         with _opened(path, page) as image:
             turn = read_metadata(path, image, page).turn
             return np.array(turned_upright(np.asarray(image.convert("L"), np.uint8), turn))
@@ -164,6 +170,8 @@ def read_orientation(path: str | os.PathLike) -> int:
     path = Path(path)
     with _errors_named(path):
         page = _photo_page(path)
+        if page is not None:
+            return read_tiff_metadata(page).turn
         with _opened(path, page) as image:
             return read_metadata(path, image, page).turn
 
@@ -204,7 +212,7 @@ def _opened(
 def _bare(path: Path, page: tiff.Page | None) -> Path | BytesIO:
     """Returns a file for Pillow, without the entries by which it turns or refuses pictures."""
     if page is not None:
-        return BytesIO(tiff.bare_file(path, page))
+        return BytesIO(page.file)
     return BytesIO(jpeg.without_exif(path.read_bytes())) if jpeg.is_jpeg(path) else path
 
 

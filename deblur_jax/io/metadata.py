@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin
 
-from deblur_jax.io import exif, jpeg, png, tiff
+from deblur_jax.io import directories, exif, jpeg, png, tiff
 from deblur_jax.io.photo import Extras
 
 
@@ -54,7 +54,7 @@ def read_metadata(path: Path, image: Image.Image, page: tiff.Page | None = None)
         page: the page that is the photo, of a TIFF file.
     """
     if page is not None:
-        return read_tiff_metadata(path, page)
+        return read_tiff_metadata(page)
     info = image.info
     chunks = png.read_chunks(path) if image.format == "PNG" else []
     is_jpeg = image.format in ("JPEG", "MPO")
@@ -65,7 +65,7 @@ def read_metadata(path: Path, image: Image.Image, page: tiff.Page | None = None)
         iptc=jpeg.joined(segments, jpeg.PHOTOSHOP) or None,
         comment=info.get("comment") if is_jpeg else None,
         chunks=tuple(chunk for chunk in chunks if _is_carried(*chunk)),
-        dpi=info.get("dpi") or tiff.resolution(*exif.read_directory(block)[:2]),
+        dpi=info.get("dpi") or tiff.resolution(*directories.read_directory(block)[:2]),
         sampling=JpegImagePlugin.get_sampling(image) if colours else None,
         lossless=image.format == "WEBP" and _is_lossless(path),
         lost=tuple(_lost(image, chunks, segments)),
@@ -74,16 +74,15 @@ def read_metadata(path: Path, image: Image.Image, page: tiff.Page | None = None)
     return _upright(block, _packet(info), size, extras, info.get("icc_profile"), None)
 
 
-def read_tiff_metadata(path: Path, page: tiff.Page) -> Found:
+def read_tiff_metadata(page: tiff.Page) -> Found:
     """Reads what the page of a TIFF file says that is the photo."""
-    order, directory, bad = tiff.read_entries(path, page.start)
-    apart = {entry.tag: entry.value for entry in directory if entry.tag in APART}
-    rest = tuple(entry for entry in directory if entry.tag not in APART)
+    apart = {entry.tag: entry.value for entry in page.entries if entry.tag in APART}
+    rest = tuple(entry for entry in page.entries if entry.tag not in APART)
     resources = apart.get(PHOTOSHOP_TAG)
     if resources is None and IPTC_TAG in apart:
         resources = _resource(apart[IPTC_TAG])
-    extras = Extras(iptc=resources, dpi=tiff.resolution(order, rest), lost=page.lost + bad)
-    block = exif.write_block(order, rest) if rest else b""
+    extras = Extras(iptc=resources, dpi=tiff.resolution(page.order, rest), lost=page.lost)
+    block = directories.write_block(page.order, rest) if rest else b""
     profile, xmp = apart.get(PROFILE_TAG), apart.get(XMP_TAG)
     return _upright(block, xmp, page.size, extras, profile, page.turn)
 

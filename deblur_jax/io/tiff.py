@@ -1,11 +1,10 @@
 """TIFF files: which page is the photo, its pixels of 16 bits, and writing, by tifffile."""
 
-import contextlib
 import logging
 import mmap
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from deblur_jax.io.exif import (
+from deblur_jax.io.directories import (
     LONG,
     ORIENTATION,
     RATIONAL,
@@ -23,11 +22,13 @@ from deblur_jax.io.exif import (
     SHORT,
     Entry,
     read_directory,
-    read_turn,
+    read_starts,
     tag_name,
+    whole_numbers,
     write_block,
     write_directory,
 )
+from deblur_jax.io.exif import read_turn
 
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else it writes to the terminal
@@ -35,11 +36,15 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else it write
 SUFFIXES = (".tif", ".tiff")
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2  # photometric interpretations
+EXTRA_SAMPLES = 0x0152
 PREMULTIPLIED, STRAIGHT, COREL = 1, 2, 999  # extra samples that are alpha
 NONE, LZW, ZIP, ZSTD = 1, 5, 8, 50000  # compressions
 PLAIN = (NONE, ZIP, 32773, 32946, 34925)  # those that tifffile undoes by itself
 RAW_PHOTO = 0xC612  # of DNG files
-SUB_PAGES = 0x014A
+WIDTH, HEIGHT, BITS, PHOTOMETRIC, SUB_PAGES = 0x0100, 0x0101, 0x0102, 0x0106, 0x014A
+RAW = ((32803,), (34892,))  # photometric interpretations of raw photos
+PURPOSES = (0x00FE, 0x00FF)  # entries that say what a page is for, new and old
+SMALLER, MASK = 1, 4  # bits of the new one
 
 # How a TIFF file lays out its pixels: true of that file alone.
 LAYOUT = {
@@ -65,16 +70,19 @@ class Page:
     """The page of a TIFF file that is the photo.
 
     Attributes:
-        number: of the page.
-        start: offset of its directory.
+        file: a TIFF file of this page alone that says no more than is needed to decode it: Pillow
+            turns pictures by itself, and decoders refuse whole files for entries of other kinds.
+        order: of the file's bytes, "<" or ">".
+        entries: what the page says beside the layout of its pixels.
         size: width and height.
         turn: the orientation, 1 to 8; None if it is not stated.
         deep: whether it holds 16 bits a channel.
-        lost: what the file holds beside it that a copy will not.
+        lost: what the file holds and a copy will not.
     """
 
-    number: int
-    start: int
+    file: bytes
+    order: str
+    entries: tuple[Entry, ...]
     size: tuple[int, int]
     turn: int | None
     deep: bool
@@ -93,46 +101,78 @@ def photo_page(path: Path) -> Page:
     Raises:
         UnfitError: if there are several, or it holds pixels of a kind that is not read.
     """
-    with tifffile.TiffFile(path) as file:
-        pages = [page.aspage() for page in file.pages]
-        chosen = [page for page in pages if not (page.is_reduced or page.is_mask)] or pages[:1]
+    with (
+        path.open("rb") as opened,
+        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        starts = read_starts(data)
+        chosen = [start for start in starts if not _is_beside(data, start)] or starts[:1]
         if len(chosen) != 1:
             raise UnfitError(f"holds {len(chosen)} pictures, expected one; give one of them")
-        (page,) = chosen
+        order, directory, bad = read_directory(data, chosen[0])
+        turn = read_turn(data, chosen[0])
+        needed = [e for e in directory if e.tag in LAYOUT and e.tag not in (ORIENTATION, SUB_PAGES)]
+        file = _file(order, data[8:], needed)
+    facts = {entry.tag: whole_numbers(order, entry) for entry in directory}
+    raw = facts.get(PHOTOMETRIC) in RAW or _is_smaller(facts)
+    if raw and RAW_PHOTO in facts:
+        raise UnfitError("is a raw photo (DNG); develop it to 16-bit TIFF first")
+    lost = ("smaller copies or masks (TIFF pages)",) if len(starts) > 1 else ()
+    deep = max(facts.get(BITS, ()), default=1) > 8
+    if deep:
+        lost += _check_deep(file)
+    elif 0 in facts.get(EXTRA_SAMPLES, ()):
+        lost += ("extra channels",)
+    kept = tuple(
+        entry
+        for entry in directory
+        if entry.tag not in LAYOUT
+        and not (entry.tag == DESCRIPTION and entry.value.startswith(SHAPE))
+    )
+    size = facts[WIDTH][0], facts[HEIGHT][0]
+    return Page(file, order, kept, size, turn, deep, lost + bad)
+
+
+def _is_beside(data: Any, start: int) -> bool:
+    """Returns whether a page is a smaller copy of another, or a mask."""
+    order, directory, _ = read_directory(data, start)
+    facts = {e.tag: whole_numbers(order, e) for e in directory if e.tag in PURPOSES}
+    return _is_smaller(facts) or bool(sum(facts.get(PURPOSES[0], ())) & MASK)
+
+
+def _is_smaller(facts: dict[int, tuple[int, ...]]) -> bool:
+    new, old = (facts.get(tag, ()) for tag in PURPOSES)
+    return bool(sum(new) & SMALLER) or old == (2,)
+
+
+def _check_deep(file: bytes) -> tuple[str, ...]:
+    """Refuses a page of more than 8 bits whose pixels are not read; names what it has beside them.
+
+    Raises:
+        UnfitError: if it is of another kind than grey or RGB of 16 bits.
+    """
+    with tifffile.TiffFile(BytesIO(file)) as opened:
+        page = opened.pages[0].aspage()
         _check_kind(page)
-        deep = page.bitspersample == 16
-        lost = ["smaller copies or masks (TIFF pages)"] if len(pages) > 1 else []
-        if deep and len(_extra_samples(page)) > (_alpha(page) is not None):
-            lost.append("extra channels")
-        size = (page.imagewidth, page.imagelength)
-        page_number, start = page.index, page.offset
-    with _mapped(path) as data:
-        return Page(page_number, start, size, read_turn(data, start), deep, tuple(lost))
-
-
-@contextlib.contextmanager
-def _mapped(path: Path) -> Iterator[mmap.mmap]:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        yield data
+        more = len(_extra_samples(page)) > (_alpha(page) is not None)
+        return ("extra channels",) if more else ()
 
 
 def _check_kind(page: Any) -> None:
     bits, photometric = page.bitspersample, _name(page.photometric)
-    if RAW_PHOTO in page.tags and (page.is_reduced or photometric in ("CFA", "LINEAR_RAW")):
-        raise UnfitError("is a raw photo (DNG); develop it to 16-bit TIFF first")
-    if page.sampleformat not in (1, 4) or bits > 16 or (8 < bits < 16):
+    if page.sampleformat not in (1, 4) or bits != 16:
         kinds = {2: "signed whole numbers", 3: "floats", 5: "complex numbers", 6: "complex numbers"}
         kind = kinds.get(page.sampleformat, "whole numbers")
         raise UnfitError(
             f"holds {bits}-bit {kind}, expected whole numbers of 8 or 16 bits; convert it"
         )
-    if bits == 16 and photometric not in ("MINISBLACK", "MINISWHITE", "RGB"):
+    if photometric not in ("MINISBLACK", "MINISWHITE", "RGB"):
         raise UnfitError(f"holds 16-bit {photometric} pixels; expected grey or RGB, convert it")
-    if bits == 16 and page.compression not in (*PLAIN, LZW, ZSTD):
+    if page.compression not in (*PLAIN, LZW, ZSTD):
         raise UnfitError(
             f"holds 16-bit pixels compressed by {_name(page.compression)}; save it with ZIP or LZW"
         )
-    if bits == 16 and (page.imagedepth > 1 or page.predictor == 3):
+    if page.imagedepth > 1 or page.predictor == 3:
         raise UnfitError("holds a volume or a predictor of floats; save it as a plain 16-bit TIFF")
 
 
@@ -154,7 +194,7 @@ def _alpha(page: Any) -> int | None:
     return next((n for n, s in enumerate(samples) if s in (PREMULTIPLIED, STRAIGHT, COREL)), None)
 
 
-def read_deep(path: Path, number: int) -> np.ndarray:
+def read_deep(page: Page) -> np.ndarray:
     """Reads the pixels of a page of 16 bits a channel.
 
     Returns:
@@ -164,38 +204,44 @@ def read_deep(path: Path, number: int) -> np.ndarray:
     Raises:
         ValueError: if they cannot be decoded.
     """
-    with tifffile.TiffFile(path) as file:
-        page = file.pages[number].aspage()
-        if page.compression in PLAIN:
-            values = page.asarray(squeeze=False)
-        else:
-            with tifffile.TiffFile(BytesIO(_uncompressed(path, page))) as plain:
-                values = plain.pages[0].asarray(squeeze=False)
-        values = np.moveaxis(values[:, 0], 0, -2)  # from [separate, depth, h, w, together]
-        values = values.reshape(*values.shape[:2], -1)
-        if values.shape[-1] != page.samplesperpixel:
-            raise ValueError(f"{values.shape[-1]} of {page.samplesperpixel} channels are there")
-        colours, alpha = 3 if page.photometric == RGB else 1, _alpha(page)
+    with tifffile.TiffFile(BytesIO(page.file)) as file:
+        layout = file.pages[0].aspage()
+        values = _planes_together(layout, page.file)
+        colours, alpha = 3 if layout.photometric == RGB else 1, _alpha(layout)
         colour = values[..., :colours]
-        if page.photometric == WHITE_IS_ZERO:
+        if layout.photometric == WHITE_IS_ZERO:
             colour = 65535 - colour
         if alpha is None:
             return colour
         opacity = values[..., colours + alpha][..., None]
-        if _extra_samples(page)[alpha] == PREMULTIPLIED:
+        if _extra_samples(layout)[alpha] == PREMULTIPLIED:
             straight = np.divide(colour, opacity / np.float32(65535), where=opacity > 0,
                                  out=np.zeros(colour.shape, np.float32))  # fmt: skip
             colour = np.rint(np.minimum(straight, 65535)).astype(np.uint16)
         return np.concatenate([colour, opacity], axis=-1)
 
 
-def _uncompressed(path: Path, page: Any) -> bytes:
+def _planes_together(page: Any, file: bytes) -> np.ndarray:
+    """Returns all channels of a page, `[h, w, channels]`."""
+    if page.compression in PLAIN:
+        values = page.asarray(squeeze=False)
+    else:
+        with tifffile.TiffFile(BytesIO(_uncompressed(page, file))) as plain:
+            values = plain.pages[0].asarray(squeeze=False)
+    values = np.moveaxis(values[:, 0], 0, -2)  # from [separate, depth, h, w, together]
+    values = values.reshape(*values.shape[:2], -1)
+    if values.shape[-1] != page.samplesperpixel:
+        raise ValueError(f"{values.shape[-1]} of {page.samplesperpixel} channels are there")
+    return values
+
+
+def _uncompressed(page: Any, file: bytes) -> bytes:
     """Returns a TIFF file of one page's pixels, of which Pillow undid the compression.
 
     Pillow undoes LZW and ZSTD, but has no colours of 16 bits: it is given bytes as grey pixels.
     """
     together = page.samplesperpixel if page.planarconfig == 1 else 1
-    strips, data = [], path.read_bytes()
+    strips = []
     across = page.tilewidth if page.is_tiled else page.imagewidth
     planes = -(-page.imagelength // page.rowsperstrip) if not page.is_tiled else 1
     for index, (start, length) in enumerate(
@@ -204,12 +250,12 @@ def _uncompressed(path: Path, page: Any) -> bytes:
         rows = page.tilelength
         if not page.is_tiled:
             rows = min(page.rowsperstrip, page.imagelength - index % planes * page.rowsperstrip)
-        strip = data[start : start + length]
+        strip = file[start : start + length]
         plain = _decompressed(strip, page.compression, across * together * 2, rows)
         strips.append(zlib.compress(plain, 0))  # tifffile wants a compression with a predictor
     offsets, lengths = (0x0144, 0x0145) if page.is_tiled else (0x0111, 0x0117)
-    order, directory, _ = read_directory(data, page.offset)
-    kept = [e for e in directory if e.tag in LAYOUT and e.tag not in (0x0103, offsets, lengths)]
+    order, directory, _ = read_directory(file)
+    kept = [e for e in directory if e.tag not in (0x0103, offsets, lengths)]
     places = np.cumsum([8, *map(len, strips)])
     kept += [
         Entry(0x0103, SHORT, 1, struct.pack(order + "H", ZIP)),
@@ -217,17 +263,6 @@ def _uncompressed(path: Path, page: Any) -> bytes:
         _numbers(order, lengths, [len(strip) for strip in strips]),
     ]
     return _file(order, b"".join(strips), kept)
-
-
-def bare_file(path: Path, page: Page) -> bytes:
-    """Returns a copy of a TIFF file that holds one page, without what is not needed to decode it.
-
-    Pillow turns pictures by itself, and refuses whole files for entries that it does not need.
-    """
-    data = path.read_bytes()
-    order, directory, _ = read_directory(data, page.start)
-    needed = [e for e in directory if e.tag in LAYOUT and e.tag not in (ORIENTATION, SUB_PAGES)]
-    return _file(order, data[8:], needed)
 
 
 def _file(order: str, body: bytes, directory: Iterable[Entry]) -> bytes:
@@ -250,19 +285,6 @@ def _decompressed(data: bytes, compression: int, across: int, rows: int) -> byte
     file = write_block("<", [_numbers("<", tag, [value]) for tag, value in facts.items()]) + data
     with Image.open(BytesIO(file)) as strip:
         return strip.tobytes()
-
-
-def read_entries(path: Path, start: int) -> tuple[str, tuple[Entry, ...], tuple[str, ...]]:
-    """Returns what the directory at `start` says beside the layout, as `read_directory` does."""
-    with _mapped(path) as data:
-        order, directory, bad = read_directory(data, start)
-    kept = tuple(
-        entry
-        for entry in directory
-        if entry.tag not in LAYOUT
-        and not (entry.tag == DESCRIPTION and entry.value.startswith(SHAPE))
-    )
-    return order, kept, bad
 
 
 def writable(order: str, directory: Iterable[Entry]) -> tuple[tuple[Entry, ...], tuple[str, ...]]:

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from deblur_jax.io.images import Photo, read_photo, write_photo
+from deblur_jax.io.images import Photo, read_grey, read_photo, write_photo
 from tests.io.blocks import TURNS
 
 
@@ -253,3 +253,24 @@ def test_premultiplied_eight_bits_become_straight(tmp_path, mode):
     np.testing.assert_allclose(photo.pixels * 255, 100, atol=1)
     assert photo.grey == (mode == "La")
     assert photo.alpha is not None
+
+
+@pytest.mark.parametrize("photometric", ["rgb", "minisblack"])
+def test_a_mask_beside_eight_bits_is_named_and_no_transparency(tmp_path, photometric):
+    stored = np.full((8, 8, 4 if photometric == "rgb" else 2), 90, np.uint8)
+    tifffile.imwrite(
+        tmp_path / "mask.tif", stored, photometric=photometric, planarconfig="contig",
+        extrasamples=["unspecified"],
+    )  # fmt: skip
+    photo = read_photo(tmp_path / "mask.tif")
+    assert photo.alpha is None
+    assert photo.extras.lost == ("extra channels",)
+
+
+@pytest.mark.parametrize("photometric", ["rgb", "minisblack", "miniswhite"])
+def test_a_mask_of_sixteen_bits_reads_as_grey(tmp_path, photometric):
+    stored = COLOURS if photometric == "rgb" else COLOURS[..., 0]
+    tifffile.imwrite(tmp_path / "mask.tif", stored, photometric=photometric)
+    bright = stored >> 8 if photometric != "miniswhite" else (65535 - stored) >> 8
+    expected = np.asarray(Image.fromarray(bright.astype(np.uint8)).convert("L"))
+    np.testing.assert_array_equal(read_grey(tmp_path / "mask.tif"), expected)

@@ -10,7 +10,8 @@ from PIL import Image
 
 from deblur_jax.data.photos import PhotoSource
 from deblur_jax.io import tiff
-from deblur_jax.io.exif import PREFIX, shortened, tag_name, upright_block, with_history
+from deblur_jax.io.directories import tag_name
+from deblur_jax.io.exif import PREFIX, shortened, upright_block, with_history
 from deblur_jax.io.formats import fitted
 from deblur_jax.io.images import read_photo, read_rgb, write_photo
 from deblur_jax.io.metadata import APART

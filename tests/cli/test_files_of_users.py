@@ -1,0 +1,180 @@
+"""The command for photos as users have them: none stops the next, and what is lost is said."""
+
+import io
+import os
+import stat
+import struct
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, PngImagePlugin
+
+from deblur_jax import restore
+from deblur_jax.cli import deblur as command
+from deblur_jax.cli.deblur import main as deblur
+from deblur_jax.io.images import read_photo
+from deblur_jax.ops.operators import LineBlur
+from deblur_jax.restore import Result
+from tests.io.blocks import HISTORY, block, entries, jpeg
+
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def darker(monkeypatch):
+    """Stands in for the restoration, since only files matter here: all becomes half as bright."""
+
+    def half(image, network, **options):
+        flow = np.full((*image.shape[:2], 2), 3.0, np.float32)
+        return Result(image / 2, LineBlur(flow), np.zeros_like(image), 0.95)
+
+    monkeypatch.setattr(restore, "deblur", half)
+
+
+def odd_files(folder):
+    """Writes files of the kinds that users report; returns the names of those without a result."""
+    deep = PICTURE.astype(np.uint16) * 257
+    jpeg(folder / "altitude.jpg", block(place=[(6, 10, 1, struct.pack("<ii", -5, 1))]), PICTURE)
+    jpeg(folder / "full.jpg", block(details=[(0x927C, 7, 65400, bytes(65400))]), PICTURE)
+    jpeg(folder / "unit.jpg", block([(0x128, 4, 1, struct.pack("<I", 70000))]), PICTURE)
+    tifffile.imwrite(folder / "a_first.tif", PICTURE, photometric="rgb", bigtiff=True)
+    tifffile.imwrite(folder / "white.tif", deep[..., 0], photometric="miniswhite")
+    tifffile.imwrite(folder / "floats.tif", PICTURE.astype(np.float32), photometric="rgb")
+    tifffile.imwrite(
+        folder / "inks.tif", np.concatenate([deep, deep[..., :1]], -1), photometric="separated"
+    )
+    (folder / "._photo.jpg").write_bytes(b"\0\5\x16\7" + bytes(200))
+    (folder / "empty.png").write_bytes(b"")
+    return ["._photo.jpg", "empty.png", "floats.tif", "inks.tif"]
+
+
+def test_a_batch_gives_a_result_or_one_line_for_each(tmp_path, capsys):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    out.mkdir()
+    bad = odd_files(photos)
+    names = sorted(path.name for path in photos.iterdir())
+    arguments = [str(photos / name) for name in names]
+    assert deblur([*arguments, "--force", "-o", str(out)]) == 1
+    shown = capsys.readouterr()
+    assert sorted(path.name for path in out.iterdir()) == sorted(set(names) - set(bad))
+    complaints = shown.err.splitlines()
+    assert [line.split(": ")[1].rsplit("/")[-1] for line in complaints] == sorted(bad)
+    assert shown.out.splitlines()[-1].startswith(f"{len(names)} photos: 5 deblurred, 0 left")
+    assert deblur([str(photos / "unit.jpg"), "--force", "-o", str(out), "--overwrite"]) == 0
+    white = read_photo(out / "white.tif").pixels
+    np.testing.assert_allclose(white, (255 - PICTURE[..., :1]) / 510 + 0 * white, atol=1e-4)
+
+
+@pytest.mark.parametrize("place", ["read_photo", "restore_photo", "write_photo"])
+@pytest.mark.parametrize(
+    "error",
+    [TypeError, KeyError, RuntimeError, MemoryError, struct.error, cv2.error, AssertionError],
+)
+def test_whatever_is_raised_the_next_photo_has_its_turn(
+    tmp_path, monkeypatch, capsys, place, error
+):
+    for name in ("a.png", "b.png", "c.png"):
+        Image.fromarray(PICTURE).save(tmp_path / name)
+    done = getattr(command, place)
+
+    def fail(path, *arguments, **options):
+        if path.name.startswith("a"):
+            raise error("odd\nvery odd")
+        return done(path, *arguments, **options)
+
+    monkeypatch.setattr(command, place, fail)
+    assert deblur([str(tmp_path / name) for name in ("a.png", "b.png", "c.png")]) == 1
+    shown = capsys.readouterr()
+    (line,) = shown.err.splitlines()
+    assert line.startswith(f"deblur: {tmp_path}/a.png: ")
+    assert "odd" in line
+    assert "3 photos: 2 deblurred, 0 left unchanged, 1 failed" in shown.out
+
+
+def test_what_is_lost_is_said_before_the_work(tmp_path, monkeypatch, capsys):
+    said = []
+
+    def look(image, network, **options):
+        said.append(capsys.readouterr().out)
+        raise ValueError("deblur: image was only looked at")
+
+    monkeypatch.setattr(restore, "deblur", look)
+    rgba = np.concatenate([PICTURE, PICTURE[..., :1]], -1)
+    Image.fromarray(rgba).save(tmp_path / "a.png", exif=b"Exif\0\0" + block([(271, 2, 2, b"m\0")]))
+    assert deblur([str(tmp_path / "a.png"), "-o", str(tmp_path / "a.bmp")]) == 1
+    assert said[0].splitlines()[0] == (f"{tmp_path}/a.png: left out of a.bmp: transparency, EXIF.")
+
+
+def test_a_full_block_makes_room_for_the_history(tmp_path, capsys):
+    jpeg(tmp_path / "a.jpg", block(details=[(0x927C, 7, 65400, bytes(65400))]), PICTURE)
+    assert deblur([str(tmp_path / "a.jpg")]) == 0
+    assert "a.jpg: left out of a-deblurred.jpg: MakerNote." in capsys.readouterr().out
+    exif = read_photo(tmp_path / "a-deblurred.jpg").exif
+    assert b"motion blur removed" in entries(exif[6:])["first", HISTORY][2]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+@pytest.mark.parametrize("name", [b"caf\xe9.png", "é 雪.png".encode(), b"plain.png"])
+@pytest.mark.parametrize("report", [False, True])
+def test_a_name_in_any_encoding_is_taken_by_a_strict_terminal(
+    tmp_path, monkeypatch, encoding, name, report
+):
+    path = os.path.join(os.fsencode(tmp_path), name)  # noqa: PTH118  pathlib has no bytes
+    buffer = io.BytesIO()
+    Image.fromarray(PICTURE).save(buffer, "PNG")
+    with open(path, "wb") as file:  # noqa: PTH123
+        file.write(buffer.getvalue())
+    for stream in ("stdout", "stderr"):
+        wrapper = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict")
+        monkeypatch.setattr(sys, stream, wrapper)
+    more = ["--report", str(tmp_path / "report")] if report else []
+    assert deblur([os.fsdecode(path), *more]) == 0
+    assert deblur([os.fsdecode(path)]) == 1  # exists already: standard error takes it, too
+    sys.stdout.flush()
+    assert b"-deblurred.png: motion of" in sys.stdout.buffer.getvalue()
+    assert os.path.exists(path.replace(b".png", b"-deblurred.png"))  # noqa: PTH110
+
+
+@pytest.mark.parametrize("length", [238, 245, 255])
+def test_a_long_name_is_kept_in_a_folder_and_told_beside_the_photo(tmp_path, capsys, length):
+    photo, out = tmp_path / f"{'x' * (length - 4)}.png", tmp_path / "out"
+    out.mkdir()
+    Image.fromarray(PICTURE).save(photo)
+    assert deblur([str(photo), "-o", str(out)]) == 0
+    assert [path.name for path in out.iterdir()] == [photo.name]
+    too_long = length + len("-deblurred") > 255
+    assert deblur([str(photo)]) == too_long
+    told = "-deblurred.png: cannot be written (File name too long); choose another place"
+    assert (told in capsys.readouterr().err) == too_long
+
+
+def test_overwriting_keeps_the_mode_and_the_link(tmp_path):
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    real, link = tmp_path / "real.png", tmp_path / "link.png"
+    real.write_text("old")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    assert deblur([str(tmp_path / "a.png"), "-o", str(link), "--overwrite"]) == 0
+    assert link.is_symlink()
+    assert stat.S_IMODE(real.stat().st_mode) == 0o600
+    np.testing.assert_allclose(read_photo(real).pixels, PICTURE / 510, atol=0.003)
+
+
+def test_light_is_what_a_png_s_chunks_say(tmp_path, monkeypatch):
+    seen = []
+
+    def look(image, network, *, transfer, **options):
+        seen.append(transfer)
+        raise ValueError("deblur: image was only looked at")
+
+    monkeypatch.setattr(restore, "deblur", look)
+    info = PngImagePlugin.PngInfo()
+    info.add(b"gAMA", struct.pack(">I", 100_000))
+    Image.fromarray(PICTURE).save(tmp_path / "linear.png", pnginfo=info)
+    assert deblur([str(tmp_path / "linear.png")]) == 1
+    assert seen == [1.0]
