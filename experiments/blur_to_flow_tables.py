@@ -39,7 +39,7 @@ from deblur_jax.data.sources import make_source
 from deblur_jax.io.files import write_json
 from deblur_jax.metrics import end_point_error_either_way, mean_metrics
 from deblur_jax.pretrained import Pretrained
-from deblur_jax.training.examples import Example
+from deblur_jax.simulate.training_sets import Example
 from deblur_jax.training.tasks.estimate_flow import backward_flow
 
 
@@ -118,7 +118,7 @@ def examples(arguments: argparse.Namespace) -> Iterator[Example]:
 def monkaa(records: Path, seed: int, limit: int) -> Iterator[Example]:
     """Yields the pictures that the paper's config evaluates on."""
     fields = load_config(f"{CONFIGS / 'argaw.py:paper'}")
-    fields.evaluation_source.data_dir = str(records)
+    fields.evaluation_source.folder = str(records)
     return simulated(fields, make_source(**fields.evaluation_source), seed, limit)
 
 

@@ -159,7 +159,7 @@ def make_solvers(network: Pretrained) -> tuple[Callable[[Array], Array], dict[st
     """Returns what sees the motion in a photo, and what restores it with a motion."""
     model: Any = network.model
     chosen = network.card["config"]["loss"]
-    fixed = untrained(model, start=chosen["start"], prior=chosen["prior"])
+    fixed = untrained(model, denoiser=chosen["prior"])
     denoise, sigmas = load_denoiser(), zhang_sigmas(NOISE)
 
     @jax.jit

@@ -13,7 +13,8 @@ from deblur_jax.data.pairs import PairFiles, PairSource, folder_pairs
 from deblur_jax.data.sources import folder_source
 from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.pretrained import Pretrained, load
-from deblur_jax.training.examples import Example, held_out
+from deblur_jax.simulate.training_sets import Example
+from deblur_jax.training.evaluation import held_out
 from deblur_jax.training.simulations import make_simulate
 
 
@@ -140,4 +141,4 @@ def simulated(
         source, make_simulate(**fields.simulate), seed=seed, height=size.height, width=size.width,
         group=size.group, per_example=per_example,
     )  # fmt: skip
-    return (example for _, example in itertools.islice(examples, limit or None))
+    return (example for _, example, _ in itertools.islice(examples, limit or None))

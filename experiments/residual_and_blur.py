@@ -20,7 +20,7 @@ from frames import FAST_VIDEOS, add_arguments, find_source, load_named, moved_ph
 from recorded import origin
 
 from deblur_jax.io.files import write_json
-from deblur_jax.training.examples import Example
+from deblur_jax.simulate.training_sets import Example
 
 
 PROTOCOL = (

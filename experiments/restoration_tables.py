@@ -30,7 +30,7 @@ from deblur_jax.data.examples import Source
 from deblur_jax.io.files import write_json
 from deblur_jax.metrics import mean_metrics
 from deblur_jax.pretrained import Pretrained
-from deblur_jax.training.state import count_parameters
+from deblur_jax.training.step import count_parameters
 
 
 PUBLISHED = {  # PSNR, or PSNR / SSIM

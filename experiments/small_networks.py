@@ -24,7 +24,7 @@ from recorded import origin
 
 from deblur_jax.io.files import write_json
 from deblur_jax.training import checkpoint
-from deblur_jax.training.evaluate import read_summary
+from deblur_jax.training.records import read_summary
 
 
 class Measure(NamedTuple):

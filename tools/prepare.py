@@ -5,7 +5,7 @@ r"""Prepares a public data set from files that were downloaded by hand, for rand
     python tools/prepare.py gopro --variant blur_gamma --source ... --data-dir ...
 
 Where files are missing it says which to place where, and from which public page. A config reads
-the result with `source.name = "gopro"` and `source.data_dir = "RECORDS"`.
+the result with `--config.source.name=gopro --config.source.folder=RECORDS`.
 """
 
 import argparse

@@ -4,7 +4,7 @@ A source holds examples by index: dicts of arrays, photographs `[h, w, 3]` in ui
 see `data.examples`.
 """
 
-import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,10 +21,9 @@ def embedded_source(
     *,
     split: str,
     smallest: int,
-    in_memory: bool,
-    limit: int,
+    in_memory: bool = False,
+    limit: int = 0,
     on_bad: str = "stop",
-    folder: str | Sequence[str] = "",
 ) -> PhotoSource:
     """Returns scikit-image's photographs, as `{"sharp"}`.
 
@@ -34,9 +33,7 @@ def embedded_source(
         in_memory: whether to keep the decoded photos.
         limit: how many photos to use at most; 0 for all.
         on_bad: "stop" or "skip", see `PhotoSource`.
-        folder: not looked at, so that a config can go over to `folder_source` by its name alone.
     """
-    del folder
     return PhotoSource(
         _first(embedded_photos(split), limit),
         smallest=smallest,
@@ -50,10 +47,9 @@ def folder_source(
     *,
     folder: str | Sequence[str],
     smallest: int,
-    in_memory: bool,
-    limit: int,
+    in_memory: bool = False,
+    limit: int = 0,
     on_bad: str = "stop",
-    split: str = "",
 ) -> PhotoSource:
     """Returns the photographs below one or several folders, as `{"sharp"}`.
 
@@ -63,9 +59,7 @@ def folder_source(
         in_memory: whether to keep the decoded photos.
         limit: how many photos to use at most; 0 for all.
         on_bad: "stop" or "skip", see `PhotoSource`.
-        split: not looked at, so that a config can come from `embedded_source` by its name alone.
     """
-    del split
     paths = _first(folder_photos(folder), limit)
     return PhotoSource(paths, smallest=smallest, in_memory=in_memory, on_bad=on_bad)
 
@@ -74,8 +68,8 @@ def pair_source(
     *,
     folder: str | Sequence[str],
     smallest: int,
-    limit: int,
-    on_bad: str,
+    limit: int = 0,
+    on_bad: str = "stop",
     neighbours: int = 0,
 ) -> Source:
     """Returns the pairs below one or several folders, as `data.pairs` reads them.
@@ -96,25 +90,26 @@ def pair_source(
 def frame_source(
     *,
     folder: str | Sequence[str],
-    counts: Sequence[int],
-    fastest: float,
-    shrink: int,
-    transfer: Transfer,
-    flow: bool,
     smallest: int,
-    on_bad: str,
+    counts: Sequence[int] = tuple(range(7, 24, 2)),
+    fastest: float = 1.0,
+    shrink: int = 3,
+    transfer: Transfer = "linear",
+    flow: bool = False,
+    on_bad: str = "stop",
 ) -> FrameSource:
     """Returns pairs averaged of high-speed frames, as `{"blurry", "sharp"}`.
 
     Args:
         folder: where the videos are, a folder of frames each; several are a tuple, or a text
             with `:` between them.
-        counts: see `data.frames.Averaging`, with the four below it.
-        fastest: likewise.
-        shrink: likewise.
-        transfer: likewise.
-        flow: likewise; it comes as `flow`.
         smallest: the shortest side in pixels that a picture may have.
+        counts: how many frames are averaged, see `data.frames.Averaging`; the default of this and
+            of the next three are those of Noroozi et al.
+        fastest: see `data.frames.Averaging`.
+        shrink: see `data.frames.Averaging`.
+        transfer: see `data.frames.Averaging`.
+        flow: whether examples have a `flow`, see `data.frames.Averaging`.
         on_bad: "stop" or "skip", see `FrameSource`.
     """
     averaging = Averaging(tuple(counts), fastest, shrink, transfer, flow)
@@ -122,16 +117,22 @@ def frame_source(
 
 
 def segment_source(
-    *, folder: str, layout: str, split: str, smallest: int, limit: int, on_bad: str
+    *,
+    folder: str,
+    split: str,
+    smallest: int,
+    layout: str = "ade",
+    limit: int = 0,
+    on_bad: str = "stop",
 ) -> SegmentSource:
     """Returns photographs with their objects, as `{"sharp", "segments"}`, for `simulate.segments`.
 
     Args:
         folder: where the photos and segmentations are.
-        layout: how: "bsds", "ade", "coco" or "labels", see `data.segments`.
         split: as the data set's folders are named: "train", "training", "train2017"; "" for
             "labels".
         smallest: the shortest side in pixels that a photo may have.
+        layout: of the folder: "bsds", "ade", "coco" or "labels", see `data.segments`.
         limit: how many photos to use at most; 0 for all.
         on_bad: "stop" or "skip", see `SegmentSource`.
     """
@@ -143,28 +144,29 @@ def segment_source(
 def prepared_source(
     dataset: str,
     *,
-    data_dir: str,
-    variant: str,
+    folder: str,
     split: str,
     smallest: int,
-    limit: int,
+    limit: int = 0,
     neighbours: int = 0,
 ) -> Source:
-    """Returns the examples of a prepared data set.
+    """Return the examples of a data set that `tools/prepare.py` prepared.
 
     Args:
-        dataset: its name.
-        data_dir: where it was prepared.
-        variant: which of its variants; "" for its first.
+        dataset: its name, such as "gopro", or its name and one of its variants, "gopro/blur".
+        folder: where it was prepared, the `--data-dir` of `tools/prepare.py`.
         split: such as "train" or "train[:50%]".
         smallest: the shortest side in pixels that an image may have.
         limit: how many examples to use at most; 0 for all.
         neighbours: see `pair_source`.
     """
-    # Here, since tfds is needed for nothing else and takes its time to load.
+    # Imported here: only prepared data sets need tfds, which takes long to load.
     from deblur_jax.data.builders.registry import open_prepared
 
-    records = open_prepared(dataset, data_dir, variant, split=split, smallest=smallest, limit=limit)
+    if not folder:
+        raise ValueError(f"source.folder is empty; give a folder where {dataset} was prepared")
+    name, _, variant = dataset.partition("/")
+    records = open_prepared(name, folder, variant, split=split, smallest=smallest, limit=limit)
     return NeighbourSource(records, neighbours) if neighbours else records
 
 
@@ -179,19 +181,30 @@ SOURCES: dict[str, Callable[..., Any]] = {
     "frames": frame_source,
     "pairs": pair_source,
     "segments": segment_source,
-    **{name: functools.partial(prepared_source, name) for name in PREPARED},
+    **dict.fromkeys(PREPARED, prepared_source),
 }
 
 
 def make_source(*, name: str, **options: Any) -> Source:
-    """Returns the source that a config names.
+    """Return the source that a config names.
+
+    A config that names another source keeps its other fields: those that the other source does not
+    take, such as `in_memory` of a prepared data set, have no effect.
 
     Args:
-        name: one of `SOURCES`; those of `PREPARED` are data sets prepared by `tools/prepare.py`.
+        name: one of `SOURCES`; those of `PREPARED` are data sets that `tools/prepare.py` prepared,
+            with an optional variant, as in "gopro/blur".
         **options: the arguments of the function of that name.
+
+    Raises:
+        TypeError: if no source takes one of the options, or one is missing.
     """
-    check_option("source.name", name, SOURCES)
-    return SOURCES[name](**options)
+    kind = name.partition("/")[0] if name.partition("/")[0] in PREPARED else name
+    check_option("source.name", kind, SOURCES)
+    known = {field for each in SOURCES.values() for field in inspect.signature(each).parameters}
+    taken = inspect.signature(SOURCES[kind]).parameters
+    options = {field: x for field, x in options.items() if field in taken or field not in known}
+    return SOURCES[kind](*[name] if kind in PREPARED else [], **options)
 
 
 def _first(things: list, limit: int) -> list:

@@ -88,9 +88,6 @@ def norm_map(kernels: Kernels, mixing: Mixing) -> jax.Array:
 class KernelBasisNet(nn.Module):
     """Estimates the kernels of a photo and their share in every pixel.
 
-    Its collection `progress` holds how many training steps were made; the network does not look
-    at it.
-
     Attributes:
         basis: how many kernels there are.
         side: of the kernels in pixels: a power of two plus one, as 9, 17, 33 (the paper's) or 65.
@@ -126,7 +123,6 @@ class KernelBasisNet(nn.Module):
                 f"model.initial_weights must be one of {sorted(FIRST_WEIGHTS)}, "
                 f"got {self.initial_weights!r}"
             )
-        self.variable("progress", "steps", jnp.zeros, ())
         height, width = blurry.shape[1:3]
         fill = ((0, 0), (0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
         x = jnp.pad(to_light(blurry, self.transfer) - 0.5, fill, mode="reflect")

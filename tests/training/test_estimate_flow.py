@@ -9,6 +9,7 @@ import pytest
 
 from deblur_jax.losses.flow_pyramid import pyramid_error
 from deblur_jax.metrics import end_point_error
+from deblur_jax.training.evaluation import evaluate
 from deblur_jax.training.tasks import estimate_flow as task
 
 
@@ -45,7 +46,7 @@ def test_a_photo_may_be_taken_in_the_direction_that_fits_better(key):
     losses = {}
     for direction in task.DIRECTIONS:
         loss_fn = task.make_loss(Constant(3.0), simulate, weights=WEIGHTS, direction=direction)
-        losses[direction], (terms, _) = jax.jit(loss_fn)({}, {}, batch, key)
+        losses[direction], (terms, _) = jax.jit(loss_fn)({}, {}, batch, 0, key)
         np.testing.assert_allclose(terms["flow/epe"], 0, atol=1e-6)
         np.testing.assert_allclose(terms["flow/epe_zero_baseline"], 3, rtol=1e-6)
     levels = Constant(3.0).apply({}, batch["sharp"])[1]
@@ -65,9 +66,9 @@ def test_without_a_flow_back_the_forward_one_is_turned():
 
 
 def test_evaluation_takes_the_smaller_error_and_draws(two_photos, tmp_path):
-    metrics = task.evaluate(
-        Constant(2.0), {}, two_photos, simulate, workdir=tmp_path, pictures=2, seed=0, height=32,
-        width=32,
+    metrics = evaluate(
+        task, Constant(2.0), {}, two_photos, simulate, workdir=tmp_path, pictures=2, seed=0,
+        height=32, width=32,
     )  # fmt: skip
     expected = {"": 1, "_first_to_last": 6, "_zero_baseline": 3, "_mean_baseline": 0}
     assert metrics == {f"flow/epe{name}": pytest.approx(x) for name, x in expected.items()}

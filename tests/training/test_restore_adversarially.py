@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from deblur_jax.models.adversarial import Generator
+from deblur_jax.training.evaluation import evaluate
 from deblur_jax.training.step import DEVICES
 from deblur_jax.training.tasks import restore_adversarially as task
 
@@ -13,7 +14,8 @@ from deblur_jax.training.tasks import restore_adversarially as task
 WEIGHTS = {"content_weight": 2.0, "critic_weight": 0.5, "reblur_weight": 3.0}
 LOSS = {
     "features": "", "kernels": "truth", "transfer": "linear", "critic_width": 2, "critic_steps": 2,
-    "critic_rate": 1e-3, "critic_momentum": 0.5, **WEIGHTS,
+    "critic_rate": 1e-3, "critic_momentum": 0.5, "critic_schedule": "constant",
+    "critic_constant_steps": 0, "critic_total_steps": 10, **WEIGHTS,
 }  # fmt: skip
 MODEL = Generator(width=2, blocks=0)
 
@@ -34,12 +36,12 @@ def batch(key):
 @pytest.mark.slow  # to compile a gradient of a gradient
 def test_the_critic_learns_within_the_step_from_all_devices(batch, key):
     variables = jax.jit(MODEL.init)(key, batch["blurry"][0])
-    params, critic = variables["params"], task.first_memory(as_it_is, batch, key, **LOSS)
+    params, critic = variables["params"], task.first_memory(key, **LOSS)
     assert set(variables) == {"params"}  # the critic is no part of what is released
     loss_fn = task.make_loss(MODEL, as_it_is, **LOSS)
-    mapped = jax.jit(jax.vmap(loss_fn, in_axes=(None, None, 0, 0), axis_name=DEVICES))
+    mapped = jax.jit(jax.vmap(loss_fn, in_axes=(None, None, 0, None, 0), axis_name=DEVICES))
     keys = jax.random.split(key, 2)
-    loss, (terms, after) = mapped(params, {"loss": critic}, batch, keys)
+    loss, (terms, after) = mapped(params, {"loss": critic}, batch, 0, keys)
     total = sum(
         WEIGHTS[f"{weight}_weight"] * terms[f"loss/{name}"]
         for weight, name in (("content", "content"), ("critic", "generator"), ("reblur", "reblur"))
@@ -57,7 +59,7 @@ def test_the_critic_learns_within_the_step_from_all_devices(batch, key):
     assert max(jax.tree.leaves(moved)) > 1e-4
     # Without the critic the loss does not hang on it; its distance grows shorter.
     _, (later, _) = mapped(
-        params, {"loss": jax.tree.map(lambda x: x[0], after["loss"])}, batch, keys
+        params, {"loss": jax.tree.map(lambda x: x[0], after["loss"])}, batch, 0, keys
     )
     assert later["loss/critic"][0] < terms["loss/critic"][0]
 
@@ -86,8 +88,8 @@ def test_evaluation_scores_what_the_generator_restores(two_photos, tmp_path):
         name="segments", side=3, objects=1, least=20, wander_share=0.5, brighten=0.0, lights=0.0,
         transfer="linear", noise=0.0,
     )  # fmt: skip
-    metrics = task.evaluate(
-        Dark(), {"params": 0.5}, two_photos, simulate, seed=0, workdir=tmp_path, height=32,
+    metrics = evaluate(
+        task, Dark(), {"params": 0.5}, two_photos, simulate, seed=0, workdir=tmp_path, height=32,
         width=36, per_example=1, pictures=1,
     )  # fmt: skip
     assert metrics["psnr/restored"] < metrics["psnr/blurred"]
