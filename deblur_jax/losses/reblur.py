@@ -2,8 +2,8 @@
 
     sum_p weights[p] sum_c (R(blur(sharp))[p, c] - blurry[p, c])^2
 
-over the pixels whose kernels fit into the frame, so that no light from outside has to be guessed.
-R is the sensor: black stays black, and bright light saturates softly.
+over the pixels whose kernels fit into the sharp image, so that no light from outside has to be
+guessed. R is the sensor: black stays black, and bright light saturates softly.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def soft_sensor(light: Array) -> jax.Array:
 
 @typechecked
 def reblur_error(
-    sharp: Image,
+    sharp: Float[Array, "rows columns c"],
     blurry: Image,
     kernels: Kernels,
     mixing: Mixing,
@@ -35,8 +35,10 @@ def reblur_error(
     """Returns the weighted sum over pixels and channels of the squared error of the blur.
 
     Args:
-        sharp: `[h, w, c]` in the domain in which light adds up, in [0, 1].
-        blurry: likewise, of the same frame.
+        sharp: in the domain in which light adds up, in [0, 1]: of the frame of `blurry`, or with
+            the same border all around it. With a border of `s // 2` pixels every pixel of `blurry`
+            is compared; without one the pixels near its edge are left out.
+        blurry: `[h, w, c]` in the same domain.
         kernels: `[k, s, s]`, the estimated basis.
         mixing: `[h, w, k]`, the estimated share of each at each pixel.
         weights: `[h, w]`, of the pixels. One over the size of a pixel's segment lets every segment
@@ -44,21 +46,32 @@ def reblur_error(
         respond: what the sensor does to light, on each value.
 
     Raises:
-        ValueError: if no pixel is as far from the frame as the kernels reach.
+        ValueError: if no pixel is as far from the edge as the kernels reach, or the border is not
+            the same on all sides.
 
     Source:
         Carbajal et al., arXiv:2102.01026, section 3.2; the response is that of the authors' code.
-        They blur a sharp photo that is larger than the blurry one; here both have one frame, and
-        the pixels near its edge do not count.
+        As theirs, the sharp photo may be larger than the blurry one.
     """
     radius = kernels.shape[-1] // 2
     height, width = blurry.shape[:2]
-    if min(height, width) <= 2 * radius:
+    border, other = ((sharp.shape[axis] - blurry.shape[axis]) / 2 for axis in (0, 1))
+    if border != other or border < 0 or border % 1:
+        raise ValueError(
+            "reblur_error: sharp must have the same border around blurry on all sides, got "
+            f"{sharp.shape[0]}x{sharp.shape[1]} around {height}x{width}"
+        )
+    border = int(border)
+    if min(height, width) + 2 * border <= 2 * radius:
         side = kernels.shape[-1]
         raise ValueError(
             f"reblur_error: images must be at least as large as the kernels, {side}x{side}, "
             f"got {height}x{width}"
         )
-    inside = (slice(radius, height - radius), slice(radius, width - radius))
-    error = respond(basis_blur(sharp, kernels, mixing)[inside]) - jnp.asarray(blurry)[inside]
+    frame = (slice(border, border + height), slice(border, border + width))
+    mixing = jnp.pad(mixing, ((border, border), (border, border), (0, 0)))
+    cut = max(radius - border, 0)  # pixels whose kernels reach beyond `sharp`
+    inside = (slice(cut, height - cut), slice(cut, width - cut))
+    blurred = basis_blur(jnp.asarray(sharp), kernels, mixing)[frame][inside]
+    error = respond(blurred) - jnp.asarray(blurry)[inside]
     return jnp.sum(weights[inside] * jnp.sum(jnp.square(error), axis=-1))

@@ -1,13 +1,15 @@
 """From a config to the parts of a run: only here do its groups become arguments of functions."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import optax
 from flax import linen as nn
 
+from deblur_jax.data.examples import FLOWS, KERNELS, LABELS, PICTURES
 from deblur_jax.data.sources import make_source
 from deblur_jax.models.registry import make_model
 from deblur_jax.training.evaluation import Evaluation, make_evaluation
@@ -73,6 +75,25 @@ def assemble_evaluation(config: Any) -> Evaluation:
     return make_evaluation(task, make_model(**config.model), source, simulate, **config.evaluate)
 
 
+@contextlib.contextmanager
+def explained(config: Any, group: str) -> Iterator[None]:
+    """Convert the KeyError of an array that a source's examples lack into a ValueError.
+
+    Args:
+        config: of the run.
+        group: of the source, `source` or `evaluation_source`.
+    """
+    try:
+        yield
+    except KeyError as error:
+        if error.args[0] not in PICTURES + FLOWS + LABELS + KERNELS:
+            raise
+        raise ValueError(
+            f"the examples of {group}.name={config[group].name} have no {error.args[0]!r}, which "
+            f"the task {config.task} needs; choose another source or task"
+        ) from error
+
+
 def first_state(
     config: Any, parts: Parts, batch: Any, *, resumed: bool = False
 ) -> tuple[TrainState, list[jax.ShapeDtypeStruct]]:
@@ -85,7 +106,8 @@ def first_state(
         resumed: whether a checkpoint will replace the values, so that no weights are read.
     """
     task, key = parts.task, jax.random.key(config.seed)
-    shapes = jax.eval_shape(lambda batch: task.model_inputs(parts.simulate, batch, key), batch)
+    with explained(config, "source"):
+        shapes = jax.eval_shape(lambda batch: task.model_inputs(parts.simulate, batch, key), batch)
     inputs = [jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype) for x in shapes]
     variables = init_variables(key, parts.model, *inputs)
     if not resumed:

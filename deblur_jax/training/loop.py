@@ -14,7 +14,12 @@ from jax.experimental import multihost_utils
 from deblur_jax.data.pipeline import training_batches
 from deblur_jax.data.sources import make_source
 from deblur_jax.training import checkpoint
-from deblur_jax.training.assembly import assemble, assemble_evaluation, first_state
+from deblur_jax.training.assembly import (
+    assemble,
+    assemble_evaluation,
+    explained,
+    first_state,
+)
 from deblur_jax.training.checks import check_config, check_metric
 from deblur_jax.training.evaluation import Evaluation
 from deblur_jax.training.machine import Stopped, StopRequest, alone_in
@@ -76,7 +81,8 @@ def train(config: Any, workdir: Path, *, devices: Devices | None = None) -> Trai
         )
         batch = next(batches)
         state, inputs = first_state(config, parts, batch, resumed=first > 0)
-        check_metric(config.best_metric, evaluation.rehearse(state.variables))
+        with explained(config, "evaluation_source"):
+            check_metric(config.best_metric, evaluation.rehearse(state.variables))
         state = checkpoint.restore(manager, replicate(state, devices))
         if not jax.process_index():
             print(overview(parts.model, state.params, inputs))

@@ -66,7 +66,9 @@ class MeanColour(nn.Module):
 
 def make_simulate(*, noise):
     def simulate(key, example):
-        return {"noisy": example["sharp"] + noise * jax.random.normal(key), **example}
+        pictures = [example[name] for name in ("sharp", "blurry") if name in example]
+        sharp = pictures[0] if pictures else example["frames"][0]
+        return {"noisy": sharp + noise * jax.random.normal(key), "sharp": sharp}
 
     return simulate
 

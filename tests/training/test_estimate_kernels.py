@@ -43,7 +43,7 @@ def test_the_loss_weighs_both_errors_and_changes_norm_at_its_step(batch, key):
     field = (jnp.full((1, 3, 5, 5), 1 / 25), jnp.full((1, 20, 21, 3), 1 / 3))
     kernels, mixing = (x[0] for x in field)
     loss_fn = jax.jit(task.make_loss(Known(), lambda _, made: made, transfer=2.2, **LOSS))
-    light = (example["sharp"][0] ** 2.2, example["blurry"][0] ** 2.2)
+    light = (example["wide_sharp"][0] ** 2.2, example["blurry"][0] ** 2.2)
     reblur = jax.jit(reblur_error)(*light, kernels, mixing, weights)
     for step, error in ((3, squared_kernel_error), (4, absolute_kernel_error)):
         loss, (terms, after) = loss_fn(field, {}, example, step, key)
@@ -56,6 +56,22 @@ def test_the_loss_weighs_both_errors_and_changes_norm_at_its_step(batch, key):
     truth = (example["kernels"], example["mixing"])
     loss, _ = loss_fn(truth, {}, example, 9, key)
     assert loss < 1e-4
+
+
+def test_every_segment_has_the_same_weight_in_the_reblur_loss(batch, key):
+    example = jax.jit(lambda batch: simulated(SIMULATE, batch, key))(batch)
+    mixing, weights = (np.asarray(example[name][0]) for name in ("mixing", "weights"))
+    segments = mixing.argmax(-1)
+    for segment in np.unique(segments):
+        np.testing.assert_allclose(weights[segments == segment].sum(), 1, rtol=1e-5)
+    field = (jnp.zeros((1, 1, 5, 5)).at[..., 2, 2].set(1), jnp.ones((1, 20, 21, 1)))
+    loss = jax.jit(task.make_loss(Known(), lambda _, made: made, transfer=2.2, **LOSS))
+    wide = jnp.zeros_like(example["wide_sharp"])  # black, so that each white pixel is an error of 3
+    for segment in np.unique(segments):
+        white = jnp.asarray(segments == segment)[None, ..., None] * jnp.ones((1, 1, 1, 3))
+        pair = {**example, "wide_sharp": wide, "blurry": white}
+        _, (terms, _) = loss(field, {}, pair, 0, key)
+        np.testing.assert_allclose(terms["loss/reblur"], 3, rtol=1e-4)
 
 
 @pytest.mark.slow  # to compile

@@ -14,6 +14,7 @@ import numpy as np
 
 from deblur_jax.losses.flow_pyramid import pyramid_error
 from deblur_jax.metrics import end_point_error, end_point_error_either_way
+from deblur_jax.models.blocks import pad_to_multiple
 from deblur_jax.pictures import flow_colours, with_flow_key
 from deblur_jax.simulate.training_sets import Example, Simulate
 from deblur_jax.training.evaluation import Arrays, Score
@@ -48,17 +49,19 @@ def make_loss(
     if direction not in DIRECTIONS:
         raise ValueError(f"loss.direction must be one of {sorted(DIRECTIONS)}, got {direction!r}")
 
-    def error(levels: tuple[jax.Array, ...], example: Example) -> jax.Array:
-        forward = pyramid_error(levels, example["flow"], weights=weights)
-        if direction == "first_to_last":
-            return forward
-        return jnp.minimum(forward, pyramid_error(levels, backward_flow(example), weights=weights))
+    def errors(levels: tuple[jax.Array, ...], flow: Array) -> jax.Array:
+        # The levels are of the photo as the network pads it, so the truth is padded, too.
+        padded = pad_to_multiple(flow, 2 ** len(levels))
+        return jax.vmap(lambda *each: pyramid_error(*each, weights=weights))(levels, padded)
 
     def loss_fn(params: Any, statistics: Any, batch: Example, step: jax.Array, key: jax.Array):
         del step
         example = simulated(simulate, batch, key)
         estimate = model.apply({"params": params, **statistics}, example["blurry"])
-        loss = jnp.mean(jax.vmap(error)(estimate[1], example))
+        error = errors(estimate[1], example["flow"])
+        if direction == "either":
+            error = jnp.minimum(error, errors(estimate[1], backward_flow(example)))
+        loss = jnp.mean(error)
         either_way = jax.vmap(end_point_error_either_way)
         flow, turned = example["flow"], backward_flow(example)
         terms = {

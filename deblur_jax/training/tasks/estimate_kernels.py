@@ -71,7 +71,7 @@ def make_loss(
             kernel_error(squared_kernel_error),
             kernel_error(absolute_kernel_error, chunk=chunk),
         )
-        sharp, blurry = (to_light(example[name], transfer) for name in ("sharp", "blurry"))
+        sharp, blurry = (to_light(example[name], transfer) for name in ("wide_sharp", "blurry"))
         reblur = reblur_error(sharp, blurry, field.kernels, field.mixing, example["weights"])
         return kernels, reblur
 
