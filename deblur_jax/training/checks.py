@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from deblur_jax.training.records import BEST
+
 
 # Fields that must be at least one. Those that are not listed may be zero, and none be negative.
 POSITIVE = (
@@ -46,6 +48,8 @@ def check_config(config: Any) -> None:
         raise ValueError(f"the config has an unknown field {name}; expected {sorted(known)}")
     for name, value in _numbers(config, ""):
         _check_number(name, value)
+    if config.best_is not in BEST:
+        raise ValueError(f"config.best_is must be one of {sorted(BEST)}, got {config.best_is!r}")
     if config.seed > LARGEST_SEED:
         raise ValueError(f"config.seed must be at most {LARGEST_SEED}, got {config.seed}")
 

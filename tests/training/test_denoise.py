@@ -48,6 +48,9 @@ class Photos:
     def __getitem__(self, index):
         return {"sharp": self._pixels[index]}
 
+    def name(self, index):
+        return str(self.paths[index])
+
 
 def test_the_net_learns_smooth_photos_and_evaluation_sees_it(key, tmp_path):
     photos = Photos(key)

@@ -79,7 +79,7 @@ def test_the_loss_is_the_squared_error_and_that_of_the_warped_neighbours(weight,
 
 def test_a_single_photo_has_no_flow_to_be_wrong_about(key):
     loss_fn = task.make_loss(Still(frames=1), take(1), flow_weight=1.0)
-    loss, (terms, _) = jax.jit(loss_fn)({}, {}, video(key), key)
+    loss, (terms, _) = jax.jit(loss_fn)({}, {}, video(key), 0, key)
     assert terms["loss/warp"] == 0
     np.testing.assert_allclose(loss, terms["loss/restored"])
 
