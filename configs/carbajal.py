@@ -1,17 +1,17 @@
-r"""Carbajal et al. 2021: a net that sees a basis of blur kernels and its mixing in a photo.
+r"""Carbajal et al. 2021 (`kernel_basis`): estimates basis kernels and their mixing from a photo.
 
     python -m deblur_jax.main --config configs/carbajal.py:paper --workdir runs/carbajal \
         --config.source.folder=ADE20K --config.evaluation_source.folder=ADE20K
 
-ADE20K's folder is that with `images` and `annotations`; COCO's will do with `source.layout=coco`.
-The paper does not say how it was optimized; Adam, its rate and the batch are ours. Not yet run in
-full.
+ADE20K is the folder that holds `images` and `annotations`; COCO works with `source.layout=coco`.
+The paper does not name the optimizer; Adam, its rate and the batch are ours. Not run in full yet.
+`pod` is `paper` on 8 devices, four photos on each: the batch and the rate stay the same.
 
     python -m deblur_jax.main --config configs/carbajal.py --workdir runs/carbajal-small
 
-is a net of an eighth of the width for kernels of 17 x 17 pixels, on the embedded photos, with an
-object of random shape in each, for a computer without a GPU; `:smoke` takes seconds. `:medium` is
-twice as wide and trains for an hour on one core, on a folder of photos:
+`small` is a network of an eighth of the width for kernels of 17 x 17 pixels, trained on the
+embedded photos with an object of random shape in each, for a computer without a GPU; `smoke` takes
+seconds. `medium` is twice as wide and trains for an hour on one core, on a folder of photos:
 
     python -m deblur_jax.main --config configs/carbajal.py:medium --workdir runs/carbajal-medium \
         --config.source.name=folder --config.source.folder=BSDS500/images/train \
@@ -20,106 +20,188 @@ twice as wide and trains for an hour on one core, on a folder of photos:
 
 from ml_collections import ConfigDict
 
-from deblur_jax.training.settings import (
-    held_out_examples,
-    photo_batches,
-    photo_source,
-    run_settings,
-)
+from deblur_jax.config_file import make_config
 
 
-VARIANTS = ("paper", "medium", "small", "smoke")
 PHOTOS = 5888  # of ADE20K, in the paper
 BATCH = 32
 
+FIELDS = {
+    "task": "estimate_kernels",  # a module of training.tasks
+    "licence": "Apache-2.0; trained on photographs that scikit-image distributes",
+    "seed": 0,
+    "steps": 900 * PHOTOS // BATCH,
+    "log_every": 100,  # steps; 0 for the last only
+    "checkpoint_every": 2000,  # steps; 0 for the last only
+    "keep_checkpoints": 2,  # of the newest; the best is kept, too
+    "evaluate_every": 20_000,  # steps; 0 for the last only
+    "best_metric": "kernel/absolute",  # of the evaluation
+    "best_is": "min",  # or "max"
+    "profile": 0,  # steps to write a profiler trace of
+    "parallel": "pmap",  # or "shard_map"
+    "accumulate": 8,  # parts of a device's share, to save memory
+    "precision": "float32",  # or "bfloat16", of the network
+    "remat": "none",  # or "pointwise" or "all": recompute activations, to save memory
+    "ema_decay": 0.999,  # of a running mean of the parameters; 0 keeps none
+    "optimizer": {  # training.optimizer.make_optimizer
+        "name": "adam",  # or "adamw" or "sgd"
+        "momentum": 0.9,
+        "second_moment": 0.999,
+        "weight_decay": 0.0,
+        "clip_norm": 10.0,  # 0 for no clipping
+        "schedule": "cosine",  # see training.optimizer.make_schedule
+        "peak_rate": 0.0001,
+        "warmup_fraction": 0.0,
+    },
+    "source": {  # data.sources.make_source
+        "name": "segments",  # see data.sources.SOURCES
+        "folder": "",
+        "layout": "ade",  # or "bsds", "coco" or "labels"
+        "split": "training",
+        "smallest": 256 + 32,  # pixels, the shortest side of a photo
+        "limit": 0,  # examples; 0 for all
+        "on_bad": "skip",  # photos that are too small are listed
+    },
+    "evaluation_source": {  # data.sources.make_source
+        "name": "segments",  # see data.sources.SOURCES
+        "folder": "",
+        "layout": "ade",  # or "bsds", "coco" or "labels"
+        "split": "validation",
+        "smallest": 256 + 32,  # pixels, the shortest side of a photo
+        "limit": 32,  # examples; 0 for all
+        "on_bad": "skip",  # photos that are too small are listed
+    },
+    "batches": {  # data.pipeline.training_batches
+        "crop": 256 + 32,  # pixels
+        "largest_scale": 1.0,  # of the piece that is shrunk to a crop
+        "batch_size": BATCH,  # over all devices
+        "workers": 0,  # processes that decode; 0 decodes in this one
+    },
+    "simulate": {  # simulate.training_sets.make_segment_blur
+        "side": 33,  # pixels, of the kernels
+        "objects": 3,  # at most
+        "least": 400,  # pixels, of the smallest object
+        "wander_share": 0.5,  # of kernels that are random walks
+        "still_share": 0.01,  # of segments that are not blurred
+        "brighten": 0.0,
+        "lights": 0.0,
+        "transfer": "linear",  # the paper's first version; 2.2 in the second
+        "noise": 0.01,  # the largest standard deviation
+    },
+    "model": {  # models.kernel_basis.KernelBasisNet
+        "name": "kernel_basis",
+        "basis": 25,
+        "side": 33,
+        "width": 64,
+        "head": "grid",
+        "transfer": "linear",
+        "initial_weights": "he",
+    },
+    "init": {  # training.initial.start_from
+        "weights": "",  # a name or path to start from, where it fits; "" for random weights
+    },
+    "loss": {  # training.tasks.estimate_kernels.make_loss
+        "transfer": "linear",
+        "kernel_weight": 1.0,
+        "reblur_weight": 1.0,
+        "squared_until": 350 * PHOTOS // BATCH,
+        "chunk": 4096,  # pixels
+    },
+    "evaluate": {  # training.evaluation.make_evaluation
+        "seed": 0,
+        "height": 288,  # pixels
+        "width": 288,  # pixels
+        "group": 0,
+        "per_example": 2,  # simulations of each photo
+        "pictures": 16,  # examples to draw
+        "denoiser": "denoiser",  # of the restoration; "" for total variation
+    },
+}
+
+SMALL = {
+    "steps": 600,
+    "log_every": 20,
+    "checkpoint_every": 200,
+    "evaluate_every": 0,
+    "accumulate": 1,
+    "ema_decay": 0.0,
+    "optimizer.peak_rate": 0.002,
+    "optimizer.warmup_fraction": 0.05,
+    "source": {
+        "name": "embedded",
+        "folder": "",
+        "split": "train",
+        "smallest": 112,
+        "in_memory": True,
+        "limit": 0,
+        "on_bad": "stop",
+    },
+    "evaluation_source": {
+        "name": "embedded",
+        "folder": "",
+        "split": "test",
+        "smallest": 200,
+        "in_memory": True,
+        "limit": 0,
+        "on_bad": "stop",
+    },
+    "batches.crop": 112,
+    "batches.largest_scale": 3.0,
+    "batches.batch_size": 8,
+    "simulate.side": 17,
+    "simulate.objects": 1,
+    "simulate.least": 100,
+    "simulate.still_share": 0.2,
+    "model.basis": 8,
+    "model.side": 17,
+    "model.width": 8,
+    "model.initial_weights": "edges",
+    "loss.squared_until": 233,
+    "evaluate.height": 200,
+    "evaluate.width": 264,
+    "evaluate.per_example": 4,
+    "evaluate.denoiser": "",
+}
+
+VARIANTS = {
+    "paper": {},
+    "pod": {
+        "accumulate": 1,  # four photos on each of 8 devices
+    },
+    "small": SMALL,
+    "medium": {
+        **SMALL,
+        "steps": 4000,
+        "checkpoint_every": 500,
+        "optimizer.peak_rate": 0.001,
+        "model.basis": 12,
+        "model.width": 16,
+        "loss.squared_until": 1555,
+        "log_every": 100,
+        "ema_decay": 0.999,
+    },
+    "smoke": {
+        **SMALL,
+        "steps": 4,
+        "log_every": 1,
+        "checkpoint_every": 2,
+        "source.limit": 1,
+        "evaluation_source.limit": 1,
+        "batches.crop": 48,
+        "model.basis": 3,
+        "model.width": 2,
+        "loss.squared_until": 2,
+        "evaluate.height": 48,
+        "evaluate.width": 56,
+        "evaluate.per_example": 1,
+        "evaluate.pictures": 1,
+    },
+}
+
 
 def get_config(variant: str = "small") -> ConfigDict:
-    """Returns the run of the `paper`, of a `medium` or `small` net, or a `smoke` run."""
-    if variant not in VARIANTS:
-        raise ValueError(f"variant must be one of {sorted(VARIANTS)}, got {variant!r}")
-    config = run_settings()
-    config.task = "estimate_kernels"
-    config.steps = 900 * PHOTOS // BATCH
-    config.log_every = 100
-    config.checkpoint_every = 2000
-    config.evaluate_every = 20_000
-    config.best_metric = "kernel/absolute"
-    config.accumulate = 8
-    config.ema_decay = 0.999
-    config.optimizer.update(peak_rate=1e-4, clip_norm=10.0, warmup_fraction=0.0)
-
-    config.source = segment_source("training")
-    config.evaluation_source = segment_source("validation")
-    config.evaluation_source.limit = 32
-    config.batches = photo_batches(crop=256 + 32, batch_size=BATCH)
-
-    config.simulate = ConfigDict()  # simulate.training_sets.make_segment_blur
-    config.simulate.side = 33  # pixels, of the kernels
-    config.simulate.objects = 3  # at most
-    config.simulate.least = 400  # pixels, of the smallest object
-    config.simulate.wander_share = 0.5  # of kernels that are random walks
-    config.simulate.still_share = 0.01  # of segments that are not blurred
-    config.simulate.brighten = 0.0
-    config.simulate.lights = 0.0
-    config.simulate.transfer = "linear"  # the paper's first version; 2.2 in the second
-    config.simulate.noise = 0.01  # the largest standard deviation
-
-    config.model = ConfigDict()  # models.kernel_basis.KernelBasisNet
-    config.model.name = "kernel_basis"
-    config.model.basis = 25
+    """Return the config of one of `VARIANTS`."""
+    config = make_config(FIELDS, VARIANTS, variant)
     config.model.side = config.simulate.get_ref("side")
-    config.model.width = 64
-    config.model.head = "grid"
-    config.model.transfer = config.simulate.get_ref("transfer")
-    config.model.initial_weights = "he"
-
-    config.loss = ConfigDict()  # training.tasks.estimate_kernels.make_loss
-    config.loss.transfer = config.simulate.get_ref("transfer")
-    config.loss.kernel_weight = 1.0
-    config.loss.reblur_weight = 1.0
-    config.loss.squared_until = 350 * PHOTOS // BATCH
-    config.loss.chunk = 4096
-    config.loss.parts = config.get_ref("accumulate")
-
-    config.evaluate = held_out_examples(height=288, width=288, per_example=2)
-    config.evaluate.denoiser = "denoiser"  # that ships; "" for total variation
-
-    if variant == "paper":
-        return config
-    config.steps, config.log_every, config.checkpoint_every = 600, 20, 200
-    config.evaluate_every, config.accumulate, config.ema_decay = 0, 1, 0.0
-    config.source = photo_source("train", smallest=112)
-    config.evaluation_source = photo_source("test", smallest=200)
-    config.batches = photo_batches(crop=96 + 16, batch_size=8, largest_scale=3.0)
-    config.optimizer.update(peak_rate=2e-3, warmup_fraction=0.05)
-    config.simulate.update(side=17, objects=1, least=100, still_share=0.2)
-    config.model.update(basis=8, width=8, initial_weights="edges")
-    config.loss.squared_until = config.steps * 350 // 900  # the paper's share
-    config.evaluate.update(height=200, width=264, per_example=4, denoiser="")
-    if variant == "medium":
-        config.steps, config.log_every, config.checkpoint_every = 4000, 100, 500
-        config.ema_decay = 0.999
-        config.optimizer.update(peak_rate=1e-3, clip_norm=10.0)
-        config.loss.squared_until = config.steps * 350 // 900
-        config.model.update(basis=12, width=16)
-    if variant == "smoke":
-        config.steps, config.log_every, config.checkpoint_every = 4, 1, 2
-        config.loss.squared_until = 2
-        config.batches.update(crop=48, batch_size=8)
-        config.source.limit = config.evaluation_source.limit = 1
-        config.model.update(basis=3, width=2)
-        config.evaluate.update(height=48, width=56, per_example=1, pictures=1)
+    config.model.transfer = config.loss.transfer = config.simulate.get_ref("transfer")
     return config
-
-
-def segment_source(split: str) -> ConfigDict:
-    """Returns the fields of photos with their objects, `data.sources.segment_source`."""
-    source = ConfigDict()
-    source.name = "segments"
-    source.folder = ""
-    source.layout = "ade"  # or "bsds", "coco" or "labels"
-    source.split = split
-    source.smallest = 256 + 32  # pixels
-    source.limit = 0  # all
-    source.on_bad = "skip"  # photos that are too small; they are named
-    return source

@@ -1,86 +1,152 @@
-r"""Learns to see a camera's motion and to take it out, as one: the weights `deblur`.
+r"""The network with the weights `learned-plug-and-play`: estimates a motion and removes it.
 
-    python -m deblur_jax.main --config configs/learned_plug_and_play.py --workdir runs/unrolled \
+    python -m deblur_jax.main --config configs/learned_plug_and_play.py --workdir runs/restoring \
         --config.source.name=folder --config.source.folder=PHOTOS \
         --config.evaluation_source.name=folder --config.evaluation_source.folder=BSDS500/images/val
 
-It begins with the weights `camera-motion` and `denoiser` and a fixed schedule of the solver. The
-estimator is kept as it is (`--config.loss.frozen=False` trains it, too) and part of its error taken
-off, as `refine_motion` does for a whole photo. Blur, noise and JPEG are those of
-`configs/camera_motion.py`, and so were PHOTOS. `:smoke` takes seconds. Without the two folders the
-photos are the embedded ones.
+Training starts from the weights `camera-motion` and `denoiser` and a fixed schedule of the solver.
+The motion estimator is frozen (`--config.loss.frozen=False` trains it, too), and a part of its
+error is removed, as `refine_motion` does for a whole photo. Blur, noise, JPEG and PHOTOS are those
+of `configs/camera_motion.py`. `smoke` takes seconds. Without the two folders the photos are the
+embedded ones.
 """
 
 from ml_collections import ConfigDict
 
-from deblur_jax.training.settings import (
-    held_out_examples,
-    photo_batches,
-    photo_source,
-    run_settings,
-)
+from deblur_jax.config_file import make_config
+
+
+FIELDS = {
+    "task": "restore_unrolled",  # a module of training.tasks
+    "licence": "Apache-2.0; trained on photographs that scikit-image distributes",
+    "seed": 0,
+    "steps": 560,
+    "log_every": 10,  # steps; 0 for the last only
+    "checkpoint_every": 25,  # steps; 0 for the last only
+    "keep_checkpoints": 2,  # of the newest; the best is kept, too
+    "evaluate_every": 0,  # steps; 0 for the last only
+    "best_metric": "psnr/restored",  # of the evaluation
+    "best_is": "max",  # or "min"
+    "profile": 0,  # steps to write a profiler trace of
+    "parallel": "pmap",  # or "shard_map"
+    "accumulate": 1,  # parts of a device's share, to save memory
+    "precision": "float32",  # or "bfloat16", of the network
+    "remat": "none",  # or "pointwise" or "all": recompute activations, to save memory
+    "ema_decay": 0.98,  # of a running mean of the parameters; 0 keeps none
+    "optimizer": {  # training.optimizer.make_optimizer
+        "name": "adam",  # or "adamw" or "sgd"
+        "momentum": 0.9,
+        "second_moment": 0.999,
+        "weight_decay": 0.0,
+        "clip_norm": 1.0,  # 0 for no clipping
+        "schedule": "cosine",  # see training.optimizer.make_schedule
+        "peak_rate": 0.0003,
+        "warmup_fraction": 0.05,
+    },
+    "source": {  # data.sources.make_source
+        "name": "embedded",  # see data.sources.SOURCES
+        "folder": "",
+        "split": "train",
+        "smallest": 264,  # pixels, the shortest side of a photo
+        "in_memory": True,
+        "limit": 0,  # examples; 0 for all
+        "on_bad": "stop",  # or "skip": bad files are listed either way
+    },
+    "evaluation_source": {  # data.sources.make_source
+        "name": "embedded",  # see data.sources.SOURCES
+        "folder": "",
+        "split": "test",
+        "smallest": 264,  # pixels, the shortest side of a photo
+        "in_memory": True,
+        "limit": 12,  # examples; 0 for all
+        "on_bad": "stop",  # or "skip": bad files are listed either way
+    },
+    "batches": {  # data.pipeline.training_batches
+        "crop": 264,  # pixels
+        "largest_scale": 1.0,  # of the piece that is shrunk to a crop
+        "batch_size": 4,  # over all devices
+        "workers": 0,  # processes that decode; 0 decodes in this one
+    },
+    "simulate": {  # training.tasks.estimate_motion.make_simulate
+        "limit": 36.0,  # pixels
+        "setting": "both",  # of Gong et al.: "mild", "large" or "both"
+        "centre_jitter": 60.0,  # pixels: crops of photos of 321 x 481
+        "still": 0.02,  # share of photos without motion
+        "noise": 0.01,  # standard deviation, the largest
+        "least_noise": 0.001,  # that of rounding to 8 bits
+        "compressed": 0.5,  # share of photos stored as JPEG
+        "border": 20,  # pixels
+    },
+    "model": {  # models.learned_plug_and_play.LearnedPlugAndPlayNet
+        "name": "learned_plug_and_play",
+        "width": 192,
+        "blocks": 5,
+        "window": 64,  # pixels
+        "scale": 8.0,  # pixels
+        "unit": 128.0,  # pixels
+        "prior_widths": (32, 64, 128),
+        "prior_blocks": 1,
+        "denoisings": 3,
+        "linear_steps": 6,
+        "margin": 16,  # pixels
+        "schedule_rate": 10.0,  # times the rate of the other parameters
+    },
+    "init": {  # and training.tasks.restore_unrolled.first_params
+        "weights": "",  # for the whole network, where they fit
+        "estimator": "camera-motion",  # weights of the motion estimator; "" for random ones
+        "denoiser": "denoiser",  # weights of the prior; "" for random ones
+    },
+    "loss": {  # training.tasks.restore_unrolled.make_loss
+        "part": 112,  # pixels
+        "corrected": 1.0,  # the share u of the motion's error that remains has this power
+        "frozen": True,  # the motion estimator
+        "flow_weight": 0.0,
+    },
+    "evaluate": {  # training.evaluation.make_evaluation
+        "seed": 0,
+        "height": 320,  # pixels
+        "width": 320,  # pixels
+        "group": 0,
+        "per_example": 1,  # simulations of each photo
+        "pictures": 8,  # examples to draw
+        "denoiser": "denoiser",
+    },
+}
+
+VARIANTS = {
+    "full": {},
+    "smoke": {
+        "steps": 4,
+        "log_every": 1,
+        "checkpoint_every": 2,
+        "source.smallest": 72,
+        "source.limit": 1,
+        "evaluation_source.smallest": 72,
+        "evaluation_source.limit": 1,
+        "batches.crop": 72,
+        "batches.batch_size": 8,
+        "simulate.limit": 8.0,
+        "simulate.border": 8,
+        "model.width": 8,
+        "model.blocks": 1,
+        "model.window": 16,
+        "model.prior_widths": (4, 8),
+        "model.denoisings": 2,
+        "model.linear_steps": 2,
+        "model.margin": 4,
+        "init.estimator": "",
+        "init.denoiser": "",
+        "loss.part": 24,
+        "evaluate.height": 64,
+        "evaluate.width": 80,
+        "evaluate.pictures": 1,
+        "evaluate.denoiser": "",
+    },
+}
 
 
 def get_config(variant: str = "full") -> ConfigDict:
-    """Returns the `full` run, or a `smoke` run that only shows that everything works."""
-    if variant not in ("full", "smoke"):
-        raise ValueError(f"variant must be one of ['full', 'smoke'], got {variant!r}")
-    config = run_settings()
-    config.task = "restore_unrolled"
-    config.steps, config.log_every, config.checkpoint_every = 560, 10, 25
-    config.ema_decay = 0.98
-    config.best_metric, config.best_is = "psnr/restored", "max"
-    config.optimizer.peak_rate = 3e-4
-
-    config.source = photo_source("train", smallest=264)
-    config.evaluation_source = photo_source("test", smallest=264)
-    config.evaluation_source.limit = 12
-    config.batches = photo_batches(crop=264, batch_size=4)
-
-    config.simulate = ConfigDict()  # training.tasks.estimate_motion.make_simulate
-    config.simulate.limit = 36.0  # pixels
-    config.simulate.noise = 0.01  # standard deviation, the largest
-    config.simulate.least_noise = 0.001  # that of rounding to 8 bits
-    config.simulate.compressed = 0.5  # share of photos that went through a JPEG file
-    config.simulate.still = 0.02  # share of photos without a motion
-    config.simulate.border = 20  # pixels
-    config.simulate.setting = "both"
-    config.simulate.centre_jitter = 60.0  # pixels: crops of photos of 321 x 481
-
-    config.model = ConfigDict()  # models.learned_plug_and_play.LearnedPlugAndPlayNet
-    config.model.name = "learned_plug_and_play"
-    config.model.width = 192
-    config.model.blocks = 5
-    config.model.window = 64  # pixels
-    config.model.scale = 8.0  # pixels
-    config.model.unit = 128.0  # pixels
-    config.model.prior_widths = (32, 64, 128)
-    config.model.prior_blocks = 1
-    config.model.denoising_steps = 3
-    config.model.linear_steps = 6
-    config.model.margin = 16  # pixels
-    config.model.schedule_rate = 10.0  # times the rate of the rest
-
-    config.loss = ConfigDict()  # training.tasks.restore_unrolled.make_loss
-    config.loss.part = 112  # pixels
-    config.loss.corrected = 1.0  # the motion's error is multiplied by u to this power
-    config.loss.frozen = True  # the estimator
-    config.loss.flow_weight = 0.0
-    config.loss.start = "camera-motion"  # weights of the estimator; "" for none
-    config.loss.prior = "denoiser"  # weights of the denoiser; "" for none
-
-    config.evaluate = held_out_examples(height=320, width=320)
-    config.evaluate.update(start=config.loss.start, prior=config.loss.prior, pictures=8)
-
-    if variant == "smoke":
-        config.steps, config.log_every, config.checkpoint_every = 4, 1, 2
-        config.batches.update(crop=72, batch_size=8)
-        config.source.smallest = config.evaluation_source.smallest = 72
-        config.source.limit = config.evaluation_source.limit = 1
-        config.simulate.update(limit=8.0, border=8)
-        config.model.update(width=8, blocks=1, window=16, prior_widths=(4, 8), denoising_steps=2)
-        config.model.update(linear_steps=2, margin=4)
-        config.loss.update(part=24, start="", prior="")
-        config.evaluate.update(start="", prior="")
-        config.evaluate.update(height=64, width=80, per_example=1, pictures=1)
+    """Return the config of one of `VARIANTS`."""
+    config = make_config(FIELDS, VARIANTS, variant)
+    config.evaluate.denoiser = config.init.get_ref("denoiser")
     return config

@@ -1,17 +1,52 @@
-"""Config files: Python files whose `get_config([variant])` returns a `ConfigDict`."""
+"""Config files: Python files whose `get_config([variant])` returns a `ConfigDict`.
+
+A config file holds one complete list of fields, and for each variant the fields that it changes:
+
+    FIELDS = {"steps": 1000, "batches": {"crop": 64, ...}, ...}
+    VARIANTS = {"full": {}, "smoke": {"steps": 4, "batches.crop": 48}}
+
+    def get_config(variant="full"):
+        return make_config(FIELDS, VARIANTS, variant)
+"""
 
 import ast
 import difflib
 import importlib.util
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
 
+def make_config(fields: Mapping[str, Any], variants: Mapping[str, Any], variant: str) -> Any:
+    """Return the `ConfigDict` of a variant.
+
+    Args:
+        fields: the complete list: values and groups of values by name.
+        variants: the changes of each variant, by the names that the command line uses for fields,
+            such as "batches.crop". A whole group, such as "source", is replaced by another one.
+        variant: which one.
+
+    Raises:
+        ValueError: if there is no such variant, or it changes a field that is not in `fields`.
+    """
+    if variant not in variants:
+        raise ValueError(f"variant must be one of {sorted(variants)}, got {variant!r}")
+    config = ConfigDict(fields)
+    for path, value in variants[variant].items():
+        *groups, name = path.split(".")
+        place: Any = config
+        for group in groups:
+            place = place.get(group, ConfigDict())
+        if name not in place:
+            raise ValueError(f"variant {variant} changes {path}, which is not in the complete list")
+        place[name] = ConfigDict(value) if isinstance(value, dict) else value
+    return config
+
+
 def load_config(name: str) -> Any:
-    """Returns the `ConfigDict` of a file.
+    """Return the `ConfigDict` of a file.
 
     Args:
         name: the file's path, with an optional `:variant`.
@@ -32,17 +67,17 @@ def load_config(name: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not hasattr(module, "get_config"):
-        raise ValueError(f"--config {file}: it defines no get_config(variant)")
+        raise ValueError(f"--config {file}: defines no get_config(variant)")
     return module.get_config(*[variant] if variant else [])
 
 
 def check_config_flags(argv: list[str]) -> None:
-    """Checks what a command line sets of a config, `--config.FIELD=VALUE`, before it is parsed.
+    """Check the fields of a config that a command line sets, before it is parsed.
 
     Raises:
         FileNotFoundError: if there is no such config.
-        ValueError: if it has no such field (the message names the nearest), or a number's value is
-            none.
+        ValueError: if it has no such field (the message suggests the nearest ones), or the value
+            of a number is not a number.
     """
     path = _value_of("config", argv)
     if path is None:
@@ -60,7 +95,7 @@ def check_config_flags(argv: list[str]) -> None:
 
 
 def _check_value(name: str, text: str, default: Any) -> None:
-    """Numbers are checked here: their own errors name neither the field nor the type."""
+    """Check a number, because the parser's errors name neither the field nor the type."""
     if type(default) in (int, float) and text:
         try:
             type(default)(text)
@@ -86,20 +121,20 @@ def _value_of(flag: str, argv: list[str]) -> str | None:
 
 
 def set_fields(config: Any, changes: Iterable[str]) -> None:
-    """Sets fields of a config, as the tools' command lines name them.
+    """Set fields of a config, as the tools' command lines name them.
 
     Args:
-        config: a `ConfigDict`; it is changed.
+        config: a `ConfigDict`, changed in place.
         changes: such as `source.folder=PHOTOS` or `batches.workers=2`.
 
     Raises:
-        ValueError: if there is no such field, or it holds something else than such a value.
+        ValueError: if there is no such field, or the value has another type.
     """
     for change in changes:
         path, equals, text = change.partition("=")
         *groups, name = path.split(".")
         try:
-            place = config
+            place: Any = config
             for group in groups:
                 place = place[group]
             before = place[name]

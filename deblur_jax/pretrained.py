@@ -99,7 +99,7 @@ def load(name: str = DEFAULT) -> Pretrained:
         for former in RENAMED_FIELDS.keys() & fields.keys():
             fields[RENAMED_FIELDS[former]] = fields.pop(former)
         kind = fields.pop("name")
-        model = make_model(name=RENAMED_MODELS.get(kind, kind), **fields)
+        model = make_model(name=RENAMED_MODELS.get(kind) or kind, **fields)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the model card does not fit this version ({error})") from None
     return Pretrained(name=name, model=model, variables=variables, card=card)

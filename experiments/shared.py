@@ -25,7 +25,8 @@ from deblur_jax.io.images import read_photo
 from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.ops.sensor import quantize
 from deblur_jax.pretrained import Pretrained, load
-from deblur_jax.training.examples import Example, held_out
+from deblur_jax.simulate.training_sets import Example
+from deblur_jax.training.evaluation import held_out
 from deblur_jax.training.simulations import make_simulate
 from deblur_jax.version import revision
 
@@ -274,7 +275,7 @@ def simulated(
         source, make_simulate(**fields.simulate), seed=seed, height=size.height, width=size.width,
         group=size.group, per_example=per_example,
     )  # fmt: skip
-    return (example for _, example in itertools.islice(examples, limit or None))
+    return (example for _, example, _ in itertools.islice(examples, limit or None))
 
 
 # --- networks ---

@@ -23,7 +23,7 @@ def variants():
 
 @pytest.mark.parametrize("name", list(variants()))
 def test_every_group_is_the_arguments_of_its_function(name):
-    from deblur_jax.data.sources import PREPARED, make_source
+    from deblur_jax.data.sources import make_source
     from deblur_jax.models.registry import make_model
     from deblur_jax.training.optimizer import make_optimizer
 
@@ -32,10 +32,6 @@ def test_every_group_is_the_arguments_of_its_function(name):
     model = make_model(**config.model)
     task.make_loss(model, task.make_simulate(**config.simulate), **config.loss)
     make_optimizer(**config.optimizer, total_steps=config.steps)
-    if config.source.name in PREPARED:
-        with pytest.raises(FileNotFoundError, match=r"is not prepared; run python tools/prepare"):
-            make_source(**config.source)
-        return
     if not config.source.folder and config.source.name != "embedded":
         with pytest.raises(ValueError, match=r"source\.folder is empty; give a folder"):
             make_source(**config.source)

@@ -19,7 +19,7 @@ from deblur_jax.data.pipeline import training_batches
 from deblur_jax.data.sources import make_source
 from deblur_jax.io.images import Photo, write_photo
 from deblur_jax.pictures import flow_colours, panels, to_bytes, with_flow_key
-from deblur_jax.training.examples import simulated
+from deblur_jax.training.step import simulated
 from deblur_jax.training.tasks.registry import find_task
 
 

@@ -3,7 +3,7 @@
 A source returns examples by index: dictionaries of arrays, see `data.examples`.
 """
 
-import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,10 +21,9 @@ def embedded_source(
     *,
     split: str,
     smallest: int,
-    in_memory: bool,
-    limit: int,
+    in_memory: bool = False,
+    limit: int = 0,
     on_bad: str = "stop",
-    folder: str | Sequence[str] = "",
 ) -> PhotoSource:
     """Returns scikit-image's photographs, as `{"sharp"}`.
 
@@ -32,11 +31,9 @@ def embedded_source(
         split: `train` or `test`.
         smallest: smallest accepted side of a photo in pixels.
         in_memory: whether to keep the decoded photos.
-        limit: largest number of photos; 0 for all.
-        on_bad: "stop" or "skip", see `data.checks.report_problems`.
-        folder: ignored, so that a config can switch to `folder_source` by changing the name.
+        limit: how many photos to use at most; 0 for all.
+        on_bad: "stop" or "skip", see `PhotoSource`.
     """
-    del folder
     return PhotoSource(
         _first(embedded_photos(split), limit),
         smallest=smallest,
@@ -50,10 +47,9 @@ def folder_source(
     *,
     folder: str | Sequence[str],
     smallest: int,
-    in_memory: bool,
-    limit: int,
+    in_memory: bool = False,
+    limit: int = 0,
     on_bad: str = "stop",
-    split: str = "",
 ) -> PhotoSource:
     """Returns the photographs below one or several folders, as `{"sharp"}`.
 
@@ -61,11 +57,9 @@ def folder_source(
         folder: folder of photos; several are a tuple, or a text separated by `:`.
         smallest: smallest accepted side of a photo in pixels.
         in_memory: whether to keep the decoded photos.
-        limit: largest number of photos; 0 for all.
-        on_bad: "stop" or "skip", see `data.checks.report_problems`.
-        split: ignored, so that a config can switch from `embedded_source` by changing the name.
+        limit: how many photos to use at most; 0 for all.
+        on_bad: "stop" or "skip", see `PhotoSource`.
     """
-    del split
     paths = _first(folder_photos(folder), limit)
     return PhotoSource(paths, smallest=smallest, in_memory=in_memory, on_bad=on_bad)
 
@@ -74,8 +68,8 @@ def pair_source(
     *,
     folder: str | Sequence[str],
     smallest: int,
-    limit: int,
-    on_bad: str,
+    limit: int = 0,
+    on_bad: str = "stop",
     neighbours: int = 0,
 ) -> Source:
     """Returns the pairs below one or several folders, see `data.pairs`.
@@ -96,44 +90,51 @@ def pair_source(
 def frame_source(
     *,
     folder: str | Sequence[str],
-    counts: Sequence[int],
-    fastest: float,
-    shrink: int,
-    transfer: Transfer,
-    flow: bool,
     smallest: int,
-    on_bad: str,
+    counts: Sequence[int] = tuple(range(7, 24, 2)),
+    fastest: float = 1.0,
+    shrink: int = 3,
+    transfer: Transfer = "linear",
+    flow: bool = False,
+    on_bad: str = "stop",
 ) -> FrameSource:
     """Returns pairs averaged from high-speed frames, as `{"blurry", "sharp"}`.
 
     Args:
-        folder: folder of videos, each of which is a folder of frames; several are a tuple, or a
-            text separated by `:`.
-        counts: see `data.frames.Averaging`.
+        folder: where the videos are, a folder of frames each; several are a tuple, or a text
+            with `:` between them.
+        smallest: the shortest side in pixels that a picture may have.
+        counts: how many frames are averaged, see `data.frames.Averaging`; the default of this and
+            of the next three are those of Noroozi et al.
         fastest: see `data.frames.Averaging`.
         shrink: see `data.frames.Averaging`.
         transfer: see `data.frames.Averaging`.
-        flow: whether to add `flow` and `backward_flow`, see `data.frames.Averaging`.
-        smallest: smallest accepted side of a picture in pixels.
-        on_bad: "stop" or "skip", see `data.checks.report_problems`.
+        flow: whether examples have a `flow`, see `data.frames.Averaging`.
+        on_bad: "stop" or "skip", see `FrameSource`.
     """
     averaging = Averaging(tuple(counts), fastest, shrink, transfer, flow)
     return FrameSource(each_folder(folder), averaging, smallest=smallest, on_bad=on_bad)
 
 
 def segment_source(
-    *, folder: str, layout: str, split: str, smallest: int, limit: int, on_bad: str
+    *,
+    folder: str,
+    split: str,
+    smallest: int,
+    layout: str = "ade",
+    limit: int = 0,
+    on_bad: str = "stop",
 ) -> SegmentSource:
     """Returns photographs with segments, as `{"sharp", "segments"}`, for `simulate.segments`.
 
     Args:
-        folder: folder of photos and segmentations.
-        layout: layout of the folder: "bsds", "ade", "coco" or "labels", see `data.segments`.
-        split: name of the split's folder, such as "train", "training" or "train2017"; "" for
+        folder: where the photos and segmentations are.
+        split: as the data set's folders are named: "train", "training", "train2017"; "" for
             "labels".
-        smallest: smallest accepted side of a photo in pixels.
-        limit: largest number of photos; 0 for all.
-        on_bad: "stop" or "skip", see `data.checks.report_problems`.
+        smallest: the shortest side in pixels that a photo may have.
+        layout: of the folder: "bsds", "ade", "coco" or "labels", see `data.segments`.
+        limit: how many photos to use at most; 0 for all.
+        on_bad: "stop" or "skip", see `SegmentSource`.
     """
     (root,) = each_folder((folder,))
     files, problems = find_segments(layout, root, split)
@@ -143,28 +144,29 @@ def segment_source(
 def prepared_source(
     dataset: str,
     *,
-    data_dir: str,
-    variant: str,
+    folder: str,
     split: str,
     smallest: int,
-    limit: int,
+    limit: int = 0,
     neighbours: int = 0,
 ) -> Source:
-    """Returns the examples of a prepared data set.
+    """Return the examples of a data set that `tools/prepare.py` prepared.
 
     Args:
-        dataset: name of the data set.
-        data_dir: folder of prepared data sets.
-        variant: variant of the data set; "" for the first.
-        split: name of a split or a part of it, such as "train[:50%]".
-        smallest: smallest accepted side of an image in pixels.
-        limit: largest number of examples; 0 for all.
+        dataset: its name, such as "gopro", or its name and one of its variants, "gopro/blur".
+        folder: where it was prepared, the `--data-dir` of `tools/prepare.py`.
+        split: such as "train" or "train[:50%]".
+        smallest: the shortest side in pixels that an image may have.
+        limit: how many examples to use at most; 0 for all.
         neighbours: see `pair_source`.
     """
-    # Imported here, since tfds is slow to import and only needed for prepared data sets.
+    # Imported here: only prepared data sets need tfds, which takes long to load.
     from deblur_jax.data.builders.registry import open_prepared
 
-    records = open_prepared(dataset, data_dir, variant, split=split, smallest=smallest, limit=limit)
+    if not folder:
+        raise ValueError(f"source.folder is empty; give a folder where {dataset} was prepared")
+    name, _, variant = dataset.partition("/")
+    records = open_prepared(name, folder, variant, split=split, smallest=smallest, limit=limit)
     return NeighbourSource(records, neighbours) if neighbours else records
 
 
@@ -179,19 +181,30 @@ SOURCES: dict[str, Callable[..., Any]] = {
     "frames": frame_source,
     "pairs": pair_source,
     "segments": segment_source,
-    **{name: functools.partial(prepared_source, name) for name in PREPARED},
+    **dict.fromkeys(PREPARED, prepared_source),
 }
 
 
 def make_source(*, name: str, **options: Any) -> Source:
-    """Returns the source called `name`.
+    """Return the source that a config names.
+
+    A config that names another source keeps its other fields: those that the other source does not
+    take, such as `in_memory` of a prepared data set, have no effect.
 
     Args:
-        name: one of `SOURCES`; those of `PREPARED` are data sets prepared by `tools/prepare.py`.
-        **options: arguments of the source's function.
+        name: one of `SOURCES`; those of `PREPARED` are data sets that `tools/prepare.py` prepared,
+            with an optional variant, as in "gopro/blur".
+        **options: the arguments of the function of that name.
+
+    Raises:
+        TypeError: if no source takes one of the options, or one is missing.
     """
-    check_option("source.name", name, SOURCES)
-    return SOURCES[name](**options)
+    kind = name.partition("/")[0] if name.partition("/")[0] in PREPARED else name
+    check_option("source.name", kind, SOURCES)
+    known = {field for each in SOURCES.values() for field in inspect.signature(each).parameters}
+    taken = inspect.signature(SOURCES[kind]).parameters
+    options = {field: x for field, x in options.items() if field in taken or field not in known}
+    return SOURCES[kind](*[name] if kind in PREPARED else [], **options)
 
 
 def _first(items: list, limit: int) -> list:

@@ -2,8 +2,8 @@
 
     sum_p weights[p] sum_c (R(blur(sharp))[p, c] - blurry[p, c])^2
 
-The sum is over the pixels whose kernels lie within the frame, so that the loss does not depend on
-the boundary condition. R is the sensor's response: it clips at black and saturates softly.
+over the pixels whose kernels fit into the sharp image, so that no light from outside has to be
+guessed. R is the sensor: black stays black, and bright light saturates softly.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def soft_sensor(light: Array) -> jax.Array:
 
 @typechecked
 def reblur_error(
-    sharp: Image,
+    sharp: Float[Array, "rows columns c"],
     blurry: Image,
     kernels: Kernels,
     mixing: Mixing,
@@ -35,8 +35,10 @@ def reblur_error(
     """Returns the weighted sum over pixels and channels of the squared re-blur error.
 
     Args:
-        sharp: `[h, w, c]`, light in [0, 1].
-        blurry: `[h, w, c]`, light in [0, 1], of the same frame.
+        sharp: light in [0, 1]: of the frame of `blurry`, or with
+            the same border all around it. With a border of `s // 2` pixels every pixel of `blurry`
+            is compared; without one the pixels near its edge are left out.
+        blurry: `[h, w, c]`, light in [0, 1].
         kernels: `[k, s, s]`, the estimated basis.
         mixing: `[h, w, k]`, the estimated mixing coefficients.
         weights: `[h, w]`, weights of the pixels. The reciprocal size of a pixel's segment gives all
@@ -44,21 +46,32 @@ def reblur_error(
         respond: pointwise response of the sensor to light.
 
     Raises:
-        ValueError: if the images are not larger than the kernels.
+        ValueError: if no pixel is as far from the edge as the kernels reach, or the border is not
+            the same on all sides.
 
     Source:
         Carbajal et al., arXiv:2102.01026, section 3.2; the response is that of the authors' code.
-        They blur a sharp photo that is larger than the blurry one. Here both have one frame, and
-        the pixels near its edge are excluded.
+        As theirs, the sharp photo may be larger than the blurry one.
     """
     radius = kernels.shape[-1] // 2
     height, width = blurry.shape[:2]
-    if min(height, width) <= 2 * radius:
+    border, other = ((sharp.shape[axis] - blurry.shape[axis]) / 2 for axis in (0, 1))
+    if border != other or border < 0 or border % 1:
+        raise ValueError(
+            "reblur_error: sharp must have the same border around blurry on all sides, got "
+            f"{sharp.shape[0]}x{sharp.shape[1]} around {height}x{width}"
+        )
+    border = int(border)
+    if min(height, width) + 2 * border <= 2 * radius:
         side = kernels.shape[-1]
         raise ValueError(
             f"reblur_error: images must be at least as large as the kernels, {side}x{side}, "
             f"got {width}x{height}"
         )
-    inside = (slice(radius, height - radius), slice(radius, width - radius))
-    error = respond(basis_blur(sharp, kernels, mixing)[inside]) - jnp.asarray(blurry)[inside]
+    frame = (slice(border, border + height), slice(border, border + width))
+    mixing = jnp.pad(mixing, ((border, border), (border, border), (0, 0)))
+    cut = max(radius - border, 0)  # pixels whose kernels reach beyond `sharp`
+    inside = (slice(cut, height - cut), slice(cut, width - cut))
+    blurred = basis_blur(jnp.asarray(sharp), kernels, mixing)[frame][inside]
+    error = respond(blurred) - jnp.asarray(blurry)[inside]
     return jnp.sum(weights[inside] * jnp.sum(jnp.square(error), axis=-1))

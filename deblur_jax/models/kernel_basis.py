@@ -91,9 +91,6 @@ def norm_map(kernels: Kernels, mixing: Mixing) -> jax.Array:
 class KernelBasisNet(nn.Module):
     """Estimates the kernels of a photo and their mixing coefficients at every pixel.
 
-    Its collection `progress` holds how many training steps were made; the network does not look
-    at it.
-
     Attributes:
         basis: number of kernels.
         side: side of the kernels in pixels: a power of two plus one, such as 9, 17, 33 (the
@@ -129,7 +126,6 @@ class KernelBasisNet(nn.Module):
                 f"model.initial_weights must be one of {sorted(FIRST_WEIGHTS)}, "
                 f"got {self.initial_weights!r}"
             )
-        self.variable("progress", "steps", jnp.zeros, ())
         x = pad_to_multiple(to_light(blurry, self.transfer) - 0.5, STRIDE, mode="reflect")
 
         first = FIRST_WEIGHTS[self.initial_weights]

@@ -31,7 +31,7 @@ Labels = Int[Array, "h w"]
 
 @functools.partial(
     jax.tree_util.register_dataclass,
-    data_fields=["sharp", "blurry", "kernels", "mixing", "weights"],
+    data_fields=["sharp", "blurry", "kernels", "mixing", "weights", "wide_sharp"],
     meta_fields=[],
 )
 @dataclasses.dataclass(frozen=True)
@@ -42,9 +42,11 @@ class SegmentBlur:
         sharp: `[h, w, c]`.
         blurry: `[h, w, c]`.
         kernels: `[k, s, s]`, of the background and of each object.
-        mixing: `[h, w, k]`, the mixing coefficients, which sum to one over `k`.
-        weights: `[h, w]`, the reciprocal size of the segment with the largest coefficient, so that
-            all segments have the same weight in a loss.
+        mixing: `[h, w, k]`, the share of each in each pixel; sums to one over `k`.
+        weights: `[h, w]`, one over the size of the segment that has the largest share in the
+            pixel, so that every segment counts alike in a loss.
+        wide_sharp: `[h + s - 1, w + s - 1, c]`, `sharp` with the border from which light reaches
+            the blurry picture.
     """
 
     sharp: Array
@@ -52,6 +54,7 @@ class SegmentBlur:
     kernels: Array
     mixing: Array
     weights: Array
+    wide_sharp: Array
 
 
 @typechecked
@@ -105,6 +108,7 @@ def segment_blur(image: Image, segments: Labels, kernels: Kernels) -> SegmentBlu
         kernels=jnp.asarray(kernels),
         mixing=mixing,
         weights=segment_weights(mixing),
+        wide_sharp=jnp.asarray(image),
     )
 
 
@@ -227,4 +231,5 @@ def draw_segment_blur(
         result,
         sharp=develop(keys[4], result.sharp, camera.still()),
         blurry=develop(keys[4], result.blurry, camera),
+        wide_sharp=develop(keys[4], result.wide_sharp, camera.still()),
     )

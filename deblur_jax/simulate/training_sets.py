@@ -28,10 +28,9 @@ from deblur_jax.simulate.interpolation import interpolated_blur
 from deblur_jax.simulate.scenes import CROSSING, HAND_HELD, draw_scene
 from deblur_jax.simulate.segments import draw_segment_blur, draw_segments
 from deblur_jax.simulate.shake_kernels import Tremor, Wander, shake_kernel
-from deblur_jax.typing import Array
 
 
-Example = dict[str, Array]
+Example = dict[str, jax.Array]
 Simulate = Callable[[jax.Array, Example], Example]
 
 USUAL_SIDE = 33  # side of the kernels that the defaults of `Tremor` and `Wander` are for

@@ -1,6 +1,6 @@
-"""Checkpoints: the state and the config of a run, saved as one and whole or not at all.
+"""Checkpoints: the state and the config of a run, saved together and atomically.
 
-Neither randomness nor the place in the data is saved: both are functions of (seed, step).
+Neither random state nor the position in the data is saved: both are functions of (seed, step).
 """
 
 import contextlib
@@ -15,27 +15,27 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from deblur_jax.training.state import TrainState, variables_of
+from deblur_jax.training.step import TrainState, variables_of
 from deblur_jax.version import __version__, revision
 
 
 FOLDER = "checkpoints"
-BESIDE = 1_000_000  # bytes of a checkpoint beside the arrays, at most
+OVERHEAD = 1_000_000  # bytes of a checkpoint beside the arrays, at most
 Manager = ocp.CheckpointManager
 
 
 @dataclasses.dataclass(frozen=True)
 class NewestAndBest:
-    """Keeps the newest checkpoints whatever they score, and the best one beside them.
+    """Keeps the newest checkpoints, whatever their scores, and the best one.
 
-    Orbax's `max_to_keep` with `best_fn` would delete the newest of a run that gets worse.
+    Orbax's `max_to_keep` with `best_fn` deletes the newest checkpoints of a run that gets worse.
     """
 
     keep: int
     best: Callable[[], int | None]
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
-        """Returns, for checkpoints from old to new, whether to keep each."""
+        """Return for each checkpoint, from old to new, whether to keep it."""
         del context
         newest, best = [info.step for info in checkpoints[-self.keep :]], self.best()
         return [info.step in newest or info.step == best for info in checkpoints]
@@ -45,7 +45,7 @@ class NewestAndBest:
 def open_manager(
     workdir: Path, *, keep: int = 1, best: Callable[[], int | None] | None = None
 ) -> Iterator[Manager]:
-    """Opens `workdir/checkpoints`; saves are asynchronous, and complete when this is left.
+    """Open `workdir/checkpoints`; saves are asynchronous, and complete when the block is left.
 
     Args:
         workdir: of the run.
@@ -71,20 +71,20 @@ def open_manager(
     try:
         yield manager
     finally:
-        with _told(folder):
+        with _in_one_line(folder):
             manager.close()
 
 
 def save(manager: Manager, state: TrainState, config: Any) -> None:
-    """Starts saving; a checkpoint is listed only when it is complete.
+    """Start saving; a checkpoint is listed only when it is complete.
 
     Raises:
         OSError: if the disk has no room for it, or an earlier one could not be written.
     """
-    needed = sum(x.nbytes for x in jax.tree.leaves(state)) + BESIDE
+    needed = sum(x.nbytes for x in jax.tree.leaves(state)) + OVERHEAD
     free = shutil.disk_usage(manager.directory).free
     run = {"version": __version__, "revision": revision(), "jax": jax.__version__}
-    with _told(manager.directory):
+    with _in_one_line(manager.directory):
         if free < needed:
             raise OSError(
                 f"no space left on the disk: {free / 1e6:.1f} MB, a checkpoint takes up to "
@@ -101,8 +101,8 @@ def save(manager: Manager, state: TrainState, config: Any) -> None:
 
 
 @contextlib.contextmanager
-def _told(folder: Any) -> Iterator[None]:
-    """Turns whatever a failed write raises, now or from an earlier save, into one line."""
+def _in_one_line(folder: Any) -> Iterator[None]:
+    """Convert any exception of a failed (possibly asynchronous) save into a one-line `OSError`."""
     try:
         yield
     except Exception as error:
@@ -111,15 +111,15 @@ def _told(folder: Any) -> Iterator[None]:
             reason = "no space left on the disk"
         raise OSError(
             f"{folder}: a checkpoint could not be written ({reason[:300]}); "
-            "the complete ones are untouched: mend this and run the same command again"
+            "the complete ones are untouched: fix this and run the same command again"
         ) from error
 
 
 def restore(manager: Manager, state: TrainState) -> TrainState:
-    """Returns the newest saved state, placed as `state` is; `state` itself if none is saved.
+    """Return the newest saved state, placed as `state` is; `state` itself if none is saved.
 
     Raises:
-        ValueError: if the checkpoint does not hold a state of this shape.
+        ValueError: if the checkpoint holds a state of other shapes, or is damaged.
     """
     step = manager.latest_step()
     if step is None:
@@ -143,7 +143,7 @@ def restore(manager: Manager, state: TrainState) -> TrainState:
 def _readable(place: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # orbax raises most kinds there are
+    except Exception as error:  # orbax raises many kinds of exceptions
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(
             f"{place}: the checkpoint is damaged or was not written by deblur_jax ({first[:200]}); "
@@ -152,7 +152,7 @@ def _readable(place: str) -> Iterator[None]:
 
 
 def _check_shapes(place: str, tree: Any, state: TrainState) -> None:
-    """Raises a ValueError if a part of the saved state is not of the shapes of `state`."""
+    """Raise a ValueError if the saved state has other shapes than `state`."""
     advice = "use the config it was made with, or another --workdir"
     parts = {
         "params": "another model",
@@ -161,14 +161,14 @@ def _check_shapes(place: str, tree: Any, state: TrainState) -> None:
         "ema": "another ema_decay",
     }
     for part, kind in parts.items():
-        # Orbax leaves empty parts out.
+        # Orbax omits empty parts.
         saved, wanted = _shapes((tree or {}).get(part) or {}), _shapes(getattr(state, part))
         differing = sorted(name for name in saved | wanted if saved.get(name) != wanted.get(name))
         if differing:
             there, here = (shapes.get(differing[0], "missing") for shapes in (saved, wanted))
             raise ValueError(
-                f"{place}: the checkpoint is of {kind} than the config "
-                f"({differing[0]} is {there} there and {here} here); {advice}"
+                f"{place}: the checkpoint is of {kind} than the config ({differing[0]} is "
+                f"{there} in the checkpoint and {here} in the config); {advice}"
             )
 
 
@@ -178,7 +178,7 @@ def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
 
 
 def changed_fields(manager: Manager, config: Any) -> list[str]:
-    """Returns one "field: old -> new" for each field in which the newest checkpoint differs."""
+    """Return "field: old -> new" for each field that differs from the newest checkpoint."""
     step = manager.latest_step()
     if step is None:
         return []
@@ -205,13 +205,13 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Returns a config as JSON would hold it."""
+    """Return a config as a dict that JSON can hold."""
     return json.loads(config.to_json_best_effort())
 
 
 @dataclasses.dataclass(frozen=True)
 class Saved:
-    """What a checkpoint holds for others than the run itself.
+    """The content of a checkpoint for evaluation and export.
 
     Attributes:
         variables: what to evaluate and to release (see `TrainState.variables`), NumPy arrays.
@@ -227,7 +227,7 @@ class Saved:
 
 
 def read(workdir: Path, step: int | None = None) -> Saved:
-    """Reads a checkpoint below `workdir`; a run that is writing there is not disturbed.
+    """Read a checkpoint below `workdir`, without disturbing a run that is writing there.
 
     Args:
         workdir: of the run.
@@ -255,6 +255,6 @@ def read(workdir: Path, step: int | None = None) -> Saved:
             arguments = ocp.args.StandardRestore(abstract)  # pyright: ignore[reportCallIssue]
             state = manager.restore(step, args=ocp.args.Composite(state=arguments))["state"]
         config, run = (_read_json(manager, step, name) for name in ("config", "run"))
-    # Orbax leaves empty parts out.
+    # Orbax omits empty parts.
     variables = variables_of(state["params"], state.get("statistics"), state.get("ema"))
     return Saved(variables, config, run, step)

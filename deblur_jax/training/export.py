@@ -1,4 +1,4 @@
-"""Releasing what a run has learnt: weights with a model card."""
+"""Exporting the weights of a run, with a model card."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,16 +23,16 @@ def export(
     dtype: str = "float32",
     measure: Callable[[Any], dict[str, float]] | None = None,
 ) -> dict[str, Any]:
-    """Writes a checkpoint below `workdir` as a safetensors file with a model card.
+    """Write a checkpoint below `workdir` as a safetensors file with a model card.
 
     Args:
         workdir: of the run.
         path: the file to write.
         step: which checkpoint; None for the newest.
-        dtype: that the file holds the weights in. `float16` takes half the room; they are float32
-            again when they are loaded.
-        measure: evaluates variables; called with those that were rounded, so that the card says
-            what it cost.
+        dtype: of the weights in the file. `float16` halves its size; the weights are converted to
+            float32 when they are loaded.
+        measure: evaluates variables; called with the rounded ones, so that the card shows the
+            effect of rounding.
 
     Returns:
         The model card: the network, the whole config with its data, the steps, the metrics of the

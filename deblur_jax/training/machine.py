@@ -1,4 +1,4 @@
-"""What a run asks of its machine: other processes, a folder to itself, compiled programs kept."""
+"""The machine of a run: other processes, a lock on its folder, compiled programs, signals."""
 
 import contextlib
 import fcntl
@@ -20,13 +20,13 @@ CACHE = "DEBLUR_JAX_CACHE"
 
 
 def join_processes(coordinator: str | None, processes: int | None, process: int | None) -> None:
-    """Makes this process one of many; call it before anything touches a device.
+    """Join this process to the others of a job; call it before anything uses a device.
 
     Args:
         coordinator: `host:port` of the first process; None lets JAX find it where it can (SLURM,
             Open MPI, GKE and Cloud TPU), or in the variable `JAX_COORDINATOR_ADDRESS`.
-        processes: how many there are; None likewise.
-        process: which one this is, from 0; None likewise.
+        processes: how many there are; None lets JAX find it.
+        process: which one this is, from 0; None lets JAX find it.
 
     Raises:
         ValueError: if the others are not found.
@@ -42,10 +42,10 @@ def join_processes(coordinator: str | None, processes: int | None, process: int 
 
 
 def keep_compiled_programs() -> None:
-    """Keeps what XLA compiles for the next run, unless JAX was told where to keep it.
+    """Cache compiled programs on disk, unless JAX has a cache folder already.
 
     The folder is `$DEBLUR_JAX_CACHE`, or `deblur_jax/xla` in the user's cache folder; an empty
-    `$DEBLUR_JAX_CACHE` keeps nothing.
+    `$DEBLUR_JAX_CACHE` disables the cache.
     """
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = os.environ.get(CACHE, str(Path(home) / "deblur_jax" / "xla"))
@@ -55,7 +55,7 @@ def keep_compiled_programs() -> None:
 
 
 def make_workdir(workdir: Path) -> None:
-    """Makes the folder, and raises an OSError in one line if it cannot be written to."""
+    """Create the folder; raise a one-line OSError if it is not writable."""
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         probe = workdir / f".probe-{os.getpid()}"
@@ -69,12 +69,12 @@ def make_workdir(workdir: Path) -> None:
 
 @contextlib.contextmanager
 def alone_in(workdir: Path) -> Iterator[None]:
-    """Holds `workdir` for one run; the system lets go of it when the process ends, however it does.
+    """Lock `workdir` for one run; the lock is released when the process ends in any way.
 
     Raises:
-        ValueError: if another run holds it.
+        ValueError: if another run has locked it.
     """
-    if jax.process_index():  # the first process holds it for all
+    if jax.process_index():  # the first process locks it for all
         yield
         return
     with (workdir / LOCK).open("a+") as file:
@@ -95,10 +95,10 @@ def alone_in(workdir: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _exit_on_sigterm() -> Iterator[None]:
     ours, theirs = socket.socketpair()
-    theirs.setblocking(False)  # as Python demands of what it writes the numbers of signals to
+    theirs.setblocking(False)  # required by set_wakeup_fd
 
     def watch() -> None:
-        while numbers := ours.recv(16):  # nothing when the other end is closed
+        while numbers := ours.recv(16):  # empty when the other end is closed
             if signal.SIGTERM in numbers:
                 print("\nStopped before the first step; the same command goes on.", flush=True)
                 os._exit(0)
@@ -115,20 +115,20 @@ def _exit_on_sigterm() -> Iterator[None]:
         ours.close()
 
 
-class Stopped(Exception):  # noqa: N818  nothing went wrong
-    """A signal came while something ran that a restart does again."""
+class Stopped(Exception):  # noqa: N818  not an error
+    """A signal interrupted work that is repeated when the run is resumed."""
 
 
 class StopRequest:
-    """Turns the first SIGTERM or Ctrl-C into a wish to stop after a step; a second one kills.
+    """Turns the first SIGTERM or Ctrl-C into a request to stop after a step; a second one kills.
 
-    Until `begun` is called there is nothing to save, and SIGTERM ends the process at once with 0:
-    Python's own handlers would wait until XLA has compiled. With many processes JAX's own service
-    listens, and agrees on a step with the others.
+    Until `save_before_exit` is called there is nothing to save, and SIGTERM ends the process at
+    once with status 0: Python's own handlers would wait until XLA has compiled. With many
+    processes JAX's own service receives signals, and all processes agree on a step.
     """
 
     def __enter__(self) -> "StopRequest":
-        self._asked = self._impatient = False
+        self._asked = self._interruptible = False
         self._previous: dict[int, Any] = {}
         self._watch = contextlib.ExitStack()
         if jax.process_count() == 1:
@@ -146,30 +146,24 @@ class StopRequest:
         del frame
         self._asked = True
         signal.signal(number, self._previous[number])
-        if self._impatient:
+        if self._interruptible:
             raise Stopped
 
-    def begun(self) -> None:
-        """Says that a step was taken, which is to be saved before the process ends."""
+    def save_before_exit(self) -> None:
+        """From now on let a signal only request a stop: a step was taken and must be saved."""
         self._watch.close()
 
     @contextlib.contextmanager
-    def impatient(self) -> Iterator[None]:
-        """Inside, the first signal raises `Stopped`."""
-        self._impatient = True
+    def interruptible(self) -> Iterator[None]:
+        """Let the first signal inside raise `Stopped` at once."""
+        self._interruptible = True
         try:
             yield
         finally:
-            self._impatient = False
+            self._interruptible = False
 
     def reached(self, step: int) -> bool:
-        """Returns whether to stop after `step`; the same for all processes."""
+        """Return whether to stop after `step`; the same for all processes."""
         if jax.process_count() > 1:
             return multihost_utils.reached_preemption_sync_point(step)
         return self._asked
-
-
-def local_copy(tree: Any) -> Any:
-    """Returns arrays that are the same on all devices, on the first device of this process."""
-    device = jax.local_devices()[0]
-    return jax.tree.map(lambda x: jax.device_put(x.addressable_data(0), device), tree)

@@ -1,4 +1,4 @@
-"""What turns gradients into updates."""
+"""Optimizers and learning rate schedules."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import optax
 
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
-SCHEDULES = ("constant", "cosine", "halving", "poly", "step")
+SCHEDULES = ("constant", "cosine", "halving", "linear", "poly", "step")
 
 
 def make_schedule(
@@ -20,21 +20,24 @@ def make_schedule(
     factor: float = 0.5,
     milestones: Sequence[int] = (),
     power: float = 1.0,
+    constant_steps: int = 0,
 ) -> optax.Schedule:
-    """Returns the learning rate as a function of the step, after a linear warm-up from zero.
+    """Return the learning rate as a function of the step, after a linear warm-up from zero.
 
     Args:
         schedule: `constant`; `step` multiplies the rate by `factor` every `period` steps; `halving`
-            multiplies it by `factor` at each of `milestones`; `poly` takes it to zero as
-            `(1 - step / total_steps) ** power`; `cosine` takes it to zero along half a wave that
+            multiplies it by `factor` at each of `milestones`; `linear` is constant for
+            `constant_steps` and then falls linearly to zero at `total_steps`; `poly` falls to zero
+            as `(1 - step / total_steps) ** power`; `cosine` falls to zero along half a period that
             begins after the warm-up.
         peak_rate: the highest learning rate.
-        warmup_fraction: the part of the run in which the rate rises from zero, in [0, 1).
+        warmup_fraction: the share of the run in which the rate rises from zero, in [0, 1).
         total_steps: the length of the run in steps.
         period: see `step`.
         factor: see `step` and `halving`.
         milestones: see `halving`; steps.
         power: see `poly`.
+        constant_steps: see `linear`.
     """
     if not 0 <= warmup_fraction < 1:
         raise ValueError(f"optimizer.warmup_fraction must be in [0, 1), got {warmup_fraction}")
@@ -49,6 +52,14 @@ def make_schedule(
         after = optax.piecewise_constant_schedule(peak_rate, dict.fromkeys(milestones, factor))
     elif schedule == "poly":
         after = optax.polynomial_schedule(peak_rate, 0.0, power, total_steps)
+    elif schedule == "linear":
+        if not 0 <= constant_steps < total_steps:
+            raise ValueError(
+                f"optimizer.constant_steps must be from 0 to less than steps, {total_steps}, got "
+                f"{constant_steps}"
+            )
+        falling = total_steps - constant_steps
+        after = optax.linear_schedule(peak_rate, 0.0, falling, constant_steps)
     elif schedule == "constant":
         after = optax.constant_schedule(peak_rate)
     else:
@@ -68,15 +79,15 @@ def make_optimizer(
     schedule: str = "cosine",
     **fields,
 ) -> optax.GradientTransformation:
-    """Returns clipping by the global norm, weight decay and an update rule with a schedule.
+    """Return an optimizer: clipping by the global norm, weight decay, and an update rule.
 
     Args:
-        clip_norm: the largest global norm that a gradient may have; 0 for no clipping.
+        clip_norm: the largest global norm of a gradient; 0 for no clipping.
         name: `adam`, `adamw` or `sgd` with momentum.
-        momentum: the decay of the mean gradient; Adam's first.
-        second_moment: Adam's second.
-        weight_decay: times the parameters is added to the gradient, as papers of Adam's and SGD's
-            time did; with `adamw` it is taken off the parameters, times the rate, instead.
+        momentum: the decay of the mean gradient; Adam's b1.
+        second_moment: Adam's b2.
+        weight_decay: its product with the parameters is added to the gradient (an L2 penalty);
+            with `adamw` the decay is decoupled from the gradient.
         schedule: see `make_schedule`.
         **fields: of `make_schedule`.
     """

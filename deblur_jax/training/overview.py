@@ -9,7 +9,7 @@ import jax
 from flax import linen as nn
 from jax import lax
 
-from deblur_jax.training.state import count_parameters
+from deblur_jax.training.step import count_parameters
 
 
 # Dense multiplications and additions a second, from the makers' data sheets; float32 is what XLA

@@ -1,9 +1,10 @@
-"""The simulations by the names that configs give them, for tasks that take any."""
+"""The simulations of `simulate.training_sets` by the names that configs use."""
 
 from collections.abc import Callable
 from typing import Any
 
 from deblur_jax.simulate.training_sets import (
+    Simulate,
     make_averaged,
     make_developed,
     make_interpolated,
@@ -11,7 +12,6 @@ from deblur_jax.simulate.training_sets import (
     make_segment_blur,
     make_uniform_blur,
 )
-from deblur_jax.training.examples import Simulate
 
 
 SIMULATIONS: dict[str, Callable[..., Any]] = {
@@ -25,7 +25,7 @@ SIMULATIONS: dict[str, Callable[..., Any]] = {
 
 
 def make_simulate(*, name: str, **options: Any) -> Simulate:
-    """Returns the simulation called `name`, see `simulate.training_sets`.
+    """Return the simulation called `name`, see `simulate.training_sets`.
 
     Args:
         name: `scenes` moves photos in front of each other, and takes groups of them; `segments`

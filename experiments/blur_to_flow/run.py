@@ -28,7 +28,7 @@ from deblur_jax.config_file import load_config
 from deblur_jax.data.sources import make_source
 from deblur_jax.metrics import end_point_error_either_way, mean_metrics
 from deblur_jax.pretrained import Pretrained
-from deblur_jax.training.examples import Example
+from deblur_jax.simulate.training_sets import Example
 from deblur_jax.training.tasks.estimate_flow import backward_flow
 from experiments.shared import (
     CONFIGS,
@@ -119,7 +119,7 @@ def examples(arguments: argparse.Namespace) -> Iterator[Example]:
 def monkaa(records: Path, seed: int, limit: int) -> Iterator[Example]:
     """Yields the pictures on which the paper's config evaluates."""
     fields = load_config(f"{CONFIGS / 'argaw.py:paper'}")
-    fields.evaluation_source.data_dir = str(records)
+    fields.evaluation_source.folder = str(records)
     return simulated(fields, make_source(**fields.evaluation_source), seed, limit)
 
 

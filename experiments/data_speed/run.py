@@ -34,7 +34,7 @@ from deblur_jax.config_file import load_config, set_fields
 from deblur_jax.data.pipeline import training_batches
 from deblur_jax.data.sources import make_source
 from deblur_jax.simulate.shake_kernels import path_kernel, tremor_path, wander_path
-from deblur_jax.training.examples import simulated
+from deblur_jax.training.step import simulated
 from deblur_jax.training.tasks.registry import find_task
 from experiments.shared import machine, resident, run_command, write_record
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deblur_jax import load
 from deblur_jax.data.photos import PhotoSource, folder_photos
+from deblur_jax.training.evaluation import evaluate
 from deblur_jax.training.tasks import denoise
 from experiments.shared import origin, run_command, write_record
 
@@ -50,8 +51,8 @@ def main() -> None:
     network = load(arguments.model)
     started = time.perf_counter()
     photos = PhotoSource(paths, smallest=1, in_memory=True)
-    metrics = denoise.evaluate(
-        network.model, network.variables, photos, denoise.make_simulate(strongest=0.0),
+    metrics = evaluate(
+        denoise, network.model, network.variables, photos, denoise.make_simulate(strongest=0.0),
         seed=arguments.seed, workdir=arguments.out.parent, levels=LEVELS,
     )  # fmt: skip
     result = {

@@ -167,7 +167,7 @@ def make_solvers(network: Pretrained) -> tuple[Callable[[Array], Array], dict[st
     """Returns a function that estimates the motion, and the solvers that restore with a motion."""
     model: Any = network.model
     chosen = network.card["config"]["loss"]
-    fixed = untrained(model, start=chosen["start"], prior=chosen["prior"])
+    fixed = untrained(model, denoiser=chosen["prior"])
     denoise, sigmas = load_denoiser(), zhang_sigmas(NOISE)
 
     @jax.jit

@@ -28,6 +28,7 @@ from deblur_jax.metrics import mean_metrics
 from deblur_jax.ops.operators import BasisBlur
 from deblur_jax.pretrained import Pretrained
 from deblur_jax.restoration import restore
+from deblur_jax.training.evaluation import evaluate
 from deblur_jax.training.tasks import estimate_kernels
 from experiments.shared import (
     INNER,
@@ -100,7 +101,8 @@ def simulated(network: Pretrained, arguments: argparse.Namespace) -> dict[str, f
     )
     simulate: Any = estimate_kernels.make_simulate(**network.card["config"]["simulate"])
     with tempfile.TemporaryDirectory() as pictures:
-        figures = estimate_kernels.evaluate(
+        figures = evaluate(
+            estimate_kernels,
             network.model,
             network.variables,
             source,

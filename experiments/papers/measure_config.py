@@ -22,7 +22,7 @@ from deblur_jax.config_file import load_config, set_fields
 from deblur_jax.training.assembly import assemble, first_state
 from deblur_jax.training.overview import peak_flops, step_flops
 from deblur_jax.training.parallel import over_devices, replicate, split_batch
-from deblur_jax.training.state import count_parameters
+from deblur_jax.training.step import count_parameters
 from experiments.shared import run_command
 
 

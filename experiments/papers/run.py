@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deblur_jax.training import checkpoint
-from deblur_jax.training.evaluate import read_summary
+from deblur_jax.training.records import read_summary
 from experiments.shared import origin, run_command, write_record
 
 

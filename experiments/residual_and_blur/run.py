@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.training.examples import Example
+from deblur_jax.simulate.training_sets import Example
 from experiments.shared import (
     FAST_VIDEOS,
     add_arguments,

@@ -28,7 +28,7 @@ from deblur_jax import deblur_video, psnr, ssim
 from deblur_jax.data.examples import Source
 from deblur_jax.metrics import mean_metrics
 from deblur_jax.pretrained import Pretrained
-from deblur_jax.training.state import count_parameters
+from deblur_jax.training.step import count_parameters
 from experiments.shared import (
     FAST_VIDEOS,
     add_arguments,

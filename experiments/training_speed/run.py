@@ -32,8 +32,7 @@ from deblur_jax.config_file import load_config
 from deblur_jax.training import checkpoint
 from deblur_jax.training.assembly import assemble, first_state
 from deblur_jax.training.parallel import PARALLEL, over_devices, replicate, split_batch
-from deblur_jax.training.state import TrainState, count_parameters
-from deblur_jax.training.step import make_train_step
+from deblur_jax.training.step import TrainState, count_parameters, make_train_step
 from experiments.shared import machine, run_command, write_record
 
 
@@ -55,8 +54,8 @@ def idle_step(parameters: int) -> tuple[Any, Any, dict[str, np.ndarray]]:
     params = {"w": jnp.ones(parameters)}
     state = TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), {}, {})
 
-    def loss(params: Any, statistics: Any, batch: Any, key: jax.Array):
-        del key
+    def loss(params: Any, statistics: Any, batch: Any, step: jax.Array, key: jax.Array):
+        del step, key
         return jnp.mean(params["w"]) * jnp.mean(batch["sharp"]), ({}, statistics)
 
     batch = {"sharp": np.ones((16, 8, 8, 3), np.float32)}

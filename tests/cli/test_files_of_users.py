@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from deblur_jax.restore import Result
 from PIL import Image, PngImagePlugin
 
 from deblur_jax import restore
@@ -17,7 +18,6 @@ from deblur_jax.cli import deblur as command
 from deblur_jax.cli.deblur import main as deblur
 from deblur_jax.io.images import read_photo
 from deblur_jax.ops.operators import LineBlur
-from deblur_jax.restore import Result
 from tests.io.blocks import HISTORY, block, entries, jpeg
 
 

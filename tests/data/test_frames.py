@@ -119,7 +119,7 @@ def test_films_of_nfs_become_blur_prepared_or_as_they_lie(tmp_path, key):
     film = tmp_path / "nfs" / "car" / "240" / "car"
     save_video(film, [0.4 * number for number in range(15)], suffix=".jpg")
     prepare("nfs", tmp_path / "nfs", tmp_path / "records")
-    options = {"data_dir": str(tmp_path / "records"), "variant": "", "smallest": 8, "limit": 0}
+    options = {"folder": str(tmp_path / "records"), "smallest": 8, "limit": 0}
     runs = make_source(name="nfs", split="train", **options)
     assert len(runs) == 2
     batch = batch_of(runs)
@@ -153,7 +153,7 @@ def test_scenes_of_monkaa_become_blur_and_flow(tmp_path):
             flow[..., 0] = motion
             path.write_bytes(b"PF\n32 32\n-1\n" + flow.tobytes())
     prepare("monkaa", root, tmp_path / "records")
-    options = {"data_dir": str(tmp_path / "records"), "variant": "", "smallest": 8, "limit": 0}
+    options = {"folder": str(tmp_path / "records"), "smallest": 8, "limit": 0}
     batch = batch_of(make_source(name="monkaa", split="train", **options), batch_size=6)
     assert batch["flow"].shape == (6, 16, 16, 2)
     # Whichever way a crop was turned, its flow turned with it, and the way back is opposite.

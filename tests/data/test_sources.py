@@ -147,7 +147,7 @@ def test_every_prepared_data_set_is_had_by_its_name(tmp_path):
     from deblur_jax.data.builders.registry import BUILDERS
 
     assert tuple(BUILDERS) == PREPARED
-    options = {"data_dir": str(tmp_path / "records"), "variant": "", "limit": 0}
+    options = {"folder": str(tmp_path / "records"), "limit": 0}
     with pytest.raises(FileNotFoundError, match="is not prepared; run python tools/prepare.py fol"):
         make_source(name="folders", split="train", smallest=1, **options)
     prepare_pairs(tmp_path / "pairs")
@@ -162,7 +162,7 @@ def test_every_prepared_data_set_is_had_by_its_name(tmp_path):
     with pytest.raises(ValueError, match=r"source.split must be one of \['train'\], got 'val'"):
         make_source(name="folders", split="val", smallest=1, **options)
     with pytest.raises(ValueError, match=r"variant must be one of \['all'\], got 'some'"):
-        make_source(name="folders", split="train", smallest=1, **options | {"variant": "some"})
+        make_source(name="folders/some", split="train", smallest=1, **options)
     save(tmp_path / "pairs" / "blur" / "a.png", value=3)
     prepare_pairs(tmp_path / "pairs")
     with pytest.raises(ValueError, match="folders is prepared more than once; keep one of"):

@@ -31,6 +31,21 @@ def test_it_is_the_weighted_squared_error_where_kernels_fit_into_the_frame(examp
     np.testing.assert_allclose(jax.jit(reblur_error)(*example), expected, rtol=1e-9)
 
 
+def test_with_a_border_every_pixel_is_compared(example):
+    sharp, blurry, kernels, mixing, weights = example
+    wide = jnp.pad(sharp, ((1, 1), (1, 1), (0, 0)), constant_values=0.3)
+    wide_mixing = np.pad(np.asarray(mixing), ((1, 1), (1, 1), (0, 0)))
+    light = basis_blur(
+        np.asarray(wide), np.asarray(kernels), wide_mixing, order="gather", padding="reflect"
+    )[1:-1, 1:-1]
+    seen = light - np.log(1 + np.exp(50 * (light - 1))) / 50
+    error = np.asarray(weights)[..., None] * (np.maximum(seen, 0) - np.asarray(blurry)) ** 2
+    found = jax.jit(reblur_error)(wide, blurry, kernels, mixing, weights)
+    np.testing.assert_allclose(found, error.sum(), rtol=1e-9)
+    with pytest.raises(ValueError, match="the same border around blurry on all sides, got 12x10"):
+        reblur_error(jnp.ones((12, 10, 2)), blurry, kernels, mixing, weights)
+
+
 def test_gradients_match_finite_differences(example):
     sharp, blurry, kernels, mixing, weights = example
     error = jax.jit(lambda k, m: reblur_error(sharp, blurry, k, m, weights))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deblur_jax.models.adversarial import Critic, Generator
-from deblur_jax.training.state import count_parameters
+from deblur_jax.training.step import count_parameters
 
 
 TINY = Generator(width=2, blocks=1)

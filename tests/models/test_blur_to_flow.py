@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deblur_jax.models.blur_to_flow import BlurToFlowNet, SpatialTransformer
-from deblur_jax.training.state import count_parameters
+from deblur_jax.training.step import count_parameters
 
 
 TINY = BlurToFlowNet(widths=(2, 3), flow_widths=(2, 2), context_widths=(2, 2), reach=1)

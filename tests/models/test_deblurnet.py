@@ -7,7 +7,7 @@ import pytest
 
 from deblur_jax.losses.scales import multiscale_error
 from deblur_jax.models.deblurnet import DeblurNet, shrink
-from deblur_jax.training.state import count_parameters
+from deblur_jax.training.step import count_parameters
 
 
 TINY = DeblurNet(first_widths=(3, 4, 4, 4, 4, 4), later_widths=(4, 4), axis_name="devices")

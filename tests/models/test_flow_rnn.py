@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from deblur_jax.models.flow_rnn import RECURRENCES, FlowRnnNet, SpatialRnnNet
-from deblur_jax.training.state import count_parameters
+from deblur_jax.training.step import count_parameters
 
 
 def photo(height=32, width=32, channels=3, dtype=jnp.float32):

@@ -7,7 +7,7 @@ import pytest
 
 from deblur_jax import BasisBlur
 from deblur_jax.models.kernel_basis import KernelBasisNet, blur_map, norm_map
-from deblur_jax.training.state import count_parameters
+from deblur_jax.training.step import count_parameters
 
 
 TINY = KernelBasisNet(basis=3, side=9, width=2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deblur_jax.models.motion_flow import MotionFlowNet, expected_flow, most_likely_flow, upsample
-from deblur_jax.training.state import count_parameters
+from deblur_jax.training.step import count_parameters
 
 
 TINY = MotionFlowNet(reach=3, widths=(2, 3, 4, 4, 5), initial_weights="he", skip_scales=(1, 1))

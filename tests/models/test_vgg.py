@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deblur_jax.models.vgg import DEVIATION, MEAN, VggFeatures
-from deblur_jax.training.state import count_parameters
+from deblur_jax.training.step import count_parameters
 
 
 TOOL = Path(__file__).parents[2] / "tools" / "convert_weights.py"

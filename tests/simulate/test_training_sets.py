@@ -36,7 +36,7 @@ def test_segments_are_blurred_by_the_kernels_and_the_mixing_that_are_given(key):
     found = jax.jit(jax.vmap(segment_blur()))(jax.random.split(key, 2), batch)
     assert {name: value.shape[1:] for name, value in found.items()} == {
         "sharp": (16, 20, 3), "blurry": (16, 20, 3), "kernels": (3, 5, 5), "mixing": (16, 20, 3),
-        "weights": (16, 20),
+        "weights": (16, 20), "wide_sharp": (20, 24, 3),
     }  # fmt: skip
     np.testing.assert_allclose(found["kernels"].sum(axis=(2, 3)), 1, atol=1e-5)
     again = basis_blur(found["sharp"][0], found["kernels"][0], found["mixing"][0])

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from deblur_jax.models.ffdnet import FfdNet
 from deblur_jax.models.registry import make_model
 from deblur_jax.pretrained import load, load_denoiser
-from deblur_jax.training.state import count_parameters
+from deblur_jax.training.step import count_parameters
 
 
 TOOL = Path(__file__).parents[2] / "tools" / "convert_weights.py"

@@ -10,11 +10,48 @@ import pytest
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from deblur_jax.io.images import Photo, write_photo
 from deblur_jax.models.registry import MODELS
-from deblur_jax.training.examples import simulated
-from deblur_jax.training.settings import photo_batches, photo_source, run_settings
+from deblur_jax.training.step import simulated
 from deblur_jax.training.tasks.registry import TASKS
+
+
+PHOTOS = {"name": "embedded", "folder": "", "smallest": 32, "in_memory": True, "limit": 1}
+TINY = {
+    "task": "mean_colour",
+    "licence": "Apache-2.0",
+    "seed": 0,
+    "steps": 4,
+    "log_every": 1,
+    "checkpoint_every": 2,
+    "keep_checkpoints": 2,
+    "evaluate_every": 0,
+    "best_metric": "error",
+    "best_is": "min",
+    "profile": 0,
+    "parallel": "pmap",
+    "accumulate": 1,
+    "precision": "float32",
+    "remat": "none",
+    "ema_decay": 0.0,
+    "optimizer": {
+        "name": "adam",
+        "momentum": 0.9,
+        "second_moment": 0.999,
+        "weight_decay": 0.0,
+        "clip_norm": 1.0,
+        "schedule": "cosine",
+        "peak_rate": 1e-3,
+        "warmup_fraction": 0.05,
+    },
+    "source": {**PHOTOS, "split": "train", "on_bad": "stop"},
+    "evaluation_source": {**PHOTOS, "split": "test", "on_bad": "stop"},
+    "batches": {"crop": 16, "largest_scale": 1.0, "batch_size": 8, "workers": 0},
+    "simulate": {"noise": 0.1},
+    "model": {"name": "mean_colour", "width": 4},
+    "init": {"weights": ""},
+    "loss": {},
+    "evaluate": {"seed": 0, "height": 32, "width": 32, "per_example": 1, "pictures": 1},
+}
 
 
 class MeanColour(nn.Module):
@@ -29,13 +66,15 @@ class MeanColour(nn.Module):
 
 def make_simulate(*, noise):
     def simulate(key, example):
-        return {"noisy": example["sharp"] + noise * jax.random.normal(key), **example}
+        pictures = [example[name] for name in ("sharp", "blurry") if name in example]
+        sharp = pictures[0] if pictures else example["frames"][0]
+        return {"noisy": sharp + noise * jax.random.normal(key), "sharp": sharp}
 
     return simulate
 
 
 def make_loss(model, simulate):
-    def loss_fn(params, statistics, batch, key):
+    def loss_fn(params, statistics, batch, step, key):
         example = simulated(simulate, batch, key)
         estimate = model.apply({"params": params, **statistics}, example["noisy"])
         loss = jnp.mean((estimate - example["sharp"].mean((1, 2))) ** 2)
@@ -46,7 +85,7 @@ def make_loss(model, simulate):
     return loss_fn
 
 
-def first_memory(simulate, batch, key):
+def first_memory(key):
     return {"count": jnp.zeros((), jnp.int32), "mean": jax.random.uniform(key)}
 
 
@@ -54,12 +93,21 @@ def model_inputs(simulate, batch, key):
     return (simulated(simulate, batch, key)["noisy"],)
 
 
-def evaluate(model, variables, source, simulate, *, seed, workdir):
-    sharp = source[0]["sharp"][:32, :32] / np.float32(255)
-    estimate = np.asarray(model.apply(variables, sharp[None]))[0]
-    (workdir / "pictures").mkdir(exist_ok=True)
-    write_photo(workdir / "pictures" / "sharp.png", Photo(sharp))
-    return {"error": float(np.abs(estimate - sharp.mean((0, 1))).mean()), "seed": seed}
+def make_score(model):
+    def score(variables, example, key):
+        sharp = example["sharp"]
+        estimate = model.apply(variables, sharp[None])[0]
+        return {"error": jnp.mean(jnp.abs(estimate - sharp.mean((0, 1))))}, {}
+
+    return score
+
+
+def draw(example, shown, metrics):
+    return {"sharp": example["sharp"]}
+
+
+def describe(metrics):
+    return f"The error is {metrics['error']:.3f}."
 
 
 @pytest.fixture
@@ -67,7 +115,7 @@ def tiny_task(monkeypatch):
     """The task of estimating a photo's mean colour, among the tasks for the time of a test."""
     task = types.SimpleNamespace(
         make_simulate=make_simulate, make_loss=make_loss, first_memory=first_memory,
-        model_inputs=model_inputs, evaluate=evaluate,
+        model_inputs=model_inputs, make_score=make_score, draw=draw, describe=describe,
     )  # fmt: skip
     monkeypatch.setitem(TASKS, "mean_colour", task)
     monkeypatch.setitem(MODELS, "mean_colour", MeanColour)
@@ -79,16 +127,7 @@ def tiny_config(tiny_task):
     """Returns a function that makes the config of a run of four steps."""
 
     def make(**fields):
-        config = run_settings()
-        config.task, config.best_metric = "mean_colour", "error"
-        config.steps, config.log_every, config.checkpoint_every = 4, 1, 2
-        config.source = photo_source("train", smallest=32)
-        config.evaluation_source = photo_source("test", smallest=32)
-        config.source.limit = config.evaluation_source.limit = 1
-        config.batches = photo_batches(crop=16, batch_size=8)
-        config.simulate = ConfigDict({"noise": 0.1})
-        config.model = ConfigDict({"name": "mean_colour", "width": 4})
-        config.loss, config.evaluate = ConfigDict(), ConfigDict({"seed": 0})
+        config = ConfigDict(TINY)
         config.update(fields)
         return config
 

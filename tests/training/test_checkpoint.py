@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from deblur_jax.training import checkpoint
 from deblur_jax.training.parallel import replicate
-from deblur_jax.training.state import TrainState
+from deblur_jax.training.step import TrainState
 
 
 CONFIG = ConfigDict({"model": {"name": "net"}, "rate": 0.1})
@@ -51,8 +51,11 @@ def test_eight_devices_save_what_two_restore(tmp_path):
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ({"params": {"w": jnp.ones(4)}}, r"of another model .*w is \(3,\) there and \(4,\) here"),
-        ({"opt_state": {"trace": jnp.ones(3)}}, r"of another optimizer .*mean is \(3,\) there and"),
+        (
+            {"params": {"w": jnp.ones(4)}},
+            r"of another model .*w is \(3,\) in the checkpoint and \(4,\)",
+        ),
+        ({"opt_state": {"trace": jnp.ones(3)}}, r"of another optimizer .*mean is \(3,\) in the"),
     ],
 )
 def test_a_checkpoint_of_something_else_is_refused(tmp_path, parts, message):

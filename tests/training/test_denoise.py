@@ -9,6 +9,7 @@ import optax
 import pytest
 
 from deblur_jax.models.denoiser import DenoiserNet
+from deblur_jax.training.evaluation import evaluate
 from deblur_jax.training.tasks import denoise as task
 
 
@@ -47,6 +48,9 @@ class Photos:
     def __getitem__(self, index):
         return {"sharp": self._pixels[index]}
 
+    def name(self, index):
+        return str(self.paths[index])
+
 
 def test_the_net_learns_smooth_photos_and_evaluation_sees_it(key, tmp_path):
     photos = Photos(key)
@@ -62,7 +66,7 @@ def test_the_net_learns_smooth_photos_and_evaluation_sees_it(key, tmp_path):
     @jax.jit
     def step(params, state, key):
         (_, (terms, statistics)), grads = jax.value_and_grad(loss_fn, has_aux=True)(
-            params, {}, batch, key
+            params, {}, batch, 0, key
         )
         assert statistics == {}
         updates, state = optimizer.update(grads, state)
@@ -72,8 +76,8 @@ def test_the_net_learns_smooth_photos_and_evaluation_sees_it(key, tmp_path):
     for number in range(200):
         params, state, terms = step(params, state, jax.random.fold_in(key, number))
     assert set(terms) == {"psnr/restored"}
-    metrics = task.evaluate(
-        MODEL, {"params": params}, photos, SIMULATE, seed=0, workdir=tmp_path, levels=(25,)
+    metrics = evaluate(
+        task, MODEL, {"params": params}, photos, SIMULATE, seed=0, workdir=tmp_path, levels=(25,)
     )
     # 20 log10(255 / 25), and at least a decibel better after restoration.
     assert metrics["psnr/noisy_25"] == pytest.approx(20.17, abs=0.3)

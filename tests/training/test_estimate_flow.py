@@ -7,8 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax.losses.flow_pyramid import pyramid_error
+from deblur_jax.losses.flow_pyramid import ARGAW_WEIGHTS, pyramid_error
 from deblur_jax.metrics import end_point_error
+from deblur_jax.models.blocks import pad_to_multiple
+from deblur_jax.ops.resample import resize_bilinear
+from deblur_jax.training.evaluation import evaluate
 from deblur_jax.training.tasks import estimate_flow as task
 
 
@@ -45,7 +48,7 @@ def test_a_photo_may_be_taken_in_the_direction_that_fits_better(key):
     losses = {}
     for direction in task.DIRECTIONS:
         loss_fn = task.make_loss(Constant(3.0), simulate, weights=WEIGHTS, direction=direction)
-        losses[direction], (terms, _) = jax.jit(loss_fn)({}, {}, batch, key)
+        losses[direction], (terms, _) = jax.jit(loss_fn)({}, {}, batch, 0, key)
         np.testing.assert_allclose(terms["flow/epe"], 0, atol=1e-6)
         np.testing.assert_allclose(terms["flow/epe_zero_baseline"], 3, rtol=1e-6)
     levels = Constant(3.0).apply({}, batch["sharp"])[1]
@@ -59,15 +62,44 @@ def test_a_photo_may_be_taken_in_the_direction_that_fits_better(key):
         task.make_loss(Constant(0.0), simulate, weights=WEIGHTS, direction="both")
 
 
+@dataclasses.dataclass(frozen=True)
+class Perfect:
+    """Stands for a network that pads photos to a multiple of 64 and estimates a ramp exactly."""
+
+    def apply(self, variables, blurry):
+        flow = pad_to_multiple(ramp(*blurry.shape[1:3])[None], 64)
+        sizes = [(flow.shape[1] >> level, flow.shape[2] >> level) for level in range(1, 7)]
+        levels = tuple(resize_bilinear(flow[0], *size)[None] for size in sizes)
+        return flow[:, : blurry.shape[1], : blurry.shape[2]], levels
+
+    def flow(self, estimate):
+        return estimate[0]
+
+
+def ramp(height, width):
+    rows, columns = jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij")
+    return jnp.stack([columns, rows], axis=-1) / 10
+
+
+@pytest.mark.parametrize("side", [200, 256])
+def test_a_perfect_estimate_has_no_loss_whatever_the_size(side):
+    loss_fn = task.make_loss(
+        Perfect(), lambda _, example: example, weights=ARGAW_WEIGHTS, direction="first_to_last"
+    )
+    batch = {"blurry": jnp.zeros((1, side, side, 3)), "flow": ramp(side, side)[None]}
+    loss, _ = jax.jit(loss_fn)({}, {}, batch, 0, jax.random.key(0))
+    np.testing.assert_allclose(loss, 0, atol=1e-6)
+
+
 def test_without_a_flow_back_the_forward_one_is_turned():
     flow = jnp.ones((4, 4, 2))
     np.testing.assert_array_equal(task.backward_flow({"flow": flow}), -flow)
 
 
 def test_evaluation_takes_the_smaller_error_and_draws(two_photos, tmp_path):
-    metrics = task.evaluate(
-        Constant(2.0), {}, two_photos, simulate, workdir=tmp_path, pictures=2, seed=0, height=32,
-        width=32,
+    metrics = evaluate(
+        task, Constant(2.0), {}, two_photos, simulate, workdir=tmp_path, pictures=2, seed=0,
+        height=32, width=32,
     )  # fmt: skip
     expected = {"": 1, "_first_to_last": 6, "_zero_baseline": 3, "_mean_baseline": 0}
     assert metrics == {f"flow/epe{name}": pytest.approx(x) for name, x in expected.items()}

@@ -9,6 +9,7 @@ import pytest
 from deblur_jax.models.motion_context import MotionContextNet
 from deblur_jax.models.motion_flow import MotionFlowNet
 from deblur_jax.ops.line_blur import line_blur
+from deblur_jax.training.evaluation import evaluate
 from deblur_jax.training.tasks import estimate_motion as task
 
 
@@ -45,7 +46,9 @@ def test_each_net_learns_a_single_batch(kind, key):
 
     @jax.jit
     def step(params, state):
-        (_, (terms, _)), grads = jax.value_and_grad(loss_fn, has_aux=True)(params, {}, batch, key)
+        (_, (terms, _)), grads = jax.value_and_grad(loss_fn, has_aux=True)(
+            params, {}, batch, 0, key
+        )
         updates, state = optimizer.update(grads, state)
         return optax.apply_updates(params, updates), state, terms
 
@@ -73,9 +76,9 @@ def test_an_unknown_loss_is_answered_with_the_known_ones():
 def test_evaluation_averages_over_photos_and_maps_and_draws(key, tmp_path, two_photos):
     model = NETS["doubled_angle"]
     variables = jax.jit(model.init)(key, jnp.zeros((1, 32, 32, 3)))  # sees no motion yet
-    metrics = task.evaluate(
-        model, variables, two_photos, SIMULATE, seed=0, workdir=tmp_path, height=44, width=48,
-        maps_per_photo=2, pictures=3,
+    metrics = evaluate(
+        task, model, variables, two_photos, SIMULATE, seed=0, workdir=tmp_path, height=44, width=48,
+        per_example=2, pictures=3,
     )  # fmt: skip
     assert metrics["flow/mse"] == pytest.approx(metrics["flow/mse_zero_baseline"])
     assert 0 < metrics["flow/mse_mean_baseline"] < metrics["flow/mse_zero_baseline"]
@@ -86,9 +89,9 @@ def test_evaluation_averages_over_photos_and_maps_and_draws(key, tmp_path, two_p
 
 def test_a_photo_below_the_evaluated_part_is_named(tmp_path, two_photos):
     with pytest.raises(ValueError, match=r"a.png: .* takes 48x60 pixels of every photo, got 52x48"):
-        task.evaluate(
-            None, None, two_photos, SIMULATE, seed=0, workdir=tmp_path, height=60, width=48,
-            maps_per_photo=1, pictures=0,
+        evaluate(
+            task, None, None, two_photos, SIMULATE, seed=0, workdir=tmp_path, height=60, width=48,
+            per_example=1, pictures=0,
         )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def test_the_lock_of_a_dead_run_does_not_block(tmp_path):
 def test_the_first_signal_is_noted_and_the_second_is_as_ever():
     before, interrupt = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with StopRequest() as stop:
-        stop.begun()
+        stop.save_before_exit()
         assert not stop.reached(1)
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.reached(2)

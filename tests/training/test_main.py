@@ -12,7 +12,7 @@ from tensorboardX.proto.event_pb2 import Event
 from deblur_jax.pretrained import load
 from deblur_jax.training import checkpoint
 from deblur_jax.training.machine import alone_in
-from deblur_jax.training.records import Reader
+from deblur_jax.training.progress import Reader
 
 
 def records(workdir):
@@ -29,7 +29,7 @@ def test_a_run_goes_on_and_is_evaluated_and_exported(tiny_run, tmp_path):
     assert tiny_run()[1].startswith("Already done; raise --config.steps")
     status, shown, _ = tiny_run("--config.steps=6", "--config.licence=CC0")
     assert "resuming after step 4 of 6" in shown
-    assert "not as in the checkpoint: steps: 4 -> 6" in shown
+    assert "changed since the checkpoint: steps: 4 -> 6" in shown
 
     status, shown, _ = tiny_run("--mode=eval", "--checkpoint=4")
     assert "Evaluating the checkpoint of step 4" in shown
@@ -80,7 +80,7 @@ def test_sigterm_saves_and_ends_well_and_the_same_command_goes_on(tiny_run, tmp_
         stop_at(patch, 3)
         status, shown, _ = tiny_run()
     assert status == 0
-    assert "Stopped and saved after 3 of 4 steps; the same command goes on." in shown
+    assert "Stopped and saved after 3 of 4 steps; run the same command to continue." in shown
     assert checkpoint.read(tmp_path / "run").step == 3
     status, shown, _ = tiny_run()
     assert status == 0
@@ -90,17 +90,17 @@ def test_sigterm_saves_and_ends_well_and_the_same_command_goes_on(tiny_run, tmp_
 def test_an_evaluation_that_is_stopped_is_made_when_the_run_goes_on(
     tiny_run, tiny_task, tmp_path, monkeypatch
 ):
-    evaluate = tiny_task.evaluate
+    draw = tiny_task.draw
 
     def stopped(*_, **__):
         os.kill(os.getpid(), signal.SIGTERM)
         raise AssertionError
 
-    monkeypatch.setattr(tiny_task, "evaluate", stopped)
+    monkeypatch.setattr(tiny_task, "draw", stopped)
     status, shown, _ = tiny_run()
     assert status == 0
-    assert "Stopped and saved after 4 of 4 steps; the same command goes on." in shown
-    monkeypatch.setattr(tiny_task, "evaluate", evaluate)
+    assert "Stopped and saved after 4 of 4 steps; run the same command to continue." in shown
+    monkeypatch.setattr(tiny_task, "draw", draw)
     status, shown, _ = tiny_run()
     assert "all 4 steps are done" in shown
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["steps"] == 4
@@ -134,7 +134,7 @@ def test_each_evaluation_leaves_metrics_and_pictures_and_a_short_run_a_whole_tra
     assert steps == [2, 4]
     values = [(event.step, value) for event in events(workdir) for value in event.summary.value]
     pictures = [(step, value.tag) for step, value in values if value.image.width]
-    assert pictures == [(2, "pictures/sharp"), (4, "pictures/sharp")]
+    assert pictures == [(2, "pictures/chelsea-0"), (4, "pictures/chelsea-0")]
     names = {value.tag for _, value in values}
     assert {"loss/total", "time/data", "time/compute", "time/host", "speed/images"} <= names
     assert list((workdir / "pictures").glob("*.png"))

@@ -55,6 +55,7 @@ def rates(**fields):
             [1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25],
         ),
         ({"schedule": "poly", "power": 2.0}, (1 - np.arange(8) / 8) ** 2),
+        ({"schedule": "linear", "constant_steps": 4}, [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]),
         ({"schedule": "cosine"}, (1 + np.cos(np.pi * np.arange(8) / 8)) / 2),
         ({"schedule": "constant", "warmup_fraction": 0.5}, np.minimum(1, np.arange(8) / 4)),
     ],
@@ -72,7 +73,8 @@ def test_momentum_adds_up_past_gradients():
     ("fields", "message"),
     [
         ({"name": "lion"}, r"optimizer.name must be one of \['adam', 'adamw', 'sgd'\], got 'lion'"),
-        ({"schedule": "linear"}, r"optimizer.schedule must be one of \['constant', .*got 'linear'"),
+        ({"schedule": "line"}, r"optimizer.schedule must be one of \['constant', .*got 'line'"),
+        ({"schedule": "linear", "constant_steps": 100}, "to less than steps, 8, got 100"),
         ({"schedule": "step"}, "optimizer.period must be at least 1 step, got 0"),
     ],
 )

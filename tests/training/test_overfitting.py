@@ -13,11 +13,14 @@ from deblur_jax.data.sources import make_source
 from deblur_jax.losses.kernels import absolute_kernel_error
 from deblur_jax.metrics import psnr
 from deblur_jax.models.registry import make_model
-from deblur_jax.training.examples import simulated
 from deblur_jax.training.optimizer import make_optimizer
 from deblur_jax.training.parallel import over_devices, replicate, split_batch
-from deblur_jax.training.state import create_state
-from deblur_jax.training.step import make_train_step
+from deblur_jax.training.step import (
+    create_state,
+    init_variables,
+    make_train_step,
+    simulated,
+)
 from deblur_jax.training.tasks.registry import find_task
 
 
@@ -92,11 +95,10 @@ def test_a_small_config_overfits_eight_samples(name, crop, steps, metric, baseli
     step = over_devices(train_step, devices, parallel="pmap")
     memory = None
     if hasattr(task, "first_memory"):
-        memory = task.first_memory(as_it_is, examples, jax.random.key(1), **config.loss)
+        memory = task.first_memory(jax.random.key(1), **config.loss)
     inputs = task.model_inputs(as_it_is, examples, jax.random.key(0))
-    state = create_state(
-        jax.random.key(0), model, optimizer, *(x[:1] for x in inputs), ema=False, memory=memory
-    )
+    variables = init_variables(jax.random.key(0), model, *(x[:1] for x in inputs))
+    state = create_state(variables, optimizer, ema=False, memory=memory)
     state, shares = replicate(state, devices), split_batch(examples, devices)
     values = []
     for _ in range(steps):

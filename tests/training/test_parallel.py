@@ -10,12 +10,11 @@ from jax import lax
 
 from deblur_jax.training.parallel import check_batch_size, over_devices, replicate, split_batch
 from deblur_jax.training.precision import with_precision
-from deblur_jax.training.state import TrainState, create_state
-from deblur_jax.training.step import DEVICES, make_train_step
+from deblur_jax.training.step import DEVICES, TrainState, create_state, make_train_step
 
 
-def loss_fn(params, statistics, batch, key):
-    del key
+def loss_fn(params, statistics, batch, step, key):
+    del step, key
     error = batch["x"] @ params["w"] - batch["y"]
     statistics = {"mean": 0.9 * statistics["mean"] + 0.1 * jnp.mean(batch["x"], axis=0)}
     return jnp.mean(error**2), ({"largest": jnp.mean(jnp.abs(error))}, statistics)
@@ -92,8 +91,8 @@ def adversarial_loss():
     def judged(critic, estimate):
         return jnp.mean(jnp.tanh(estimate @ critic))
 
-    def loss_fn(params, statistics, batch, key):
-        del key
+    def loss_fn(params, statistics, batch, step, key):
+        del step, key
         network = {"params": params, "batch_stats": statistics["batch_stats"]}
         estimate, changed = net.apply(network, batch["x"], mutable=["batch_stats"])
         memory = statistics["loss"]
@@ -114,9 +113,8 @@ def test_batch_statistics_and_a_critic_are_those_of_the_whole_batch(accumulate):
     made = []
     for count in (1, 4):
         devices, optimizer = jax.devices()[:count], optax.sgd(0.1)
-        state = create_state(
-            jax.random.key(0), Normed(), optimizer, jnp.ones((1, 3)), ema=False, memory=memory
-        )
+        variables = Normed().init(jax.random.key(0), jnp.ones((1, 3)))
+        state = create_state(variables, optimizer, ema=False, memory=memory)
         train_step = make_train_step(
             adversarial_loss(), optimizer, ema_decay=0, seed=0, accumulate=accumulate
         )
@@ -135,7 +133,7 @@ def test_batch_statistics_and_a_critic_are_those_of_the_whole_batch(accumulate):
 
 
 def test_every_device_and_step_draws_its_own_randomness():
-    def noisy(params, statistics, batch, key):
+    def noisy(params, statistics, batch, step, key):
         draw = jax.random.uniform(key)
         return jnp.sum(params["w"]) * 0 + draw, ({"squared": draw**2}, statistics)
 

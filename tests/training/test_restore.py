@@ -7,6 +7,7 @@ import pytest
 
 from deblur_jax.losses.scales import multiscale_error
 from deblur_jax.models.deblurnet import DeblurNet, ScaleOutputs, shrink
+from deblur_jax.training.evaluation import evaluate
 from deblur_jax.training.step import DEVICES
 from deblur_jax.training.tasks import restore as task
 
@@ -38,7 +39,7 @@ def test_the_loss_is_that_of_three_sizes_and_statistics_are_of_all_devices(key):
 
     @jax.jit
     def on_devices(shares):
-        run = jax.vmap(lambda share: loss_fn(params, statistics, share, key), axis_name=DEVICES)
+        run = jax.vmap(lambda share: loss_fn(params, statistics, share, 0, key), axis_name=DEVICES)
         return run(shares)
 
     shares = jax.tree.map(lambda x: x.reshape(2, 2, *x.shape[1:]), batch)
@@ -63,8 +64,8 @@ def test_evaluation_compares_whole_pictures_and_draws_them(two_photos, tmp_path)
     def simulate(key, example):
         return {"sharp": example["sharp"], "blurry": 0.8 * example["sharp"]}
 
-    metrics = task.evaluate(
-        Halved(), {}, two_photos, simulate, workdir=tmp_path, pictures=1, seed=0, height=32,
+    metrics = evaluate(
+        task, Halved(), {}, two_photos, simulate, workdir=tmp_path, pictures=1, seed=0, height=32,
         width=40,
     )  # fmt: skip
     assert set(metrics) == {"psnr/blurred", "psnr/restored", "ssim/blurred", "ssim/restored"}

@@ -5,15 +5,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from deblur_jax.config_file import load_config
 from deblur_jax.models.adversarial import Generator
-from deblur_jax.training.step import DEVICES
+from deblur_jax.training.evaluation import evaluate
+from deblur_jax.training.optimizer import make_optimizer, make_schedule
+from deblur_jax.training.parallel import over_devices, split_batch
+from deblur_jax.training.step import DEVICES, create_state, make_train_step
 from deblur_jax.training.tasks import restore_adversarially as task
 
 
 WEIGHTS = {"content_weight": 2.0, "critic_weight": 0.5, "reblur_weight": 3.0}
 LOSS = {
     "features": "", "kernels": "truth", "transfer": "linear", "critic_width": 2, "critic_steps": 2,
-    "critic_rate": 1e-3, "critic_momentum": 0.5, **WEIGHTS,
+    "critic_rate": 1e-3, "critic_momentum": 0.5, "critic_schedule": "constant",
+    "critic_constant_steps": 0, "critic_total_steps": 10, **WEIGHTS,
 }  # fmt: skip
 MODEL = Generator(width=2, blocks=0)
 
@@ -34,12 +39,12 @@ def batch(key):
 @pytest.mark.slow  # to compile a gradient of a gradient
 def test_the_critic_learns_within_the_step_from_all_devices(batch, key):
     variables = jax.jit(MODEL.init)(key, batch["blurry"][0])
-    params, critic = variables["params"], task.first_memory(as_it_is, batch, key, **LOSS)
+    params, critic = variables["params"], task.first_memory(key, **LOSS)
     assert set(variables) == {"params"}  # the critic is no part of what is released
     loss_fn = task.make_loss(MODEL, as_it_is, **LOSS)
-    mapped = jax.jit(jax.vmap(loss_fn, in_axes=(None, None, 0, 0), axis_name=DEVICES))
+    mapped = jax.jit(jax.vmap(loss_fn, in_axes=(None, None, 0, None, 0), axis_name=DEVICES))
     keys = jax.random.split(key, 2)
-    loss, (terms, after) = mapped(params, {"loss": critic}, batch, keys)
+    loss, (terms, after) = mapped(params, {"loss": critic}, batch, 0, keys)
     total = sum(
         WEIGHTS[f"{weight}_weight"] * terms[f"loss/{name}"]
         for weight, name in (("content", "content"), ("critic", "generator"), ("reblur", "reblur"))
@@ -57,7 +62,7 @@ def test_the_critic_learns_within_the_step_from_all_devices(batch, key):
     assert max(jax.tree.leaves(moved)) > 1e-4
     # Without the critic the loss does not hang on it; its distance grows shorter.
     _, (later, _) = mapped(
-        params, {"loss": jax.tree.map(lambda x: x[0], after["loss"])}, batch, keys
+        params, {"loss": jax.tree.map(lambda x: x[0], after["loss"])}, batch, 0, keys
     )
     assert later["loss/critic"][0] < terms["loss/critic"][0]
 
@@ -73,6 +78,60 @@ def test_kernels_that_are_not_there_are_refused():
         task.make_loss(MODEL, as_it_is, **{**LOSS, "features": "denoiser"})
 
 
+def test_the_critic_follows_the_schedule_of_the_generator():
+    config = load_config("configs/blurring_to_deblur.py:paper")
+    config.steps, config.optimizer.constant_steps = 100, 50
+    made = {name: config.loss[f"critic_{name}"] for name in ("schedule", "constant_steps")}
+    assert made == {"schedule": "linear", "constant_steps": 50}
+    assert config.loss.critic_total_steps == 100
+
+
+def test_fine_tuning_goes_on_from_the_last_step_at_the_full_rate():
+    paper, fine = (
+        load_config(f"configs/blurring_to_deblur.py:{name}") for name in ("paper", "fine_tune")
+    )
+    rate = make_schedule(
+        schedule=fine.optimizer.schedule, peak_rate=fine.optimizer.peak_rate, warmup_fraction=0.0,
+        total_steps=fine.steps, constant_steps=fine.optimizer.constant_steps,
+    )  # fmt: skip
+    np.testing.assert_allclose(rate(paper.steps), paper.optimizer.peak_rate)
+    np.testing.assert_allclose(rate(fine.steps - 1), 0, atol=1e-8)
+    assert fine.loss.reblur_weight > 0
+
+
+@pytest.mark.slow  # to compile a gradient of a gradient
+def test_steps_of_fine_tuning_lower_the_reblur_loss_of_a_trained_generator(batch, key):
+    """At the step where training ended; on a cosine to the longer end the rate is 1e-6 there."""
+    fine = load_config("configs/blurring_to_deblur.py:fine_tune")
+    start = load_config("configs/blurring_to_deblur.py:paper").steps
+    fields = {**LOSS, "content_weight": 0.1, "critic_weight": 0.01, "reblur_weight": 100.0}
+    loss_fn = task.make_loss(MODEL, as_it_is, **fields)
+    rates = {"peak_rate": 1e-2, "constant_steps": fine.optimizer.constant_steps}
+    rates |= {"clip_norm": 0.0, "momentum": 0.5, "warmup_fraction": 0.0, "total_steps": fine.steps}
+    optimizer = make_optimizer(**rates, schedule=fine.optimizer.schedule)
+    step = over_devices(
+        make_train_step(loss_fn, optimizer, ema_decay=0.0, seed=0), jax.devices()[:1],
+        parallel="pmap",
+    )  # fmt: skip
+    one = jax.tree.map(lambda x: x[0], batch)
+    # A blur of three pixels to the right, which the generator, at first nearly the identity, keeps.
+    kernels = jnp.zeros((1, 1, 3, 3)).at[..., 1, :].set(1 / 3)
+    one |= {"kernels": kernels, "blurry": 0.5 * one["blurry"]}
+    state = create_state(
+        dict(jax.jit(MODEL.init)(key, one["blurry"])), optimizer, ema=False,
+        memory=task.first_memory(key, **fields),
+    )  # fmt: skip
+    counted = jax.tree.map(
+        lambda x: jnp.asarray(start, x.dtype) if x.dtype == jnp.int32 else x, state.opt_state
+    )
+    state = state.replace(step=jnp.asarray(start, jnp.int32), opt_state=counted)
+    shares, errors = split_batch(jax.tree.map(np.asarray, one), jax.devices()[:1]), []
+    for _ in range(30):
+        state, metrics = step(state, shares)
+        errors.append(float(metrics["loss/reblur"]))
+    assert np.mean(errors[-5:]) < 0.8 * np.mean(errors[:2])
+
+
 @pytest.mark.slow  # to compile
 def test_evaluation_scores_what_the_generator_restores(two_photos, tmp_path):
     class Dark:
@@ -86,8 +145,8 @@ def test_evaluation_scores_what_the_generator_restores(two_photos, tmp_path):
         name="segments", side=3, objects=1, least=20, wander_share=0.5, brighten=0.0, lights=0.0,
         transfer="linear", noise=0.0,
     )  # fmt: skip
-    metrics = task.evaluate(
-        Dark(), {"params": 0.5}, two_photos, simulate, seed=0, workdir=tmp_path, height=32,
+    metrics = evaluate(
+        task, Dark(), {"params": 0.5}, two_photos, simulate, seed=0, workdir=tmp_path, height=32,
         width=36, per_example=1, pictures=1,
     )  # fmt: skip
     assert metrics["psnr/restored"] < metrics["psnr/blurred"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deblur_jax.losses.flow_pyramid import warp_error
+from deblur_jax.training.evaluation import evaluate
 from deblur_jax.training.tasks import restore_frames as task
 
 
@@ -55,7 +56,7 @@ def test_frames_that_are_not_there_are_asked_for(key):
 def test_the_loss_is_the_squared_error_and_that_of_the_warped_neighbours(weight, key):
     batch = video(key)
     loss_fn = task.make_loss(Still(), take(3), flow_weight=weight)
-    loss, (terms, statistics) = jax.jit(loss_fn)({}, {}, batch, key)
+    loss, (terms, statistics) = jax.jit(loss_fn)({}, {}, batch, 0, key)
     mean = (batch["blurry"] + batch["next_blurry"] + batch["previous_blurry"]) / 3
     mistake = jnp.sum((mean - batch["sharp"]) ** 2) / 2 / 2
     # As large as the network padded them: 64 x 64, of which 2 x 3 flows are of a scale.
@@ -78,7 +79,7 @@ def test_the_loss_is_the_squared_error_and_that_of_the_warped_neighbours(weight,
 
 def test_a_single_photo_has_no_flow_to_be_wrong_about(key):
     loss_fn = task.make_loss(Still(frames=1), take(1), flow_weight=1.0)
-    loss, (terms, _) = jax.jit(loss_fn)({}, {}, video(key), key)
+    loss, (terms, _) = jax.jit(loss_fn)({}, {}, video(key), 0, key)
     assert terms["loss/warp"] == 0
     np.testing.assert_allclose(loss, terms["loss/restored"])
 
@@ -88,8 +89,8 @@ def test_evaluation_also_feeds_the_same_frame_twice(two_photos, tmp_path):
         sharp = example["sharp"]
         return {"sharp": sharp, "blurry": 0.5 * sharp, "next_blurry": jnp.clip(1.5 * sharp, 0, 1)}
 
-    metrics = task.evaluate(
-        Still(), {}, two_photos, simulate, workdir=tmp_path, pictures=0, seed=0, height=32,
+    metrics = evaluate(
+        task, Still(), {}, two_photos, simulate, workdir=tmp_path, pictures=0, seed=0, height=32,
         width=32,
     )  # fmt: skip
     # The mean of the two is nearer to the truth; twice the first one is the first one.

@@ -71,11 +71,12 @@ def open_prepared(
     """
     variant = variant or BUILDERS[name].VARIANTS[0]
     check_option("variant", variant, BUILDERS[name].VARIANTS)
-    # Folder names of `ManualBuilder`: variant, treatment of bad files, digest.
-    found = sorted((Path(data_dir) / name).glob(f"{variant}-*-*/*/dataset_info.json"))
+    # As tfds and `ManualBuilder` name folders: variant, treatment of bad files, a digest.
+    folder = Path(data_dir) / BUILDERS[name].name
+    found = sorted(folder.glob(f"{variant}-*-*/*/dataset_info.json"))
     if not found:
         raise FileNotFoundError(
-            f"{Path(data_dir) / name}: {name}, variant {variant}, is not prepared; run "
+            f"{folder}: {name}, variant {variant}, is not prepared; run "
             f"python tools/prepare.py {name} --variant {variant} --source DOWNLOADED "
             f"--data-dir {data_dir}"
         )

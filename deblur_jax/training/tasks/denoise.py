@@ -1,18 +1,18 @@
-"""Learning what photos look like: a noisy photo and its noise level in, the photo out.
+"""Removing noise: a noisy photo and its noise level in, the photo without noise out.
 
-The batch holds sharp photos only; the noise is made here, on the device.
+A batch holds sharp photos only; the noise is added on the device.
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from deblur_jax.data.examples import Source
-from deblur_jax.metrics import mean_metrics, psnr
-from deblur_jax.training.examples import Example, Simulate, simulated
+from deblur_jax.metrics import psnr
+from deblur_jax.simulate.training_sets import Example, Simulate
+from deblur_jax.training.evaluation import Arrays, Score
+from deblur_jax.training.step import simulated
 
 
 def make_simulate(*, strongest: float) -> Simulate:
@@ -34,7 +34,7 @@ def make_simulate(*, strongest: float) -> Simulate:
 
 
 def make_loss(model: Any, simulate: Simulate) -> Callable:
-    """Returns `loss_fn(params, statistics, batch, key) -> (loss, (terms, statistics))`.
+    """Return the loss of a batch; see `tasks.registry` for its signature.
 
     The loss is the mean absolute error.
 
@@ -43,7 +43,8 @@ def make_loss(model: Any, simulate: Simulate) -> Callable:
         simulate: makes a noisy photo out of a sharp one.
     """
 
-    def loss_fn(params: Any, statistics: Any, batch: Example, key: jax.Array):
+    def loss_fn(params: Any, statistics: Any, batch: Example, step: jax.Array, key: jax.Array):
+        del step
         example = simulated(simulate, batch, key)
         variables = {"params": params, **statistics}
         restored = model.apply(variables, example["noisy"], example["sigma"])
@@ -55,52 +56,41 @@ def make_loss(model: Any, simulate: Simulate) -> Callable:
 
 
 def model_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[jax.Array]:
-    """Returns the arrays that the network is called with; without a noise level it assumes none."""
+    """Return the network's inputs; the noise level may be omitted."""
     return (simulated(simulate, batch, key)["noisy"],)
 
 
-def evaluate(
-    model: Any,
-    variables: Any,
-    source: Source,
-    simulate: Simulate,
-    *,
-    seed: int,
-    workdir: Path,
-    levels: Sequence[int],
-) -> dict[str, float]:
-    """Measures what is left of known noise, over whole photos.
+def make_score(model: Any, *, levels: Sequence[int]) -> Score:
+    """Return the score of photos from which noise of known levels is removed.
 
     Args:
         model: the network.
-        variables: its parameters and statistics.
-        source: sharp photos that the network was not trained on.
-        simulate: not used: the levels are given.
-        seed: of the noise.
-        workdir: not used.
-        levels: standard deviations of the noise in 255ths of the range of values.
+        levels: standard deviations of the noise, in units of 1/255.
 
     Returns:
-        `psnr/LEVEL` and, of the noisy photos themselves, `psnr/noisy_LEVEL`: means over the photos
-        of the ratio over all pixels and channels, in decibels. As in published tables the noisy
-        photo is not clipped, and the restored one is clipped and rounded to 8 bits.
+        A score with the metrics `psnr/LEVEL` and, of the noisy photos themselves,
+        `psnr/noisy_LEVEL`. As in published tables the noisy photo is not clipped, and the restored
+        one is clipped and rounded to 8 bits.
     """
-    del simulate, workdir
 
-    @jax.jit
-    def score(key: jax.Array, sharp: jax.Array, sigma: jax.Array):
-        noisy = sharp + sigma * jax.random.normal(key, sharp.shape, sharp.dtype)
-        restored = model.apply(variables, noisy[None], sigma)[0]
-        shown = jnp.round(255 * jnp.clip(restored, 0, 1)) / 255
-        return psnr(noisy, sharp), psnr(shown, sharp)
-
-    rows = []
-    for index in range(len(source)):
-        sharp = jnp.asarray(source[index]["sharp"], jnp.float32) / 255
-        row = {}
+    def score(variables: Any, example: Example, key: jax.Array) -> tuple[Arrays, Arrays]:
+        sharp = jnp.asarray(example["sharp"])
+        metrics, shown = {}, {}
         for level in levels:
-            key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), index), level)
-            noisy, restored = score(key, sharp, jnp.float32(level / 255))
-            row |= {f"psnr/noisy_{level}": noisy, f"psnr/{level}": restored}
-        rows.append(row)
-    return mean_metrics(rows)
+            sigma = jnp.float32(level / 255)
+            noise = jax.random.normal(jax.random.fold_in(key, level), sharp.shape, sharp.dtype)
+            noisy = sharp + sigma * noise
+            restored = jnp.clip(model.apply(variables, noisy[None], sigma)[0], 0, 1)
+            restored = jnp.round(255 * restored) / 255
+            metrics[f"psnr/noisy_{level}"] = psnr(noisy, sharp)
+            metrics[f"psnr/{level}"] = psnr(restored, sharp)
+            shown |= {f"noisy_{level}": jnp.clip(noisy, 0, 1), f"{level}": restored}
+        return metrics, shown
+
+    return score
+
+
+def draw(example: Arrays, shown: Arrays, metrics: dict[str, float]) -> Arrays:
+    """Return the noisy, restored and sharp photos by title."""
+    titled = {f"{name}, {metrics[f'psnr/{name}']:.1f} dB": shown[name] for name in shown}
+    return {**titled, "sharp": example["sharp"]}

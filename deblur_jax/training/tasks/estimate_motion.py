@@ -1,34 +1,33 @@
-"""Learning to see motion: a blurred photo in, its motion flow out (Gong 2017).
+"""Estimating motion: a blurred photo in, its motion flow out (Gong 2017).
 
-The batch holds sharp photos only. Each is given a camera's motion here, on the device, by the blur
-that the solvers invert.
+A batch holds sharp photos only. On the device each one is blurred by a simulated camera motion,
+with the same operator that the solvers invert.
 """
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.data.examples import Source
 from deblur_jax.losses.flow import (
     doubled_angle_distance,
     label_cross_entropy,
     summed_label_cross_entropy,
 )
-from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant, mean_metrics, psnr, ssim
+from deblur_jax.metrics import flow_mse, flow_mse_sign_invariant, psnr, ssim
 from deblur_jax.ops.flow import canonical
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.operators import LineBlur
-from deblur_jax.pictures import flow_colours, with_flow_key, write_panels
+from deblur_jax.pictures import flow_colours, with_flow_key
 from deblur_jax.restoration import restore
 from deblur_jax.simulate.camera_flow import LARGE, MILD, camera_flow
 from deblur_jax.simulate.jpeg import jpeg
-from deblur_jax.training.examples import Example, Simulate, blurry_inputs, held_out, simulated
-from deblur_jax.typing import Array
+from deblur_jax.simulate.training_sets import Example, Simulate
+from deblur_jax.training.evaluation import Arrays, Score
+from deblur_jax.training.step import blurry_inputs, simulated
 
 
 model_inputs = blurry_inputs
@@ -134,7 +133,7 @@ def _maybe_compressed(key: jax.Array, blurry: jax.Array, share: float) -> jax.Ar
 
 
 def make_loss(model: Any, simulate: Simulate, *, kind: str) -> Callable:
-    """Returns `loss_fn(params, statistics, batch, key) -> (loss, (terms, statistics))`.
+    """Return the loss of a batch; see `tasks.registry` for its signature.
 
     Args:
         model: a network with `flow`, such as `MotionFlowNet` and `MotionContextNet`.
@@ -146,7 +145,8 @@ def make_loss(model: Any, simulate: Simulate, *, kind: str) -> Callable:
         raise ValueError(f"loss.kind must be one of {sorted(LOSSES)}, got {kind!r}")
     loss_of_photo = LOSSES[kind]
 
-    def loss_fn(params: Any, statistics: Any, batch: dict[str, jax.Array], key: jax.Array):
+    def loss_fn(params: Any, statistics: Any, batch: Example, step: jax.Array, key: jax.Array):
+        del step
         example = simulated(simulate, batch, key)
         estimate = model.apply({"params": params, **statistics}, example["blurry"])
         loss = jnp.mean(jax.vmap(loss_of_photo)(estimate, example["flow"]))
@@ -162,91 +162,64 @@ def make_loss(model: Any, simulate: Simulate, *, kind: str) -> Callable:
     return loss_fn
 
 
-def evaluate(
-    model: Any,
-    variables: Any,
-    source: Source,
-    simulate: Simulate,
-    *,
-    seed: int,
-    workdir: Path,
-    height: int,
-    width: int,
-    maps_per_photo: int,
-    pictures: int,
-) -> dict[str, float]:
-    """Measures the estimated motion, and what a restoration makes of it, where the truth is known.
+def make_score(model: Any) -> Score:
+    """Return the score of an estimated motion, and of a restoration with it, by the truth.
 
     Args:
         model: the network.
-        variables: its parameters and statistics.
-        source: sharp photos that the network was not trained on.
-        simulate: makes a blurry photo and its flow out of a sharp one.
-        seed: of the motions.
-        workdir: gets `pictures/`.
-        height: of the middle part of each photo that is used, in pixels.
-        width: likewise.
-        maps_per_photo: motions that each photo is given.
-        pictures: how many of the examples to draw.
 
     Returns:
-        The means over all examples. `flow/mse_mean_baseline` is the error of each map's own mean
-        flow, which no estimate of one motion for the whole photo can beat; `psnr/true_flow` is what
-        the same solver restores when it is given the true motion.
+        A score. `flow/mse_mean_baseline` is the error of each map's own mean flow, the least error
+        of any single motion for the whole photo; `psnr/true_flow` is what the same solver restores
+        when it is given the true motion.
     """
-    estimate = jax.jit(lambda blurry: model.flow(model.apply(variables, blurry[None]))[0])
-    score = jax.jit(_score)
-    folder = workdir / "pictures"
-    folder.mkdir(exist_ok=True)
-    rows = []
-    examples = held_out(
-        source, simulate, seed=seed, height=height, width=width, per_example=maps_per_photo
-    )
-    for name, example in examples:
-        flow = estimate(example["blurry"])
-        restored, _ = restore(LineBlur(flow), example["blurry"])
-        ideal, _ = restore(LineBlur(example["flow"]), example["blurry"])
-        if len(rows) < pictures:
-            _draw(folder / f"{name}.png", example, flow, restored)
-        rows.append(score(example, flow, restored, ideal))
-    return mean_metrics(rows)
+
+    def score(variables: Any, example: Example, key: jax.Array) -> tuple[Arrays, Arrays]:
+        del key
+        sharp, blurry, true_flow = (example[name] for name in ("sharp", "blurry", "flow"))
+        flow = model.flow(model.apply(variables, blurry[None]))[0]
+        restored, _ = restore(LineBlur(flow), blurry)
+        ideal, _ = restore(LineBlur(true_flow), blurry)
+        mean = jnp.broadcast_to(jnp.mean(true_flow, axis=(0, 1)), true_flow.shape)
+        metrics: Arrays = {
+            "flow/mse": flow_mse(flow, true_flow),
+            "flow/mse_sign_invariant": flow_mse_sign_invariant(flow, true_flow),
+            "flow/mse_zero_baseline": flow_mse(jnp.zeros_like(flow), true_flow),
+            "flow/mse_mean_baseline": flow_mse(mean, true_flow),
+            "psnr/blurred": psnr(blurry, sharp),
+            "psnr/restored": psnr(restored, sharp),
+            "psnr/true_flow": psnr(ideal, sharp),
+            "ssim/blurred": ssim(blurry, sharp),
+            "ssim/restored": ssim(restored, sharp),
+            "ssim/true_flow": ssim(ideal, sharp),
+        }
+        return metrics, {"flow": flow, "restored": restored}
+
+    return score
 
 
-def _score(
-    example: dict[str, jax.Array], flow: jax.Array, restored: jax.Array, ideal: jax.Array
-) -> dict[str, Array]:
-    sharp, blurry, true_flow = example["sharp"], example["blurry"], example["flow"]
-    mean = jnp.broadcast_to(jnp.mean(true_flow, axis=(0, 1)), true_flow.shape)
+def draw(example: Arrays, shown: Arrays, metrics: dict[str, float]) -> Arrays:
+    """Return pictures of the estimated and the true motion, and of the restoration, by title."""
+    lengths = np.linalg.norm(example["flow"], axis=-1)
+    longest = max(float(np.ceil(np.max(lengths))), 1.0)
+
+    def coloured(flow: Any) -> np.ndarray:
+        return with_flow_key(flow_colours(np.asarray(flow), longest=longest), longest=longest)
+
     return {
-        "flow/mse": flow_mse(flow, true_flow),
-        "flow/mse_sign_invariant": flow_mse_sign_invariant(flow, true_flow),
-        "flow/mse_zero_baseline": flow_mse(jnp.zeros_like(flow), true_flow),
-        "flow/mse_mean_baseline": flow_mse(mean, true_flow),
-        "psnr/blurred": psnr(blurry, sharp),
-        "psnr/restored": psnr(restored, sharp),
-        "psnr/true_flow": psnr(ideal, sharp),
-        "ssim/blurred": ssim(blurry, sharp),
-        "ssim/restored": ssim(restored, sharp),
-        "ssim/true_flow": ssim(ideal, sharp),
+        f"blurred, {metrics['psnr/blurred']:.1f} dB": example["blurry"],
+        "estimated motion": coloured(shown["flow"]),
+        "true motion": coloured(example["flow"]),
+        f"restored, {metrics['psnr/restored']:.1f} dB": shown["restored"],
+        "sharp": example["sharp"],
     }
 
 
-def _draw(path: Path, example: Example, flow: jax.Array, restored: jax.Array) -> None:
-    sharp, blurry, true_flow = (np.asarray(example[name]) for name in ("sharp", "blurry", "flow"))
-    longest = max(float(np.ceil(np.max(np.hypot(true_flow[..., 0], true_flow[..., 1])))), 1.0)
-
-    def painted(motion: jax.Array | np.ndarray) -> np.ndarray:
-        colours = flow_colours(np.asarray(motion), longest=longest)
-        return with_flow_key(colours, longest=longest)
-
-    before, after = float(psnr(blurry, sharp)), float(psnr(restored, sharp))
-    write_panels(
-        path,
-        {
-            f"blurred, {before:.1f} dB": blurry,
-            "estimated motion": painted(flow),
-            "true motion": painted(true_flow),
-            f"restored, {after:.1f} dB": restored,
-            "sharp": sharp,
-        },
+def describe(metrics: dict[str, float]) -> str:
+    """Return a sentence on what was learned."""
+    part = 100 * metrics["flow/mse"] / metrics["flow/mse_zero_baseline"]
+    before, after = metrics["psnr/blurred"], metrics["psnr/restored"]
+    return (
+        f"The squared error of the motion is {part:.0f} % of that of assuming no motion; restored "
+        f"photos gain {after - before:+.2f} dB ({before:.2f} -> {after:.2f})."
     )

@@ -1,34 +1,34 @@
-"""The names that configs give to tasks.
+"""The tasks by the names that configs use.
 
 A task is a module with
 
-    make_simulate(**config.simulate)                 (key, one of a batch) -> an example
-    make_loss(model, simulate, **config.loss)        its loss, see below
-    model_inputs(simulate, batch, key)               the arrays that the network is called with
-    evaluate(model, variables, source, simulate, seed=..., workdir=..., **config.evaluate)
+    make_simulate(**config.simulate)             `simulate(key, one of a batch) -> an example`
+    make_loss(model, simulate, **config.loss)    its loss, see below
+    model_inputs(simulate, batch, key)           the inputs of the network; only shapes are used
+    make_score(model, **options)                 `(variables, example, key) -> (metrics, arrays)`
+    draw(example, arrays, metrics)               pictures of an evaluated example by title
 
-and, where the network begins with weights of another one,
+and, where it needs them,
 
-    first_params(params, **config.loss)              the network's own, or those instead
+    first_params(params, **fields)               initial parameters, parts of which were trained
+    first_memory(key, **config.loss)             the initial state of the loss, a tree of arrays
+    describe(metrics)                            a sentence on the result for the end of a run
 
-and, where the loss itself carries something from step to step, such as a critic with its optimizer,
+`options` are the fields of `config.evaluate` that `evaluation.make_evaluation` does not take, and
+`fields` those of `config.init` but for `weights`. What a source gives and what a simulation makes
+of it are dicts of arrays; see `data.examples`.
 
-    first_memory(simulate, batch, key, **config.loss)   a tree of arrays, before the first step
-
-What a source gives and what a simulation makes of it are dicts of arrays; see `data.examples`.
-
-The loss is `(params, statistics, batch, key) -> (loss, (terms, statistics))`. `statistics` holds
-the network's collections beside its parameters, such as `{"batch_stats": ...}`, and is `{}` for
-most; `variables` are `{"params": params, **statistics}`. Of what `model_inputs` returns only the
-shapes are looked at, to make the first parameters.
+The loss is `(params, statistics, batch, step, key) -> (loss, (terms, statistics))`; `step` counts
+the finished steps. `statistics` holds the network's collections beside its parameters, such as
+`{"batch_stats": ...}`, and is `{}` for most; `variables` are `{"params": params, **statistics}`.
 
 A loss runs on every device, on its share of the batch, inside the axis `step.DEVICES`. What it puts
-into `statistics` is averaged over the devices after the step (whole numbers are taken as they are:
-a counter counts the same on all), and with `config.accumulate` above one part's goes into the next.
-So a layer that is to see the whole batch names the axis, `model.clone(axis_name=DEVICES)`, and a
-loss that takes steps of its own averages their gradients itself, `lax.pmean(grads, DEVICES)`. What
-`first_memory` returned is `statistics["loss"]`: saved and restored, and neither given to `evaluate`
-nor exported.
+into `statistics` is averaged over the devices after the step (integers are taken as they are: a
+counter is the same on all), and with `config.accumulate` above one the result of one part goes into
+the next. So a layer that normalises by the whole batch names the axis,
+`model.clone(axis_name=DEVICES)`, and a loss that takes optimizer steps of its own averages their
+gradients itself, `lax.pmean(grads, DEVICES)`. What `first_memory` returned is `statistics["loss"]`:
+it is saved and restored, and neither evaluated nor exported.
 """
 
 from types import ModuleType
@@ -46,19 +46,19 @@ from deblur_jax.training.tasks import (
 
 
 TASKS: dict[str, ModuleType] = {
-    "estimate_flow": estimate_flow,
-    "restore_adversarially": restore_adversarially,
     "denoise": denoise,
-    "restore_frames": restore_frames,
+    "estimate_flow": estimate_flow,
     "estimate_kernels": estimate_kernels,
     "estimate_motion": estimate_motion,
     "restore": restore,
+    "restore_adversarially": restore_adversarially,
+    "restore_frames": restore_frames,
     "restore_unrolled": restore_unrolled,
 }
 
 
 def find_task(name: str) -> ModuleType:
-    """Returns the task called `name`; a ValueError lists the names there are."""
+    """Return the task called `name`; raise a ValueError that lists the tasks otherwise."""
     if name not in TASKS:
         raise ValueError(f"config.task must be one of {sorted(TASKS)}, got {name!r}")
     return TASKS[name]

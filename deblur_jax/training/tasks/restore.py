@@ -1,26 +1,25 @@
 """Restoring photos directly: a blurry one in, the sharp one out at three sizes (Noroozi 2017)."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from deblur_jax.data.examples import Source
 from deblur_jax.losses.scales import multiscale_error
 from deblur_jax.metrics import psnr
-from deblur_jax.training.examples import Example, Simulate, blurry_inputs, held_out, simulated
-from deblur_jax.training.restored import evaluate_restored
+from deblur_jax.simulate.training_sets import Example, Simulate
+from deblur_jax.training.evaluation import Score, draw_restored, score_restored
 from deblur_jax.training.simulations import make_simulate as make_simulate
-from deblur_jax.training.step import DEVICES
+from deblur_jax.training.step import DEVICES, blurry_inputs, simulated
 
 
 model_inputs = blurry_inputs
+draw = draw_restored
 
 
 def make_loss(model: Any, simulate: Simulate) -> Callable:
-    """Returns `loss_fn(params, statistics, batch, key) -> (loss, (terms, statistics))`.
+    """Return the loss of a batch; see `tasks.registry` for its signature.
 
     Args:
         model: restores photos at several sizes, and normalises by batches, such as `DeblurNet`:
@@ -29,7 +28,8 @@ def make_loss(model: Any, simulate: Simulate) -> Callable:
     """
     network = model.clone(axis_name=DEVICES)
 
-    def loss_fn(params: Any, statistics: Any, batch: Example, key: jax.Array):
+    def loss_fn(params: Any, statistics: Any, batch: Example, step: jax.Array, key: jax.Array):
+        del step
         example = simulated(simulate, batch, key)
         variables = {"params": params, **statistics}
         restored, changed = network.apply(
@@ -46,33 +46,14 @@ def make_loss(model: Any, simulate: Simulate) -> Callable:
     return loss_fn
 
 
-def evaluate(
-    model: Any,
-    variables: Any,
-    source: Source,
-    simulate: Simulate,
-    *,
-    workdir: Path,
-    pictures: int,
-    **chosen: int,
-) -> dict[str, float]:
-    """Measures restored photos that the network was not trained on.
+def make_score(model: Any) -> Score:
+    """Return the score of photos that the network restores, called `restored`.
 
     Args:
         model: the network.
-        variables: its parameters and statistics.
-        source: what blurry and sharp photos are made of.
-        simulate: makes them.
-        workdir: gets `pictures/`.
-        pictures: how many of the examples to draw.
-        **chosen: seed, size and number of the examples, see `training.examples.held_out`.
-
-    Returns:
-        See `training.restored.evaluate_restored`; the restoration is called `restored`.
     """
 
-    def restore(example: Example) -> jax.Array:
+    def restore(variables: Any, example: Example) -> jax.Array:
         return model.restored(model.apply(variables, example["blurry"][None]))[0]
 
-    examples = held_out(source, simulate, **chosen)
-    return evaluate_restored({"restored": restore}, examples, workdir=workdir, pictures=pictures)
+    return score_restored({"restored": restore})

@@ -1,13 +1,15 @@
-"""Restoring photos against a critic, by a net whose results, blurred again, must give the photo.
+"""Restoring photos with an adversarial loss and a reblur loss.
 
-"Blurring to deblur" of Carbajal et al. 2021 with the nets of DeblurGAN:
+"Blurring to deblur" of Carbajal et al. 2021 with the networks of DeblurGAN. The generator minimises
+the weighted sum of three terms:
 
-    content   restored and sharp photos differ little, in the maps of VGG19 or as they are
-    critic    a second net cannot tell the restored ones from sharp ones
-    reblur    the restored photo, blurred by the kernels seen in the blurry one, gives that one
+    content   the difference of restored and sharp photos, of VGG19's feature maps or of pixels
+    critic    the Wasserstein distance that a critic estimates between restored and sharp photos
+    reblur    the difference of the blurry photo and the restored one after blurring it again by
+              the kernels that were estimated from the blurry photo
 
-The critic learns in the same step, a few times for each step of the generator. Its parameters and
-its optimizer's memory are what the loss carries: saved with the run, and not released.
+The critic is updated a few times in each step of the generator. Its parameters and the state of its
+optimizer are the state of the loss: they are saved in checkpoints, and not exported.
 """
 
 from collections.abc import Callable
@@ -25,10 +27,11 @@ from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.models.vgg import VggFeatures
 from deblur_jax.ops.sensor import Transfer, to_light
 from deblur_jax.pretrained import load
-from deblur_jax.training.examples import Example, Simulate, blurry_inputs, simulated
-from deblur_jax.training.state import LOSS
-from deblur_jax.training.step import DEVICES, scan_unroll
-from deblur_jax.training.tasks.restore import evaluate as evaluate
+from deblur_jax.simulate.training_sets import Example, Simulate
+from deblur_jax.training.optimizer import make_schedule
+from deblur_jax.training.step import DEVICES, LOSS, blurry_inputs, scan_unroll, simulated
+from deblur_jax.training.tasks.restore import draw as draw
+from deblur_jax.training.tasks.restore import make_score as make_score
 from deblur_jax.training.tasks.restore import make_simulate as make_simulate
 
 
@@ -36,16 +39,14 @@ model_inputs = blurry_inputs
 
 
 TRUTH = "truth"  # the kernels of simulated photos, in place of estimated ones
-SIDE = 32  # pixels of the photo that makes the critic's first parameters; they hang on no size
+SIDE = 32  # pixels of the photo that initialises the critic, whose parameters fit any size
 
-SeeBlur = Callable[[Example], Any]  # gives kernels and mixing of a batch
+EstimateBlur = Callable[[Example], Any]  # a batch -> its kernels and mixing
 
 
-def first_memory(
-    simulate: Simulate, batch: Example, key: jax.Array, *, critic_width: int, **others: Any
-) -> dict[str, Any]:
-    """Returns the critic before the first step: `params`, their two running moments, `steps`."""
-    del simulate, batch, others
+def first_memory(key: jax.Array, *, critic_width: int, **others: Any) -> dict[str, Any]:
+    """Return the critic before the first step: `params`, their two running moments, `steps`."""
+    del others
     params = Critic(critic_width).init(key, jnp.zeros((1, SIDE, SIDE, 3)))["params"]
     moments = {
         name: jax.tree.map(jnp.zeros_like, params) for name in ("first_moment", "second_moment")
@@ -67,8 +68,11 @@ def make_loss(
     critic_steps: int,
     critic_rate: float,
     critic_momentum: float,
+    critic_schedule: str,
+    critic_constant_steps: int,
+    critic_total_steps: int,
 ) -> Callable:
-    """Returns `loss_fn(params, statistics, batch, key) -> (loss, (terms, statistics))`.
+    """Return the loss of a batch; see `tasks.registry` for its signature.
 
     It must run inside a step that is mapped over the devices: the critic is the same on all.
 
@@ -77,17 +81,20 @@ def make_loss(
         simulate: gives `blurry` and `sharp`.
         features: weights of `tools/convert_weights.py` for the content loss; "" compares pixels.
         content_weight: of the mean squared difference of these.
-        critic_weight: of what the critic thinks of the restored photos.
+        critic_weight: of the critic's negative mean score of the restored photos.
         reblur_weight: of the mean squared error of the restored photo when it is blurred again;
             0 leaves kernels out.
-        kernels: the weights of a `kernel_basis` net, which are not trained here, or "truth" for
-            simulated photos that come with their kernels.
+        kernels: the weights of a `kernel_basis` net, which is not trained here, or "truth" to use
+            the true kernels of simulated photos.
         transfer: from display values to the light in which photos are blurred, with "truth"; a
-            net knows its own.
+            network has its own.
         critic_width: channels of the critic's first maps.
         critic_steps: of the critic for each of the generator, on the same photos.
         critic_rate: its learning rate, with Adam.
         critic_momentum: Adam's first decay for it.
+        critic_schedule: of its rate, `constant` or `linear`, see `training.optimizer`.
+        critic_constant_steps: of the generator, until the rate falls with `linear`.
+        critic_total_steps: of the generator.
 
     Source:
         Carbajal et al., arXiv:2102.01026, section 4.1.4; Kupyn et al., "DeblurGAN", CVPR 2018. The
@@ -97,11 +104,15 @@ def make_loss(
     reblur = make_reblur(kernels, transfer) if reblur_weight else None
     update: Any = optax.scale_by_adam(critic_momentum).update
     judge = Critic(critic_width)
+    rate_at = make_schedule(
+        schedule=critic_schedule, peak_rate=critic_rate, warmup_fraction=0.0,
+        total_steps=critic_total_steps, constant_steps=critic_constant_steps,
+    )  # fmt: skip
 
     def scores(params: Any) -> Callable:
         return lambda photos: judge.apply({"params": params}, photos)
 
-    def train_critic(critic: Any, restored: jax.Array, sharp: jax.Array, key: jax.Array):
+    def train_critic(critic: Any, restored: jax.Array, sharp: jax.Array, rate: Any, key: jax.Array):
         def distance(params: Any, key: jax.Array) -> jax.Array:
             return critic_distance(scores(params), restored, sharp, key)
 
@@ -112,7 +123,7 @@ def make_loss(
                 critic["steps"], critic["first_moment"], critic["second_moment"]
             )
             updates, memory = update(grads, memory)
-            params = jax.tree.map(lambda x, up: x - critic_rate * up, critic["params"], updates)
+            params = jax.tree.map(lambda x, up: x - rate * up, critic["params"], updates)
             return {
                 "params": params,
                 "first_moment": memory.mu,
@@ -124,7 +135,7 @@ def make_loss(
         critic, values = lax.scan(step, critic, keys, unroll=scan_unroll(critic_steps))
         return critic, values[-1]
 
-    def loss_fn(params: Any, statistics: Any, batch: Example, key: jax.Array):
+    def loss_fn(params: Any, statistics: Any, batch: Example, step: jax.Array, key: jax.Array):
         simulating, dropping, judging = jax.random.split(key, 3)
         example = simulated(simulate, batch, simulating)
         sharp = jnp.asarray(example["sharp"])
@@ -132,7 +143,7 @@ def make_loss(
             {"params": params}, example["blurry"], train=True, rngs={"dropout": dropping}
         )
         critic, distance = train_critic(
-            statistics[LOSS], lax.stop_gradient(restored), sharp, judging
+            statistics[LOSS], lax.stop_gradient(restored), sharp, rate_at(step), judging
         )
         terms = {
             "loss/content": feature_distance(feature_maps, restored, sharp),
@@ -149,7 +160,7 @@ def make_loss(
 
 
 def make_features(features: str) -> Callable[[Any], jax.Array]:
-    """Returns the maps in which photos are compared: those of a file, or the photos themselves."""
+    """Return the feature maps of VGG19 as a function of photos; the identity without a file."""
     if not features:
         return jnp.asarray
     network = load(features)
@@ -163,13 +174,13 @@ def make_features(features: str) -> Callable[[Any], jax.Array]:
 
 
 def make_reblur(kernels: str, transfer: Transfer) -> Callable[[jax.Array, Example], jax.Array]:
-    """Returns the mean squared error of restored photos, blurred by the kernels of the blurry ones.
+    """Return the mean squared error of restored photos, blurred by the kernels of the blurry ones.
 
     Args:
         kernels: see `make_loss`.
-        transfer: likewise.
+        transfer: see `make_loss`.
     """
-    see_blur, transfer = _make_see_blur(kernels, transfer)
+    estimate_blur, transfer = _make_estimate_blur(kernels, transfer)
 
     def error(restored: jax.Array, blurry: jax.Array, kernels: jax.Array, mixing: jax.Array):
         weights = jnp.full(restored.shape[:2], 1 / restored.size, restored.dtype)
@@ -177,14 +188,14 @@ def make_reblur(kernels: str, transfer: Transfer) -> Callable[[jax.Array, Exampl
         return reblur_error(restored, blurry, kernels, mixing, weights)
 
     def reblur(restored: jax.Array, example: Example) -> jax.Array:
-        blur = lax.stop_gradient(see_blur(example))
+        blur = lax.stop_gradient(estimate_blur(example))
         return jnp.mean(jax.vmap(error)(restored, example["blurry"], *blur))
 
     return reblur
 
 
-def _make_see_blur(kernels: str, transfer: Transfer) -> tuple[SeeBlur, Transfer]:
-    """Returns what gives kernels and mixing of an example's batch, and the light they are of."""
+def _make_estimate_blur(kernels: str, transfer: Transfer) -> tuple[EstimateBlur, Transfer]:
+    """Return a function that estimates a batch's kernels, and the transfer to their light."""
     if kernels == TRUTH:
         return lambda example: (example["kernels"], example["mixing"]), transfer
     if not kernels:

@@ -1,26 +1,27 @@
-"""Restoring a frame with the help of the ones beside it, whose motion nobody tells (Zhang 2021).
+"""Restoring a frame of a video from its neighbours, without known motion (Zhang 2021).
 
     weight * sum_s |warp(next_s, flow_s) - blurry_s|^2 / 2  +  |restored - sharp|^2 / 2
 
-summed over pixels and colours; s are the scales at which the network estimates flow.
+summed over pixels and channels; s are the scales at which the network estimates flow.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from deblur_jax.data.examples import Source
 from deblur_jax.losses.flow_pyramid import warp_error
 from deblur_jax.metrics import psnr
 from deblur_jax.models.blocks import pad_to_multiple
 from deblur_jax.models.flow_rnn import STRIDE
+from deblur_jax.simulate.training_sets import Example, Simulate
 from deblur_jax.training import simulations
-from deblur_jax.training.examples import Example, Simulate, held_out, simulated
-from deblur_jax.training.restored import evaluate_restored
+from deblur_jax.training.evaluation import Score, draw_restored, score_restored
+from deblur_jax.training.step import simulated
 
+
+draw = draw_restored
 
 FRAMES = ("blurry", "next_blurry", "previous_blurry")  # as networks take them
 
@@ -52,16 +53,17 @@ def make_simulate(*, name: str, frames: int, **options: Any) -> Simulate:
 
 
 def make_loss(model: Any, simulate: Simulate, *, flow_weight: float) -> Callable:
-    """Returns `loss_fn(params, statistics, batch, key) -> (loss, (terms, statistics))`.
+    """Return the loss of a batch; see `tasks.registry` for its signature.
 
     Args:
-        model: such as `FlowRnnNet`, or `SpatialRnnNet`, which sees one frame and no flow.
+        model: such as `FlowRnnNet`, or `SpatialRnnNet`, which takes one frame and has no flow.
         simulate: makes blurry frames and a sharp one.
         flow_weight: of the error of the warped neighbours; the paper's is 1, its ablation "w/o
             flow losses" has 0.
     """
 
-    def loss_fn(params: Any, statistics: Any, batch: Example, key: jax.Array):
+    def loss_fn(params: Any, statistics: Any, batch: Example, step: jax.Array, key: jax.Array):
+        del step
         example = simulated(simulate, batch, key)
         estimate = model.apply({"params": params, **statistics}, *_frames(example))
         restored, (_, flows) = model.restored(estimate), estimate
@@ -99,41 +101,25 @@ def model_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[ja
     return _frames(simulated(simulate, batch, key))
 
 
-def evaluate(
-    model: Any,
-    variables: Any,
-    source: Source,
-    simulate: Simulate,
-    *,
-    workdir: Path,
-    pictures: int,
-    **chosen: int,
-) -> dict[str, float]:
-    """Measures restored frames that the network was not trained on.
+def make_score(model: Any) -> Score:
+    """Return the score of restored frames.
 
     Args:
         model: the network.
-        variables: its parameters and statistics.
-        source: what blurry and sharp frames are made of.
-        simulate: makes them.
-        workdir: gets `pictures/`.
-        pictures: how many of the examples to draw.
-        **chosen: seed, size and number of the examples, see `training.examples.held_out`.
 
     Returns:
-        See `training.restored.evaluate_restored`; the restoration is called `restored`, and
-        `same_frame` where the network was given the frame itself as its neighbours: without
-        motion between them there is nothing to learn from, and it should restore less.
+        A score of `restored`, and of `same_frame`, for which the network is given the frame itself
+        as its neighbours: without motion between them there is nothing to learn from, and it
+        should restore less.
     """
 
-    def apply(*frames: jax.Array) -> jax.Array:
+    def apply(variables: Any, *frames: jax.Array) -> jax.Array:
         return model.restored(model.apply(variables, *(frame[None] for frame in frames)))[0]
 
-    def same_frame(example: Example) -> jax.Array:
-        return apply(*[example["blurry"]] * len(_frames(example)))
+    def same_frame(variables: Any, x: Example) -> jax.Array:
+        return apply(variables, *[x["blurry"]] * len(_frames(x)))
 
-    restorations = {"restored": lambda example: apply(*_frames(example))}
+    restorations = {"restored": lambda variables, x: apply(variables, *_frames(x))}
     if getattr(model, "frames", 1) > 1:
         restorations["same_frame"] = same_frame
-    examples = held_out(source, simulate, **chosen)
-    return evaluate_restored(restorations, examples, workdir=workdir, pictures=pictures)
+    return score_restored(restorations)

@@ -1,20 +1,18 @@
-"""Learning to see motion and to take it out, as one: a blurred photo in, the sharp one out.
+"""Training a motion estimator and an unrolled solver together: a blurred photo in, a sharp one out.
 
-The loss is that of the restored photo, whose gradient passes through every step of the solver into
-its plan, its denoiser and, unless it is kept as it is, into the estimator of the motion. The batch
-holds sharp photos, which are given a camera's motion here, as in `tasks.estimate_motion`. The
-motion is looked for in the whole crop, and a part of it is restored.
+The loss compares the restored photo with the sharp one. Its gradient passes through every step of
+the solver into its schedule, its denoiser and, unless it is frozen, the motion estimator. A batch
+holds sharp photos, which are blurred by a simulated camera motion as in `tasks.estimate_motion`.
+The motion is estimated from the whole crop, and a part of the crop is restored.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from deblur_jax.data.examples import Source
 from deblur_jax.losses.flow import doubled_angle_distance
 from deblur_jax.metrics import psnr
 from deblur_jax.models.camera_motion import CameraMotionNet
@@ -22,15 +20,17 @@ from deblur_jax.models.denoiser import DenoiserNet, widen_head
 from deblur_jax.models.learned_plug_and_play import HINTS
 from deblur_jax.ops.flow import double_angle
 from deblur_jax.pretrained import load
-from deblur_jax.training.examples import Example, Simulate, blurry_inputs, held_out, simulated
-from deblur_jax.training.restored import evaluate_restored
+from deblur_jax.simulate.training_sets import Example, Simulate
+from deblur_jax.training.evaluation import Score, draw_restored, score_restored
+from deblur_jax.training.step import blurry_inputs, simulated
 from deblur_jax.training.tasks.estimate_motion import make_simulate as make_simulate
 
 
-SMALLEST_ERROR = 1e-6  # mean square, 60 dB: below it a photo has nothing more to teach
+SMALLEST_ERROR = 1e-6  # mean square, 60 dB: smaller errors have no effect on the loss
 
 
 model_inputs = blurry_inputs
+draw = draw_restored
 
 
 def make_loss(
@@ -41,28 +41,24 @@ def make_loss(
     corrected: float,
     frozen: bool,
     flow_weight: float,
-    start: str,
-    prior: str,
 ) -> Callable:
-    """Returns `loss_fn(params, statistics, batch, key) -> (loss, (terms, statistics))`.
+    """Return the loss of a batch; see `tasks.registry` for its signature.
 
-    The logarithm of each photo's error is averaged: a decibel counts alike in all photos.
+    The logarithm of each photo's error is averaged, so that a decibel counts the same in all.
 
     Args:
-        model: an `LearnedPlugAndPlayNet`.
+        model: a `LearnedPlugAndPlayNet`.
         simulate: makes a blurry photo, its sharp one and its flow out of a sharp one.
         part: side of the part that is restored, anywhere in the crop, in pixels; 0 for all of it.
-        corrected: how much of the error of the motion is taken off before the photo is restored,
-            as `refine_motion` does: of each photo all but a share u^corrected, u even in [0, 1];
-            0 leaves the motion as it is seen.
-        frozen: whether the estimator is kept as it is.
+        corrected: how much of the motion's error is removed before the photo is restored, as
+            `refine_motion` does: a share u^corrected of it remains, u uniform in [0, 1] for each
+            photo; 0 removes nothing.
+        frozen: whether the estimator is not trained.
         flow_weight: of the motion's error in pixels.
-        start: see `first_params`.
-        prior: see `first_params`.
     """
-    del start, prior
 
-    def loss_fn(params: Any, statistics: Any, batch: Example, key: jax.Array):
+    def loss_fn(params: Any, statistics: Any, batch: Example, step: jax.Array, key: jax.Array):
+        del step
         example = simulated(simulate, batch, key)
         variables = {"params": params, **statistics}
         doubled = model.apply(variables, example["blurry"], method="estimate_motion")
@@ -90,7 +86,7 @@ def make_loss(
 
 
 def _cut(images: tuple[jax.Array, ...], part: int, key: jax.Array) -> tuple[jax.Array, ...]:
-    """Returns a part of every photo, at a place of its own, of images `[b, h, w, c]` alike."""
+    """Cut a square out of every photo at a random place, the same in all `images` [b, h, w, c]."""
     count, height, width, _ = images[0].shape
     if not part:
         return images
@@ -103,101 +99,90 @@ def _cut(images: tuple[jax.Array, ...], part: int, key: jax.Array) -> tuple[jax.
     return tuple(jax.vmap(cut)(each, places) for each in images)
 
 
-def first_params(params: Any, *, start: str, prior: str, **_: Any) -> Any:
-    """Returns the parameters before the first step.
+def first_params(params: Any, *, estimator: str, denoiser: str) -> Any:
+    """Return the parameters before the first step, parts of which are trained already.
 
     Args:
-        params: as the network makes them.
-        start: the weights of a `CameraMotionNet` for the estimator, for `pretrained.load`; "" to
-            begin without any.
-        prior: the weights of a `DenoiserNet` for the prior and the last net, likewise.
+        params: the random initial parameters.
+        estimator: the weights of a `CameraMotionNet` for the motion estimator, for
+            `pretrained.load`; "" keeps the random ones.
+        denoiser: the weights of a `DenoiserNet` for the prior and for the last network; "" keeps
+            the random ones.
 
     Raises:
         ValueError: if the weights are of another network, or of other widths.
     """
-    begun = dict(params)
-    if start:
-        begun["estimator"] = _weights("start", start, CameraMotionNet)
-    if prior:
-        begun["prior"] = _weights("prior", prior, DenoiserNet)
-        # Copies: a step may not be given the same array twice to consume.
-        finish = jax.tree.map(jnp.copy, widen_head(begun["prior"], hints=HINTS))
-        begun["finish"] = {**finish, "tail": jax.tree.map(jnp.zeros_like, finish["tail"])}
-    for field, name, group in (("start", start, "estimator"), ("prior", prior, "prior")):
-        shapes, wanted = (jax.tree.map(jnp.shape, dict(tree[group])) for tree in (begun, params))
+    first = dict(params)
+    if estimator:
+        first["estimator"] = _weights("estimator", estimator, CameraMotionNet)
+    if denoiser:
+        first["prior"] = _weights("denoiser", denoiser, DenoiserNet)
+        # Copies: the same buffer cannot be donated twice.
+        finish = jax.tree.map(jnp.copy, widen_head(first["prior"], hints=HINTS))
+        first["finish"] = {**finish, "tail": jax.tree.map(jnp.zeros_like, finish["tail"])}
+    for field, name, group in (
+        ("estimator", estimator, "estimator"),
+        ("denoiser", denoiser, "prior"),
+    ):
+        shapes, wanted = (jax.tree.map(jnp.shape, dict(tree[group])) for tree in (first, params))
         if shapes != wanted:
-            raise ValueError(f"loss.{field}: {name} has other widths than the model; set model's")
-    return begun
+            raise ValueError(
+                f"init.{field}: {name} has other widths than the model; set those of config.model"
+            )
+    return first
 
 
-def untrained(model: Any, *, start: str, prior: str) -> dict[str, Any]:
-    """Returns the variables of a net whose steps are the fixed schedule.
+def untrained(model: Any, *, denoiser: str) -> dict[str, Any]:
+    """Return the variables of a network that follows the fixed schedule of the solver.
 
     Args:
-        model: an `LearnedPlugAndPlayNet`.
-        start: see `first_params`.
-        prior: likewise.
+        model: a `LearnedPlugAndPlayNet`.
+        denoiser: see `first_params`. The motion estimator is all zeros.
     """
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))["params"]
-    silent = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)  # a plan of zeros is fixed
-    return {"params": first_params(silent, start=start, prior=prior)}
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)  # the fixed schedule
+    return {"params": first_params(zeros, estimator="", denoiser=denoiser)}
 
 
-def evaluate(
-    model: Any,
-    variables: Any,
-    source: Source,
-    simulate: Simulate,
-    *,
-    workdir: Path,
-    pictures: int,
-    start: str,
-    prior: str,
-    **chosen: int,
-) -> dict[str, float]:
-    """Measures restored photos, and what was learned has part in it.
+def make_score(model: Any, *, denoiser: str) -> Score:
+    """Return the score of restored photos, with and without the learned parameters.
 
     Args:
-        model: an `LearnedPlugAndPlayNet`.
-        variables: its parameters.
-        source: sharp photos that the network was not trained on.
-        simulate: makes a blurry photo and its flow out of a sharp one.
-        workdir: gets `pictures/`.
-        pictures: how many of the examples to draw.
-        start: see `first_params`.
-        prior: likewise.
-        **chosen: seed, size and number of the examples, see `training.examples.held_out`.
+        model: a `LearnedPlugAndPlayNet`.
+        denoiser: see `first_params`.
 
     Returns:
-        See `training.restored.evaluate_restored`. `restored` are with the motion that the net sees
-        and `refine_motion` makes exact, `as_seen` with that of the net alone, `true_flow` with the
-        true one; `before` and `true_flow_before` are the parameters before training.
+        A score. `restored` uses the motion that the network estimates and `refine_motion` refines,
+        `as_seen` that of the network alone, `true_flow` the true one; `before` and
+        `true_flow_before` use the parameters before training.
     """
-    before = untrained(model, start=start, prior=prior)
-    before["params"]["estimator"] = variables["params"]["estimator"]
+    fixed = untrained(model, denoiser=denoiser)["params"]
 
-    def with_flow(net: Any, example: Example, flow: jax.Array) -> jax.Array:
-        return model.apply(net, example["blurry"][None], flow[None], method="restore")[0]
+    def with_flow(variables: Any, example: Example, flow: jax.Array) -> jax.Array:
+        return model.apply(variables, example["blurry"][None], flow[None], method="restore")[0]
 
-    def refined(example: Example) -> jax.Array:
-        return model.estimate_blur(variables, example["blurry"]).blur.flow
+    def refined(variables: Any, example: Example) -> jax.Array:
+        return model.estimate_blur(variables, jnp.asarray(example["blurry"])).blur.flow
 
-    restorations = {
-        "restored": lambda x: with_flow(variables, x, refined(x)),
-        "before": lambda x: with_flow(before, x, refined(x)),
-        "as_seen": lambda x: model.apply(variables, x["blurry"][None]).photos[0],
-        "true_flow": lambda x: with_flow(variables, x, x["flow"]),
-        "true_flow_before": lambda x: with_flow(before, x, x["flow"]),
-    }
-    examples = held_out(source, simulate, **chosen)
-    return evaluate_restored(restorations, examples, workdir=workdir, pictures=pictures)
+    def before(variables: Any) -> Any:
+        return {"params": {**fixed, "estimator": variables["params"]["estimator"]}}
+
+    return score_restored(
+        {
+            "restored": lambda net, x: with_flow(net, x, refined(net, x)),
+            "before": lambda net, x: with_flow(before(net), x, refined(net, x)),
+            "as_seen": lambda net, x: model.apply(net, x["blurry"][None]).photos[0],
+            "true_flow": lambda net, x: with_flow(net, x, x["flow"]),
+            "true_flow_before": lambda net, x: with_flow(before(net), x, x["flow"]),
+        }
+    )
 
 
 def _weights(field: str, name: str, kind: type) -> Any:
     network = load(name)
     if not isinstance(network.model, kind):
         raise ValueError(
-            f"loss.{field} must be the weights of a {kind.__name__}, {name} holds a "
+            f"init.{field} must be the weights of a {kind.__name__}, {name} holds a "
             f"{type(network.model).__name__}"
         )
     return jax.tree.map(jnp.asarray, network.params)

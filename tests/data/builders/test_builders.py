@@ -366,7 +366,7 @@ from deblur_jax.data.builders.registry import prepare
 from deblur_jax.data.pipeline import training_batches
 from deblur_jax.data.sources import make_source
 prepare("folders", sys.argv[1], sys.argv[2])
-place = dict(data_dir=sys.argv[2], variant="", split="train", smallest=2, limit=0)
+place = dict(folder=sys.argv[2], split="train", smallest=2)
 options = dict(seed=0, crop=4, largest_scale=1, batch_size=2, workers=0)
 batch = next(training_batches(make_source(name="folders", **place), **options))
 print(batch["sharp"].shape, "tensorflow" in sys.modules)
