@@ -40,6 +40,8 @@ ODD = {
     "altitude below the sea": block(place=[(6, 10, 1, struct.pack("<ii", -5, 1))]),
     "resolution as text": block([(0x11A, 2, 3, b"72\0")]),
     "resolution of zero": block([(0x11A, 5, 1, bytes(8)), (0x128, 3, 1, b"\2\0")]),
+    "resolution of one byte": block([(0x11A, 1, 1, b"\x48"), (0x128, 3, 1, b"\2\0")]),
+    "a microscope's tag": block([(34412, 1, 4, b"lsm\0")]),
     "resolution unit 70000": block([(0x128, 4, 1, struct.pack("<I", 70000))]),
     "time as a rational": block([(0x132, 5, 1, struct.pack("<II", 1, 2))]),
     "negative exposure": block(details=[(0x829A, 10, 1, struct.pack("<ii", -1, 60))]),
