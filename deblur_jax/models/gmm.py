@@ -22,6 +22,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Float, Int
 
+from deblur_jax.ops.pytree import register
 from deblur_jax.typing import Array, typechecked
 
 
@@ -31,7 +32,7 @@ PRECISION = lax.Precision.HIGHEST  # squares of small projections are compared
 CHUNK = 4096  # patches that are looked at together: what fits into a core's cache
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclasses.dataclass(frozen=True, eq=False)
 class PatchMixture:
     """Gaussians of zero mean over patches without their mean.
@@ -145,7 +146,7 @@ class PatchMixture:
         return lax.map(clean, filled.reshape(-1, chunk, size)).reshape(-1, size)[:count]
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclasses.dataclass(frozen=True, eq=False)
 class Moments:
     """What a batch of patches says about a mixture: the result of the expectation step.

@@ -20,6 +20,7 @@ from deblur_jax.ops.basis_blur import basis_blur
 from deblur_jax.ops.boundary import pad
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.linear import adjoint
+from deblur_jax.ops.pytree import register
 from deblur_jax.typing import Flow, Image, Kernels, Mixing, typechecked
 
 
@@ -40,7 +41,7 @@ class Blur(abc.ABC):
         """Returns the same blur on a canvas with `margin` more pixels on each side."""
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclasses.dataclass(frozen=True, eq=False)  # hashable, so that `jax.jit(operator)` works
 class BasisBlur(Blur):
     """`deblur_jax.ops.basis_blur.basis_blur` with its parameters.
@@ -88,7 +89,7 @@ class BasisBlur(Blur):
         return dataclasses.replace(self, mixing=pad(self.mixing, margin, "edge"))
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclasses.dataclass(frozen=True, eq=False)  # hashable, so that `jax.jit(operator)` works
 class LineBlur(Blur):
     """`deblur_jax.ops.line_blur.line_blur` with its parameters.

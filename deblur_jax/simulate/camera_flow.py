@@ -13,13 +13,13 @@ A straight-line blur looks the same for (u, v) and (-u, -v); `ops.flow.canonical
 """
 
 import dataclasses
-import functools
 import math
 from typing import Self
 
 import jax
 import jax.numpy as jnp
 
+from deblur_jax.ops.pytree import register
 from deblur_jax.typing import Array
 
 
@@ -84,18 +84,7 @@ MILD = CameraMotion(
 )
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=[
-        "translation",
-        "acceleration",
-        "zoom",
-        "rotation",
-        "zoom_centre",
-        "rotation_centre",
-    ],
-    meta_fields=[],
-)
+@register
 @dataclasses.dataclass(frozen=True)
 class CameraMovement:
     """One movement of a camera: what `CameraMotion` bounds, drawn.

@@ -14,7 +14,6 @@ Points are (x to the right, y down) in pixels from the middle of the frame; time
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
 
 import jax
@@ -22,6 +21,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
+from deblur_jax.ops.pytree import register
 from deblur_jax.ops.sensor import to_light
 from deblur_jax.ops.warp import invert_homography, pixel_grid, project, sample
 from deblur_jax.simulate.develop import CAMERA, Camera, develop
@@ -62,20 +62,7 @@ CROSSING = LayerMotion(
 )
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=[
-        "blurry",
-        "sharp",
-        "next_blurry",
-        "next_sharp",
-        "previous_blurry",
-        "flow",
-        "backward_flow",
-        "visible",
-    ],
-    meta_fields=[],
-)
+@register
 @dataclasses.dataclass(frozen=True)
 class Scene:
     """Consecutive frames of a moving scene.

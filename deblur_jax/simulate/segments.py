@@ -11,7 +11,6 @@ kernel gathers comes from the object. Masks come from segmentations or from rand
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
 
 import jax
@@ -19,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Int
 
 from deblur_jax.ops.basis_blur import basis_blur
+from deblur_jax.ops.pytree import register
 from deblur_jax.ops.sensor import to_light
 from deblur_jax.simulate.develop import CAMERA, Camera, develop
 from deblur_jax.simulate.shake_kernels import shake_kernel
@@ -29,11 +29,7 @@ from deblur_jax.typing import Array, Image, Kernels, typechecked
 Labels = Int[Array, "h w"]
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["sharp", "blurry", "kernels", "mixing", "weights"],
-    meta_fields=[],
-)
+@register
 @dataclasses.dataclass(frozen=True)
 class SegmentBlur:
     """A blurry picture and everything about its blur.

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from deblur_jax.ops.pytree import register
 from deblur_jax.ops.sensor import QUANTISATION_NOISE
 from deblur_jax.typing import Array, Image, ImageOperator, typechecked
 
@@ -22,7 +23,7 @@ WINDOW = 7  # pixels over which the residual is averaged
 EXPLAINED, DOUBTFUL = 0.9, 0.7  # shares of the photo
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclasses.dataclass(frozen=True)
 class Diagnosis:
     """How well a restoration, blurred again, gives the photo.
