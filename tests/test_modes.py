@@ -130,7 +130,8 @@ SOLVERS = {
     ),
     "diagnose": (diagnose, BASIS, IMAGE, OTHER),
     "epll": (
-        functools.partial(epll, linear_steps=2, margin=1), BASIS, IMAGE, mixture(), 100 * SIGMAS,
+        lambda *arguments: epll(*arguments[:3], penalties=arguments[3], linear_steps=2, margin=1),
+        BASIS, IMAGE, mixture(), np.asarray([50, 200], np.float32),
     ),
     "learned_steepest_descent": (
         lambda blur, y, params: learned_steepest_descent(blur, y, shrink, params=params, margin=2),
@@ -205,8 +206,9 @@ LOOPS = ("draw_scene", "draw_segment_blur", "epll", "refine_motion")  # long wit
 
 @contextlib.contextmanager
 def strict():
-    """Forbids implicit promotion, NaN and leaked tracers."""
+    """Forbids implicit promotion, NaN and leaked tracers; double precision is the default."""
     with (
+        jax.enable_x64(True),
         jax.numpy_dtype_promotion("strict"),
         jax.numpy_rank_promotion("raise"),
         jax.debug_nans(True),
@@ -227,18 +229,10 @@ def check(actual: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_strict_modes_change_nothing(name):
+def test_strict_modes_and_double_precision_change_no_number_and_no_dtype(name):
     function, *arguments = CASES[name]
     expected = reference(name)
     with strict():
-        check(jax.jit(function)(*arguments), expected)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_double_precision_for_others_changes_no_dtype_and_no_draw(name):
-    function, *arguments = CASES[name]
-    expected = reference(name)
-    with jax.enable_x64(True):
         check(jax.jit(function)(*arguments), expected)
 
 
