@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
-from deblur_jax.typing import Array, Flow, Image, typechecked
+from deblur_jax.typing import Array, Flow, Image, compute_dtype, standard_promotion, typechecked
 
 
 @typechecked
@@ -21,6 +21,7 @@ def psnr(image: Image, reference: Image) -> jax.Array:
         >>> print(psnr(jnp.full((8, 8, 3), 0.6), jnp.full((8, 8, 3), 0.5)).round(2))
         20.0
     """
+    image, reference = _exact(image, reference)
     return jnp.asarray(pix.psnr(image, reference))
 
 
@@ -52,7 +53,11 @@ def ssim(image: Image, reference: Image) -> jax.Array:
             f"ssim: image must have at least 11 pixels a side, got {image.shape[0]}x"
             f"{image.shape[1]}; pad it or compare by psnr"
         )
-    return jnp.asarray(pix.ssim(image, reference, max_val=1.0, filter_size=11, filter_sigma=1.5))
+    image, reference = _exact(image, reference)
+    with standard_promotion():  # dm_pix mixes dtypes and ranks
+        return jnp.asarray(
+            pix.ssim(image, reference, max_val=1.0, filter_size=11, filter_sigma=1.5)
+        )
 
 
 @typechecked
@@ -67,6 +72,7 @@ def flow_mse(flow: Flow, reference: Flow) -> jax.Array:
         Gong et al. 2017, section 5.1: `sum(du^2 + dv^2) / (2 |M|)` on canonical flows. Where the
         true motion is nearly vertical, a flipped sign of v is punished in full.
     """
+    flow, reference = _exact(flow, reference)
     return jnp.mean(jnp.sum(jnp.square(flow - reference), axis=-1)) / 2
 
 
@@ -76,6 +82,7 @@ def flow_mse_sign_invariant(flow: Flow, reference: Flow) -> jax.Array:
 
     A motion and its opposite draw the same blur, so this is the error that a restoration feels.
     """
+    flow, reference = _exact(flow, reference)
     kept = jnp.sum(jnp.square(flow - reference), axis=-1)
     turned = jnp.sum(jnp.square(flow + reference), axis=-1)
     return jnp.mean(jnp.minimum(kept, turned)) / 2
@@ -84,6 +91,7 @@ def flow_mse_sign_invariant(flow: Flow, reference: Flow) -> jax.Array:
 @typechecked
 def end_point_error(flow: Flow, reference: Flow) -> jax.Array:
     """Returns the mean length of the error in pixels."""
+    flow, reference = _exact(flow, reference)
     return jnp.mean(jnp.linalg.norm(flow - reference, axis=-1))
 
 
@@ -101,9 +109,11 @@ def average_precision(scores: Float[Array, "h w"], truth: Bool[Array, "h w"]) ->
     """
     order = jnp.argsort(-scores.ravel())
     falling, hits = scores.ravel()[order], truth.ravel()[order].astype(jnp.int32)
-    precision = jnp.cumsum(hits) / jnp.arange(1, hits.size + 1)
+    dtype = compute_dtype(scores)
+    counts = jnp.cumsum(hits).astype(dtype)
+    precision = counts / jnp.arange(1, hits.size + 1, dtype=jnp.int32).astype(dtype)
     last = jnp.searchsorted(-falling, -falling, side="right") - 1  # of those with equal scores
-    return jnp.sum(hits * precision[last]) / jnp.sum(hits)
+    return jnp.sum(hits.astype(dtype) * precision[last]) / counts[-1]
 
 
 @typechecked
@@ -121,6 +131,12 @@ def end_point_error_either_way(flow: Flow, forward: Flow, backward: Flow) -> jax
         Argaw et al., AAAI 2021, "Quantitative evaluation".
     """
     return jnp.minimum(end_point_error(flow, forward), end_point_error(flow, backward))
+
+
+def _exact(*arrays: Array) -> list[jax.Array]:
+    """Returns the arrays in float32 at least: small errors vanish in half precision."""
+    dtype = compute_dtype(*arrays)
+    return [jnp.asarray(array, dtype) for array in arrays]
 
 
 def mean_metrics(rows: list[dict[str, Float[Array, ""] | float]]) -> dict[str, float]:

@@ -23,6 +23,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Float, Int
 
+from deblur_jax.ops.pytree import register
 from deblur_jax.typing import Array, typechecked
 
 
@@ -32,7 +33,7 @@ PRECISION = lax.Precision.HIGHEST  # squares of small projections are compared
 CHUNK = 4096  # patches processed together, so that they fit into a core's cache
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclasses.dataclass(frozen=True, eq=False)
 class PatchMixture:
     """A mixture of zero-mean Gaussians over patches without their mean.
@@ -134,7 +135,7 @@ class PatchMixture:
         return lax.map(denoise_chunk, filled.reshape(-1, chunk, size)).reshape(-1, size)[:count]
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclasses.dataclass(frozen=True, eq=False)
 class Moments:
     """Expected sufficient statistics of a batch of patches: the result of the E step.

@@ -22,6 +22,7 @@ from deblur_jax.ops.basis_blur import basis_blur
 from deblur_jax.ops.boundary import pad
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.linear import adjoint
+from deblur_jax.ops.pytree import register
 from deblur_jax.typing import Flow, Image, Kernels, Mixing, typechecked
 
 
@@ -46,7 +47,7 @@ class Blur(abc.ABC):
         """Returns the same blur on a part of the frame."""
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclasses.dataclass(frozen=True, eq=False)  # hashable, so that `jax.jit(operator)` works
 class BasisBlur(Blur):
     """`deblur_jax.ops.basis_blur.basis_blur` with its parameters.
@@ -98,7 +99,7 @@ class BasisBlur(Blur):
         return dataclasses.replace(self, mixing=self.mixing[rows, columns])
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclasses.dataclass(frozen=True, eq=False)  # hashable, so that `jax.jit(operator)` works
 class LineBlur(Blur):
     """`deblur_jax.ops.line_blur.line_blur` with its parameters.

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from deblur_jax.ops.resample import resize_area
 from deblur_jax.ops.sensor import Transfer, to_display, to_light
-from deblur_jax.typing import Array, typechecked
+from deblur_jax.typing import Array, compute_dtype, typechecked
 
 
 @typechecked
@@ -54,10 +54,11 @@ def average_frames(
     def add(total: jax.Array, frame: jax.Array) -> tuple[jax.Array, None]:
         return total + to_light(resize(frame), transfer), None
 
-    frames = jnp.asarray(frames)
+    dtype, frames = frames.dtype, jnp.asarray(frames, compute_dtype(frames))
     sharp = resize(frames[frames.shape[0] // 2])
     total, _ = lax.scan(add, jnp.zeros_like(sharp), frames)
-    return to_display(total / frames.shape[0], transfer), sharp
+    blurry = to_display(total / frames.shape[0], transfer)
+    return blurry.astype(dtype), sharp.astype(dtype)
 
 
 def _resize(frame: jax.Array, size: tuple[int, int]) -> jax.Array:

@@ -13,13 +13,13 @@ A straight-line blur looks the same for (u, v) and (-u, -v); `ops.flow.canonical
 """
 
 import dataclasses
-import functools
 import math
 from typing import Self
 
 import jax
 import jax.numpy as jnp
 
+from deblur_jax.ops.pytree import register
 from deblur_jax.typing import Array
 
 
@@ -84,18 +84,7 @@ MILD = CameraMotion(
 )
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=[
-        "translation",
-        "acceleration",
-        "zoom",
-        "rotation",
-        "zoom_centre",
-        "rotation_centre",
-    ],
-    meta_fields=[],
-)
+@register
 @dataclasses.dataclass(frozen=True)
 class CameraMovement:
     """One movement of a camera, drawn within the bounds of a `CameraMotion`.
@@ -122,7 +111,7 @@ def draw_movement(key: jax.Array, motion: CameraMotion) -> CameraMovement:
     keys = jax.random.split(key, 6)
 
     def uniform(key: jax.Array, bound: float, shape: tuple[int, ...]) -> jax.Array:
-        return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+        return jax.random.uniform(key, shape, jnp.float32, minval=-bound, maxval=bound)
 
     return CameraMovement(
         translation=uniform(keys[0], motion.translation, (2,)),
@@ -138,11 +127,13 @@ def paper_law(movement: CameraMovement, x: Array, y: Array, height: int, width: 
     """Returns the flow of `movement` at columns `x` and rows `y` by the module's equation."""
     right, down = x - (width - 1) / 2, y - (height - 1) / 2
     offset = jnp.stack([right, down], axis=-1)
-    ramp = 1 + movement.acceleration * offset / jnp.asarray([width, height], offset.dtype)
-    to_zoom, to_rotation = offset - movement.zoom_centre, offset - movement.rotation_centre
+    size = jnp.asarray([width, height], offset.dtype)
+    ramp = 1 + _over(x, movement.acceleration) * offset / _over(x, size)
+    to_zoom = offset - _over(x, movement.zoom_centre)
+    to_rotation = offset - _over(x, movement.rotation_centre)
     turned = jnp.stack([-to_rotation[..., 1], to_rotation[..., 0]], axis=-1)
     return (
-        movement.translation * ramp
+        _over(x, movement.translation) * ramp
         + movement.zoom * jnp.sqrt(jnp.linalg.norm(to_zoom, axis=-1, keepdims=True)) * to_zoom
         + 2 * jnp.tan(movement.rotation / 2) * turned
     )
@@ -169,10 +160,15 @@ def released_code_variant(
     clockwise = jnp.stack([-outwards[..., 1], outwards[..., 0]], axis=-1)
     fractions = jnp.stack([columns / width, rows_from_bottom / height], axis=-1)
     return (
-        movement.translation * (1 + movement.acceleration * (fractions - 0.5))
+        _over(x, movement.translation) * (1 + _over(x, movement.acceleration) * (fractions - 0.5))
         + movement.zoom * distance**1.5 * clockwise
         - jnp.tan(movement.rotation) * distance * outwards
     )
+
+
+def _over(grid: Array, vector: Array) -> jax.Array:
+    """Returns a vector with as many leading axes as the grid that it is combined with."""
+    return jnp.expand_dims(jnp.asarray(vector), tuple(range(grid.ndim)))
 
 
 LATTICE = 17  # points along each axis of the lattice that locates the largest motion

@@ -62,6 +62,8 @@ def develop(key: jax.Array, light: Image, camera: Camera = CAMERA) -> jax.Array:
     if camera.quality is not None:
         # A separate key, so that compression does not change the noise.
         low, high = camera.quality
-        draw = jax.random.uniform(jax.random.fold_in(key, 2), minval=low, maxval=high)
+        draw = jax.random.uniform(
+            jax.random.fold_in(key, 2), (), jnp.float32, minval=low, maxval=high
+        )
         picture = jpeg(picture, quality=draw)
     return picture

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.typing import Array, Image, typechecked
+from deblur_jax.typing import Array, Image, compute_dtype, typechecked
 
 
 # ITU-T T.81, annex K: the tables of quality 50 in the scale of the Independent JPEG Group.
@@ -78,7 +78,8 @@ def jpeg(image: Image, *, quality: float | Array = 75, subsampling: int = 2) -> 
         raise ValueError(f"jpeg: subsampling must be one of {SUBSAMPLINGS}, got {subsampling!r}")
     height, width, _ = image.shape
     matrix = np.asarray(TO_CHROMA)
-    levels = jnp.round(255 * jnp.clip(jnp.asarray(image), 0, 1))
+    dtype, image = image.dtype, jnp.asarray(image, compute_dtype(image))
+    levels = jnp.round(255 * jnp.clip(image, 0, 1))
     planes = jnp.round(_mixed(levels, matrix))
     luma, chroma = planes[..., :1] - 128, planes[..., 1:]
     luma = _through_blocks(luma, _table(LUMA_TABLE, quality, image.dtype))
@@ -88,7 +89,8 @@ def jpeg(image: Image, *, quality: float | Array = 75, subsampling: int = 2) -> 
     )
     chroma = _doubled(small)[:height, :width] if subsampling == 2 else small
     planes = jnp.concatenate([luma + 128, chroma], axis=-1)
-    return jnp.clip(jnp.round(_mixed(planes, np.linalg.inv(matrix))), 0, 255) / 255
+    levels = jnp.clip(jnp.round(_mixed(planes, np.linalg.inv(matrix))), 0, 255)
+    return (levels / 255).astype(dtype)
 
 
 def _mixed(pixels: jax.Array, matrix: np.ndarray) -> jax.Array:
@@ -113,7 +115,7 @@ def _through_blocks(planes: jax.Array, table: jax.Array) -> jax.Array:
     cosines[0] /= np.sqrt(2)
     cosines = jnp.asarray(cosines, planes.dtype)
     coefficients = jnp.einsum("ux,axbyc,vy->aubvc", cosines, blocks, cosines, precision="highest")
-    steps = table[:, None, :, None]
+    steps = table[None, :, None, :, None]
     kept = jnp.round(coefficients / steps) * steps
     values = jnp.einsum("ux,aubvc,vy->axbyc", cosines, kept, cosines, precision="highest")
     values = jnp.clip(jnp.round(values), -128, 127)

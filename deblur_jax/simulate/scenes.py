@@ -14,7 +14,6 @@ Points are (x to the right, y down) in pixels from the middle of the frame; time
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
 
 import jax
@@ -22,6 +21,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
+from deblur_jax.ops.pytree import register
 from deblur_jax.ops.sensor import to_light
 from deblur_jax.ops.warp import invert_homography, pixel_grid, project, sample
 from deblur_jax.simulate.develop import CAMERA, Camera, develop
@@ -62,20 +62,7 @@ CROSSING = LayerMotion(
 )
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=[
-        "blurry",
-        "sharp",
-        "next_blurry",
-        "next_sharp",
-        "previous_blurry",
-        "flow",
-        "backward_flow",
-        "visible",
-    ],
-    meta_fields=[],
-)
+@register
 @dataclasses.dataclass(frozen=True)
 class Scene:
     """Consecutive frames of a moving scene.
@@ -162,14 +149,14 @@ def scene_flow(
         read = sample(masks[layer][..., None], places)[..., 0]
         return (read > 0.5) & _is_inside(places, masks.shape[1:])
 
-    shown = jnp.zeros((height, width), int)
+    shown = jnp.zeros((height, width), jnp.int32)
     ends = project(_from_first(first[0], last[0]), points)
     for layer in range(1, count):
         here = covers(layer, first[layer], points)
         shown = jnp.where(here, layer, shown)
         moved = project(_from_first(first[layer], last[layer]), points)
         ends = jnp.where(here[..., None], moved, ends)
-    limit = jnp.asarray([width - 1, height - 1], ends.dtype) / 2
+    limit = jnp.asarray([[[width - 1, height - 1]]], ends.dtype) / 2
     visible = jnp.all(jnp.abs(ends) <= limit, axis=-1)
     for layer in range(1, count):
         visible &= ~(covers(layer, last[layer], ends) & (shown < layer))
@@ -228,7 +215,7 @@ def draw_scene(
     masks = _draw_masks(keys[0], count, size) if masks is None else jnp.asarray(masks)
     masks = masks * _draw_presence(keys[1], count)[:, None, None].astype(masks.dtype)
     poses = _draw_poses(keys[2], masks, camera_motion, object_motion, height, width)
-    span = jax.random.uniform(keys[3], minval=exposure[0], maxval=exposure[1])
+    span = jax.random.uniform(keys[3], (), jnp.float32, minval=exposure[0], maxval=exposure[1])
     span = span * jnp.minimum(1, limit / _farthest(poses, span, height, width))
 
     def expose(time: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -239,15 +226,15 @@ def draw_scene(
             return (total + picture, jnp.where(is_middle, picture, middle)), None
 
         dark = jnp.zeros((height, width, photos.shape[-1]), light.dtype)
-        moments = span * jnp.linspace(-0.5, 0.5, subframes)
+        moments = span * jnp.linspace(-0.5, 0.5, subframes, dtype=jnp.float32)
         is_middle = jnp.arange(subframes) == subframes // 2
         (total, middle), _ = lax.scan(add, (dark, dark), (moments, is_middle))
         return total / subframes, middle
 
     # Separate calls instead of a scan: jit removes the frames that are not used.
-    blurry, sharp = expose(jnp.asarray(0.0))
-    next_blurry, next_sharp = expose(jnp.asarray(1.0))
-    previous_blurry, _ = expose(jnp.asarray(-1.0))
+    blurry, sharp = expose(jnp.float32(0))
+    next_blurry, next_sharp = expose(jnp.float32(1))
+    previous_blurry, _ = expose(jnp.float32(-1))
     first, last = _ends(poses, span)
     flow, visible = scene_flow(masks, first, last, height, width)
     backward_flow, _ = scene_flow(masks, last, first, height, width)
@@ -283,18 +270,18 @@ def _draw_poses(
     """Draws all motions; returns a function from time to the homographies of the layers."""
     count = masks.shape[0]
     keys = jax.random.split(key, count)
-    scale = 2.0 / jnp.asarray([width, height])
+    scale = 2.0 / jnp.asarray([width, height], jnp.float32)
     camera = _draw_motion(keys[0], camera_motion)
     objects = jax.vmap(lambda key: _draw_motion(key, object_motion))(keys[1:])
     points = _centred_grid(masks.shape[1], masks.shape[2], masks.dtype)
     weights = masks[1:, ..., None]
     weight = jnp.maximum(jnp.sum(weights, axis=(1, 2)), 1)
-    centres = jnp.sum(weights * points, axis=(1, 2)) / weight
+    centres = jnp.sum(weights * points[None], axis=(1, 2)) / weight
 
     def poses(time: jax.Array) -> jax.Array:
-        view = _motion_matrix(camera, time, jnp.zeros(2), scale)
+        view = _motion_matrix(camera, time, jnp.zeros(2, jnp.float32), scale)
         own = jax.vmap(lambda motion, centre: _motion_matrix(motion, time, centre, scale))
-        still = jnp.eye(3)[None]
+        still = jnp.eye(3, dtype=jnp.float32)[None]
         layers = jnp.concatenate([still, own(objects, centres)]) if count > 1 else still
         return jnp.einsum("ij,kjl->kil", view, layers, precision="highest")
 
@@ -307,9 +294,10 @@ def _draw_motion(key: jax.Array, motion: LayerMotion) -> jax.Array:
         [motion.translation] * 2
         + [motion.acceleration] * 2
         + [motion.perspective] * 2
-        + [motion.rotation, motion.zoom]
+        + [motion.rotation, motion.zoom],
+        jnp.float32,
     )
-    return bounds * jax.random.uniform(key, (8,), minval=-1, maxval=1)
+    return bounds * jax.random.uniform(key, (8,), jnp.float32, minval=-1, maxval=1)
 
 
 def _motion_matrix(
@@ -333,15 +321,16 @@ def _farthest(
     poses: Callable[[jax.Array], jax.Array], span: jax.Array, height: int, width: int
 ) -> jax.Array:
     """Returns the length of the longest motion in the frame during an exposure, in pixels."""
-    corners = jnp.asarray([[x * (width - 1), y * (height - 1)] for x in (-1, 1) for y in (-1, 1)])
+    corners = [[x * (width - 1), y * (height - 1)] for x in (-1, 1) for y in (-1, 1)]
+    corners = jnp.asarray(corners, jnp.float32)
     paths = jax.vmap(_from_first)(*_ends(poses, span))
     moved = jax.vmap(project, in_axes=(0, None))(paths, corners / 2)
-    return jnp.max(jnp.linalg.norm(moved - corners / 2, axis=-1))
+    return jnp.max(jnp.linalg.norm(moved - corners[None] / 2, axis=-1))
 
 
 def _ends(poses: Callable[[jax.Array], jax.Array], span: jax.Array) -> jax.Array:
     """Returns the matrices of all layers at the two ends of an exposure, `[2, k, 3, 3]`."""
-    return jax.vmap(poses)(span * jnp.asarray([-0.5, 0.5]))
+    return jax.vmap(poses)(span * jnp.asarray([-0.5, 0.5], jnp.float32))
 
 
 def _from_first(first: Array, last: Array) -> jax.Array:
@@ -349,16 +338,16 @@ def _from_first(first: Array, last: Array) -> jax.Array:
 
 
 def _centred_grid(height: int, width: int, dtype: jnp.dtype) -> jax.Array:
-    middle = jnp.asarray([width - 1, height - 1], dtype) / 2
+    middle = jnp.asarray([[[width - 1, height - 1]]], dtype) / 2
     return pixel_grid(height, width, dtype) - middle
 
 
 def _places(matrix: Array, points: jax.Array, size: tuple[int, ...]) -> jax.Array:
     """Maps `points` of the picture to pixel coordinates of a texture of `size`."""
-    middle = jnp.asarray([size[1] - 1, size[0] - 1], points.dtype) / 2
+    middle = jnp.asarray([[[size[1] - 1, size[0] - 1]]], points.dtype) / 2
     return project(invert_homography(matrix), points) + middle
 
 
 def _is_inside(places: jax.Array, size: tuple[int, ...]) -> jax.Array:
-    last = jnp.asarray([size[1] - 1, size[0] - 1], places.dtype)
+    last = jnp.asarray([[[size[1] - 1, size[0] - 1]]], places.dtype)
     return jnp.all((places >= 0) & (places <= last), axis=-1)

@@ -11,7 +11,6 @@ that comes from the object. Masks come from segmentations or from random shapes.
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
 
 import jax
@@ -19,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Int
 
 from deblur_jax.ops.basis_blur import basis_blur
+from deblur_jax.ops.pytree import register
 from deblur_jax.ops.sensor import to_light
 from deblur_jax.simulate.develop import CAMERA, Camera, develop
 from deblur_jax.simulate.shake_kernels import shake_kernel
@@ -29,11 +29,7 @@ from deblur_jax.typing import Array, Image, Kernels, typechecked
 Labels = Int[Array, "h w"]
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["sharp", "blurry", "kernels", "mixing", "weights", "wide_sharp"],
-    meta_fields=[],
-)
+@register
 @dataclasses.dataclass(frozen=True)
 class SegmentBlur:
     """A blurry picture and everything about its blur.
@@ -86,7 +82,7 @@ def segment_blur(image: Image, segments: Labels, kernels: Kernels) -> SegmentBlu
             f"got {image.shape[1]}x{image.shape[0]}"
         )
     inside = (slice(radius, radius + height), slice(radius, radius + width))
-    objects = segments[..., None] == jnp.arange(1, count)
+    objects = segments[..., None] == jnp.arange(1, count, dtype=segments.dtype)[None, None]
     background = ~jnp.any(objects, axis=-1, keepdims=True)
     masks = jnp.concatenate([background, objects], axis=-1).astype(image.dtype)
 
@@ -137,10 +133,13 @@ def draw_segments(
         `[h, w]` integers: zero for the background, 1 to `objects` for the objects.
     """
     sizes = jnp.bincount(jnp.where(labels < most, labels, most).ravel(), length=most + 1)[:most]
-    luck = jnp.where(sizes >= least, jax.random.uniform(key, (most,)), -1)
+    luck = jnp.where(sizes >= least, jax.random.uniform(key, (most,), jnp.float32), -1)
     order = jnp.argsort(-luck)[:objects]
-    numbers = jnp.zeros(most + 1, labels.dtype)
-    numbers = numbers.at[order].set(jnp.where(luck[order] >= 0, jnp.arange(1, objects + 1), 0))
+    numbers, ranks = (
+        jnp.zeros(most + 1, labels.dtype),
+        jnp.arange(1, objects + 1, dtype=labels.dtype),
+    )
+    numbers = numbers.at[order].set(jnp.where(luck[order] >= 0, ranks, 0))
     return numbers[jnp.minimum(labels, most)]
 
 
@@ -168,15 +167,18 @@ def draw_lights(
     """
     keys = jax.random.split(key, 4)
     most = counts[1]
-    number = jax.random.randint(keys[0], (), counts[0], most + 1)
-    light = brightest * jax.random.uniform(keys[1], (most,))
-    light = jnp.where(jnp.arange(most) < number, light, 0)
-    frame = jnp.asarray([height, width])
-    start = jnp.floor(jax.random.uniform(keys[2], (most, 2)) * frame)
-    end = start + jax.random.randint(keys[3], (most, 2), 1, jnp.asarray(size) + 1)
+    number = jax.random.randint(keys[0], (), counts[0], most + 1, jnp.int32)
+    light = brightest * jax.random.uniform(keys[1], (most,), jnp.float32)
+    light = jnp.where(jnp.arange(most, dtype=jnp.int32) < number, light, 0)
+    frame = jnp.asarray([[height, width]], jnp.float32)
+    start = jnp.floor(jax.random.uniform(keys[2], (most, 2), jnp.float32) * frame)
+    bounds = jnp.asarray([size], jnp.int32) + 1
+    end = start + jax.random.randint(keys[3], (most, 2), 1, bounds, jnp.int32).astype(jnp.float32)
     rows, columns = (
-        (start[:, axis, None] <= jnp.arange(length)) & (jnp.arange(length) < end[:, axis, None])
-        for axis, length in enumerate((height, width))
+        ((start[:, axis, None] <= place) & (place < end[:, axis, None])).astype(jnp.float32)
+        for axis, place in enumerate(
+            jnp.arange(length, dtype=jnp.float32)[None] for length in (height, width)
+        )
     )
     return jnp.einsum("n,nh,nw->hw", light, rows, columns, precision="highest")[..., None]
 

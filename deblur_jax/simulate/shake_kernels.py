@@ -98,9 +98,10 @@ def draw_tremor(key: jax.Array, tremor: Tremor = Tremor()) -> jax.Array:
     memory = math.exp(-step / tremor.drift_memory)
     # The remainder at each pose (row) of every kick before it (column). The first kick is the
     # initial velocity, drawn from the stationary distribution.
-    age = jnp.arange(poses)[:, None] - jnp.arange(poses)
+    pose = jnp.arange(poses, dtype=jnp.float32)
+    age = pose[:, None] - pose[None]
     kept = jnp.where(age >= 0, memory ** jnp.maximum(age, 0), 0)
-    kicks = jax.random.normal(keys[0], (poses, 2))
+    kicks = jax.random.normal(keys[0], (poses, 2), jnp.float32)
     kicks = kicks.at[1:].multiply(math.sqrt(1 - memory**2))
     velocity = jnp.matmul(kept, kicks, precision="highest")
     drift = tremor.drift_speed * step * jnp.cumsum(velocity, axis=0)
@@ -108,12 +109,12 @@ def draw_tremor(key: jax.Array, tremor: Tremor = Tremor()) -> jax.Array:
     low, high = tremor.tremor_band
     modes = max(2, round(4 * (high - low) * tremor.exposure))
     times = step * jnp.arange(poses, dtype=drift.dtype)[:, None]
-    phases = 2 * jnp.pi * times * jnp.linspace(low, high, modes, dtype=drift.dtype)
-    waves = jnp.concatenate([jnp.cos(phases), jnp.sin(phases)], axis=1) / jnp.sqrt(modes)
-    strengths = jax.random.normal(keys[1], (2 * modes, 2))
+    phases = 2 * jnp.pi * times * jnp.linspace(low, high, modes, dtype=drift.dtype)[None]
+    waves = jnp.concatenate([jnp.cos(phases), jnp.sin(phases)], axis=1) / math.sqrt(modes)
+    strengths = jax.random.normal(keys[1], (2 * modes, 2), jnp.float32)
     shake = tremor.tremor_angle * jnp.matmul(waves, strengths, precision="highest")
     angles = drift + shake
-    return angles - jnp.mean(angles, axis=0)
+    return angles - jnp.mean(angles, axis=0, keepdims=True)
 
 
 def draw_wander(key: jax.Array, wander: Wander = Wander()) -> jax.Array:
@@ -121,25 +122,27 @@ def draw_wander(key: jax.Array, wander: Wander = Wander()) -> jax.Array:
     steps, coarseness = wander.steps, 2000 / wander.steps
     speed = wander.length / (steps - 1)
     bounds, heading, turning, jerking = jax.random.split(key, 4)
-    anxious, jitter, pull, jerk = jax.random.uniform(bounds, (4,))
+    anxious, jitter, pull, jerk = jax.random.uniform(bounds, (4,), jnp.float32)
     anxious = wander.anxiety * anxious
     jitter = anxious * wander.jitter * jitter * coarseness**0.5  # turns add up as a random walk
     pull = anxious * wander.pull * pull * coarseness
     jerk = anxious * wander.jerk * jerk * coarseness
-    turns = jitter * jax.random.normal(turning, (steps - 1, 2))
-    chance, angle = jax.random.uniform(jerking, (2, steps - 1))
+    turns = jitter * jax.random.normal(turning, (steps - 1, 2), jnp.float32)
+    chance, angle = jax.random.uniform(jerking, (2, steps - 1), jnp.float32)
     # A jerk adds twice the velocity, rotated by pi plus or minus half a radian.
-    jerks = jnp.where(chance < jerk, 2.0, 0.0) * jnp.exp(1j * (jnp.pi + angle - 0.5))
+    jerks = 2 * _unit(jnp.pi + angle - 0.5)
+    jerks = jnp.where(chance < jerk, jerks, jnp.zeros_like(jerks))
+    pull = _complex(pull)
 
     def advance(state: tuple[jax.Array, jax.Array], kick: tuple[jax.Array, jax.Array]):
         place, direction = state  # complex numbers
         turn, jerk = kick
         direction = direction + jerk * direction + turn - pull * place
-        direction = direction / jnp.abs(direction)
+        direction = direction / _complex(jnp.abs(direction))
         place = place + speed * direction
         return (place, direction), place
 
-    start = jnp.exp(2j * jnp.pi * jax.random.uniform(heading))
+    start = _unit(2 * jnp.pi * jax.random.uniform(heading, (), jnp.float32))
     turns = lax.complex(turns[:, 0], turns[:, 1])
     _, places = lax.scan(advance, (jnp.zeros_like(start), start), (turns, jerks))
     places = jnp.concatenate([jnp.zeros(1, places.dtype), places])
@@ -165,7 +168,7 @@ def path_kernel(path: Path, side: int, *, smooth: Array | float = 0.0) -> jax.Ar
     """
     _check_side(side)
     cells = jnp.arange(-1, side + 1, dtype=path.dtype) - side // 2  # one more on either side
-    hats = jnp.maximum(0, 1 - jnp.abs(path[:, :, None] - cells))  # [t, 2, s + 2]
+    hats = jnp.maximum(0, 1 - jnp.abs(path[:, :, None] - cells[None, None]))  # [t, 2, s + 2]
     before, hats, after = hats[..., :-2], hats[..., 1:-1], hats[..., 2:]
     hats = hats + smooth * (before - 2 * hats + after) / 4
     # A matrix product instead of a scatter is deterministic on GPUs, too.
@@ -191,8 +194,8 @@ def tremor_path(
         later. Their generator is not public; drift and tremor were fitted to those paths.
     """
     drawing, lens = jax.random.split(key)
-    low, high = jnp.log(jnp.asarray(tremor.focal))
-    focals = jnp.exp(jax.random.uniform(lens, (attempts,), minval=low, maxval=high))
+    low, high = jnp.log(jnp.asarray(tremor.focal, jnp.float32))
+    focals = jnp.exp(jax.random.uniform(lens, (attempts,), jnp.float32, minval=low, maxval=high))
     angles = jax.vmap(lambda key: draw_tremor(key, tremor))(jax.random.split(drawing, attempts))
     paths = focals[:, None, None] * angles
     peaks = jnp.max(jnp.abs(paths), axis=(1, 2))
@@ -216,7 +219,8 @@ def wander_path(key: jax.Array, side: int, wander: Wander = Wander()) -> jax.Arr
         networks since DeblurGAN.
     """
     drawing, shutter = jax.random.split(key)
-    share = jax.random.choice(shutter, jnp.asarray(wander.exposures))
+    shares = jnp.asarray(wander.exposures, jnp.float32)
+    share = shares[jax.random.randint(shutter, (), 0, len(shares), jnp.int32)]
     return _fitted(_exposed(draw_wander(drawing, wander), share), side)
 
 
@@ -256,7 +260,7 @@ def shake_kernel(
     """
     _check_side(side)
     choosing, trembling, walking = jax.random.split(key, 3)
-    wander_draw, still_draw, smooth_draw = jax.random.uniform(choosing, (3,))
+    wander_draw, still_draw, smooth_draw = jax.random.uniform(choosing, (3,), jnp.float32)
     # Under vmap both paths are computed anyway; the expensive part, the kernel, only once.
     path = jnp.where(
         wander_draw < wander_share,
@@ -272,10 +276,19 @@ def _exposed(path: jax.Array, share: jax.Array | float) -> jax.Array:
     """Samples the first `share` of `path` at `SAMPLES` uniform times, and centres it."""
     last = path.shape[0] - 1
     times = share * last * (jnp.arange(SAMPLES, dtype=path.dtype) + 0.5) / SAMPLES
-    before = jnp.minimum(jnp.floor(times).astype(int), last - 1)
-    after = (times - before)[:, None]
+    whole = jnp.minimum(jnp.floor(times), last - 1)
+    before, after = whole.astype(jnp.int32), (times - whole)[:, None]
     points = (1 - after) * path[before] + after * path[before + 1]
-    return points - jnp.mean(points, axis=0)
+    return points - jnp.mean(points, axis=0, keepdims=True)
+
+
+def _complex(real: jax.Array) -> jax.Array:
+    return lax.complex(real, jnp.zeros_like(real))
+
+
+def _unit(angle: jax.Array) -> jax.Array:
+    """Returns the complex numbers of modulus one at an angle."""
+    return jnp.exp(lax.complex(jnp.zeros_like(angle), angle))
 
 
 def _fitted(path: jax.Array, side: int) -> jax.Array:

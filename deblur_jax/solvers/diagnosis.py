@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from deblur_jax.ops.pytree import register
 from deblur_jax.ops.sensor import QUANTISATION_NOISE
-from deblur_jax.typing import Array, Image, ImageOperator, typechecked
+from deblur_jax.typing import Array, Image, ImageOperator, compute_dtype, typechecked
 
 
 TOLERANCE = 3.0  # deviations of the noise that a residual may have
@@ -22,7 +23,7 @@ WINDOW = 7  # pixels over which the residual is averaged
 EXPLAINED, DOUBTFUL = 0.9, 0.7  # shares of the photo
 
 
-@jax.tree_util.register_dataclass
+@register
 @dataclasses.dataclass(frozen=True)
 class Diagnosis:
     """How well a restoration, blurred again, gives the photo.
@@ -79,14 +80,15 @@ def diagnose_residual(
         observed: the photo, `[h, w, c]`.
         noise: standard deviation of the photo's noise; estimated from `observed` if None.
     """
-    residual, observed = jnp.asarray(residual), jnp.asarray(observed)
+    given, dtype = residual.dtype, compute_dtype(residual, observed)
+    residual, observed = jnp.asarray(residual, dtype), jnp.asarray(observed, dtype)
     noise = jnp.asarray(noise_level(observed) if noise is None else noise, observed.dtype)
     noise = jnp.maximum(noise, jnp.asarray(QUANTISATION_NOISE, observed.dtype))
     squared = jnp.mean(jnp.square(residual), axis=-1)
     local = _window_mean(squared)
     within = local <= jnp.square(TOLERANCE * noise)
     return Diagnosis(
-        residual=residual,
+        residual=residual.astype(given),
         noise=noise,
         energy=jnp.mean(squared) / jnp.square(noise),
         explained=jnp.mean(within.astype(residual.dtype)),
