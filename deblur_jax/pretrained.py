@@ -95,7 +95,7 @@ def load(name: str = DEFAULT) -> Pretrained:
     half = np.dtype(np.float16)
     variables = jax.tree.map(lambda x: x.astype(np.float32) if x.dtype == half else x, variables)
     try:
-        fields = dict(card["model"])
+        fields: dict[str, Any] = {**card["model"]}
         for former in RENAMED_FIELDS.keys() & fields.keys():
             fields[RENAMED_FIELDS[former]] = fields.pop(former)
         kind = fields.pop("name")
