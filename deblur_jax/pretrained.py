@@ -96,10 +96,10 @@ def load(name: str = DEFAULT) -> Pretrained:
     variables = jax.tree.map(lambda x: x.astype(np.float32) if x.dtype == half else x, variables)
     try:
         fields: dict[str, Any] = {**card["model"]}
+        fields["name"] = RENAMED_MODELS.get(fields["name"], fields["name"])
         for former in RENAMED_FIELDS.keys() & fields.keys():
             fields[RENAMED_FIELDS[former]] = fields.pop(former)
-        kind = fields.pop("name")
-        model = make_model(name=RENAMED_MODELS.get(kind, kind), **fields)
+        model = make_model(**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the model card does not fit this version ({error})") from None
     return Pretrained(name=name, model=model, variables=variables, card=card)
