@@ -95,11 +95,11 @@ def load(name: str = DEFAULT) -> Pretrained:
     half = np.dtype(np.float16)
     variables = jax.tree.map(lambda x: x.astype(np.float32) if x.dtype == half else x, variables)
     try:
-        fields = dict(card["model"])
+        fields: dict[str, Any] = {**card["model"]}
+        fields["name"] = RENAMED_MODELS.get(fields["name"], fields["name"])
         for former in RENAMED_FIELDS.keys() & fields.keys():
             fields[RENAMED_FIELDS[former]] = fields.pop(former)
-        kind = fields.pop("name")
-        model = make_model(name=RENAMED_MODELS.get(kind) or kind, **fields)
+        model = make_model(**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: the model card does not fit this version ({error})") from None
     return Pretrained(name=name, model=model, variables=variables, card=card)
