@@ -1,4 +1,9 @@
-"""The choice between kernels of several supports and no blur."""
+"""The choice between kernels of several supports and no blur.
+
+Every candidate has one score, `energy * ratio**SHARPNESS`, and the lowest one wins: the energy
+decides, and where energies agree, the ratio of norms does. A larger support is taken only if it
+lowers the score by a per cent.
+"""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,11 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 
-CLOSE = 1.02  # energies within this factor of the least are equal
-SHARPER = 0.97  # a larger support must lower the ratio of norms to this share to be taken
+SHARPNESS = 0.15  # exponent of the ratio of norms
+CLOSE = 1.01  # scores within this factor are equal, and the smaller support wins
 TRUNCATED = 0.02  # share of a kernel on the border of its support that calls for a larger one
-HOPELESS = 1.05  # energies above this multiple of the least count as failures
-FAILURES = 2  # in a row, after which larger supports are not tried
+HOPELESS = 1.05  # a truncated kernel is kept only if all larger ones score worse by this factor
+FAILURES = 2  # supports in a row that do not lower the score, after which none is tried
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,34 +36,37 @@ class Candidate:
     ratio: float
     border: float
 
+    @property
+    def score(self) -> float:
+        """What the choice is by; lower is better."""
+        return self.energy * self.ratio**SHARPNESS
+
 
 def choose(candidates: Sequence[Candidate]) -> Candidate:
     """Return the candidate to be used.
 
-    An energy not below that of no blur rules a kernel out, and so does a truncated kernel if a
-    larger support is left. Among the energies within 2 % of the least, the lowest ratio of norms
-    decides; the smallest support within 3 % of that ratio is taken.
-
     Args:
         candidates: no blur first, then in the order of their supports.
     """
-    still = candidates[0]
-    able = [still] + [c for c in candidates[1:] if c.energy < still.energy]
-    able = [
-        c
-        for index, c in enumerate(able)
-        if c.border <= TRUNCATED or index == len(able) - 1 or all(
-            later.energy > HOPELESS * c.energy for later in able[index + 1 :]
-        )
-    ]
-    least = min(c.energy for c in able)
-    close = [c for c in able if c.energy <= CLOSE * least]
-    lowest = min(c.ratio for c in close)
-    return next(c for c in close if SHARPER * c.ratio <= lowest)
+    able = [c for index, c in enumerate(candidates) if not _cut_off(c, candidates[index + 1 :])]
+    least = min(c.score for c in able)
+    return next(c for c in able if c.score <= CLOSE * least)
 
 
-def hopeless(candidates: Sequence[Candidate]) -> bool:
-    """Return whether larger supports than those of `candidates` need not be tried."""
-    least = min(c.energy for c in candidates)
-    last = candidates[1:][-FAILURES:]
-    return len(last) == FAILURES and all(c.energy > HOPELESS * least for c in last)
+def settled(candidates: Sequence[Candidate]) -> bool:
+    """Return whether larger supports than those of `candidates` need not be tried.
+
+    That is so after two supports in a row that were not truncated and did not lower the score.
+    """
+    if len(candidates) <= FAILURES:
+        return False
+    before, last = candidates[:-FAILURES], candidates[-FAILURES:]
+    best = min(c.score for c in before)
+    return all(c.border <= TRUNCATED and CLOSE * c.score > best for c in last)
+
+
+def _cut_off(candidate: Candidate, larger: Sequence[Candidate]) -> bool:
+    """Return whether a kernel is truncated and a larger support explains the photo as well."""
+    if candidate.border <= TRUNCATED:
+        return False
+    return any(c.score <= HOPELESS * candidate.score for c in larger)

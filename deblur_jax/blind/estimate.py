@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from deblur_jax.blind.choice import Candidate, choose, hopeless
+from deblur_jax.blind.choice import Candidate, choose, settled
 from deblur_jax.blind.coarse_to_fine import kernel_of_support, odd_side, pyramid, scale_count
 from deblur_jax.blind.judge import judge
 from deblur_jax.blind.kernel_shape import border_mass, resized
@@ -140,7 +140,7 @@ def _candidates(
         candidates.append(judged(kernel, support))
         if progress is not None:
             progress(done + 1, len(supports))
-        if hopeless(candidates):
+        if settled(candidates):
             break
     return candidates
 

@@ -88,8 +88,9 @@ def fourier_plug_and_play(
         estimate, filled = state
         sigma, penalty = entry
         spectrum = jnp.conj(response) * jnp.fft.rfft2(filled, axes=(0, 1))
-        spectrum += penalty * jnp.fft.rfft2(estimate, axes=(0, 1))
-        estimate = denoise(to_plane(spectrum / (power + penalty)), sigma)
+        spectrum += jnp.fft.rfft2(penalty * estimate, axes=(0, 1))
+        spectrum /= (power + penalty).astype(spectrum.dtype)
+        estimate = denoise(to_plane(spectrum), sigma)
         again = to_plane(response * jnp.fft.rfft2(estimate, axes=(0, 1)))
         misfit = jnp.sum(mask * jnp.square(again - observed)) / jnp.sum(mask)
         filled = mask * observed + (1 - mask) * jnp.maximum(again, least)
