@@ -65,18 +65,17 @@ def kernel_of_support(
     scales = scale_count(support)
     least = max(WEAKEST, NOISY_WEIGHT * noise)
     ridge = np.float32(max(RIDGE, NOISY_RIDGE * noise))
-    kernel = None
+    kernel = _line(odd_side(largest * 2 ** (-(scales - 1) / 2)))
     for number, scale in enumerate(reversed(range(scales))):
         side = odd_side(largest * 2 ** (-scale / 2))
         width = min(odd_side(support * 2 ** (-scale / 2)), side)
-        kernel = _line(side) if kernel is None else resized(kernel, side, 2**0.5)
+        kernel = resized(kernel, side, 2**0.5) if number else kernel
         powers = np.arange(number * ROUNDS, (number + 1) * ROUNDS)
         weights = np.maximum(STRONGEST / DECAY**powers, least).astype(np.float32)
         smallest = np.float32(SMALL_PIECE if scale else SMALL_LAST_PIECE)
         kernel = refine_at_scale(
             photos[scale], trusts[scale], kernel, np.int32(width), weights, ridge, smallest
         )
-    assert kernel is not None
     return kernel
 
 

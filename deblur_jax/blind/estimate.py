@@ -6,9 +6,11 @@ similar size compiles nothing.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 
 import cv2
+import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax.blind.choice import Candidate, choose, settled
@@ -28,6 +30,7 @@ SMALLEST_SIDE = 32  # pixels
 SHORTEST = 2.5  # the photo's shorter side, in units of the largest support
 LUMA = (0.299, 0.587, 0.114)
 ONLY_NOISE = 1.25  # root mean square of the gradients over that of white noise of the same level
+TOO_SMALL = "the photo is too small for the smallest support"
 
 Progress = Callable[[int, int], None]
 
@@ -88,7 +91,8 @@ def estimate_kernel(
     if shrunk < 1:
         size = (round(grey.shape[1] * shrunk), round(grey.shape[0] * shrunk))
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-        trusted = np.float32(cv2.resize(trusted, size, interpolation=cv2.INTER_AREA) > 0.9)
+        trusted = cv2.resize(trusted, size, interpolation=cv2.INTER_AREA)
+        trusted = (trusted > 0.9).astype(np.float32)
     supports = [side for side in supports if SHORTEST * side <= min(grey.shape)]
     reason = _nothing_to_see(grey, trusted, noise) or ("" if supports else TOO_SMALL)
     if reason:
@@ -101,13 +105,10 @@ def estimate_kernel(
     kernel = chosen.kernel
     if shrunk < 1 and chosen.support > 1:
         side = odd_side(kernel.shape[0] / shrunk) + 2
-        kernel = np.asarray(resized(kernel, side, 1 / shrunk))
+        kernel = np.asarray(resized(jnp.asarray(kernel), side, 1 / shrunk))
     return BlindEstimate(
         kernel, chosen.support, chosen.energy, tuple(candidates), noise, shrunk, reason
     )
-
-
-TOO_SMALL = "the photo is too small for the smallest support"
 
 
 def _candidates(
@@ -122,9 +123,7 @@ def _candidates(
     size = (canvas_side(grey.shape[0] + largest), canvas_side(grey.shape[1] + largest))
     extent = np.asarray(grey.shape, np.int32)
     trust = 1 - lay_on_canvas(1 - trusted, size)
-    photos, trusts = pyramid(
-        lay_on_canvas(grey, size), trust, extent, scales=scale_count(largest)
-    )
+    photos, trusts = pyramid(lay_on_canvas(grey, size), trust, extent, scales=scale_count(largest))
     still = np.zeros((largest, largest), np.float32)
     still[largest // 2, largest // 2] = 1
 
@@ -182,7 +181,7 @@ def _check_photo(photo: Array) -> None:
 
 
 def _check_supports(supports: Sequence[int]) -> None:
-    growing = all(a < b for a, b in zip(supports, supports[1:], strict=False))
+    growing = all(a < b for a, b in itertools.pairwise(supports))
     if not supports or not growing or any(side < 3 or side % 2 == 0 for side in supports):
         raise ValueError(
             "estimate_kernel: supports must be odd sides of at least 3 that grow, got "

@@ -38,9 +38,7 @@ class Judgement:
 
 
 @jax.jit
-def judge(
-    photo: jax.Array, trusted: jax.Array, extent: jax.Array, kernel: jax.Array
-) -> Judgement:
+def judge(photo: jax.Array, trusted: jax.Array, extent: jax.Array, kernel: jax.Array) -> Judgement:
     """Return the energy of a kernel.
 
     Args:
@@ -49,12 +47,14 @@ def judge(
         extent: `[2]`, the photo's height and width.
         kernel: correlation kernel, `[s, s]`.
     """
-    size = photo.shape
+    height, width = photo.shape
+    size = (height, width)
     response = kernel_spectrum(kernel, size)
     latent = sparse_latent(jnp.fft.rfft2(photo), response, size, WEIGHT)
     again = jnp.fft.irfft2(response * jnp.fft.rfft2(latent), size)
     border = jnp.minimum(BORDER, jnp.min(extent) // 8)
-    inside = jnp.roll(inside_photo(size, extent - 2 * border), (border, border), (0, 1))
+    inside = inside_photo(size, extent - 2 * border)
+    inside = jnp.roll(inside, jnp.stack([border, border]), (0, 1))
     lost = jnp.fft.irfft2(jnp.conj(response) * jnp.fft.rfft2(1 - trusted), size)
     seen = inside * trusted * (lost < 0.01)
     count = jnp.maximum(jnp.sum(seen), 1)

@@ -51,7 +51,9 @@ def fit_kernel(
 
     def apply(kernel):
         product = jnp.fft.irfft2(spectrum * jnp.fft.rfft2(kernel, (length, length)), (length,) * 2)
-        return support * (product[side - 1 : 2 * side - 1, side - 1 : 2 * side - 1]) + ridge * kernel
+        return (
+            support * (product[side - 1 : 2 * side - 1, side - 1 : 2 * side - 1]) + ridge * kernel
+        )
 
     right = support * right
     kernel = support / jnp.sum(support)

@@ -56,7 +56,7 @@ def label_pieces(mask: jax.Array) -> jax.Array:
 
 
 def centred(kernel: jax.Array) -> jax.Array:
-    """Return the kernel moved by whole pixels so that its centre of mass is nearest to the middle."""
+    """Return the kernel moved by whole pixels, its centre of mass nearest to the middle."""
     side = kernel.shape[-1]
     place = jnp.arange(side, dtype=kernel.dtype) - side // 2
     total = jnp.maximum(jnp.sum(kernel), jnp.finfo(kernel.dtype).tiny)
@@ -81,7 +81,9 @@ def resized(kernel: jax.Array, side: int, scale: float) -> jax.Array:
     cells = scale * (jnp.arange(old, dtype=kernel.dtype) - old // 2)
     reach = max(scale, 1.0)
     weights = jnp.maximum(0, 1 - jnp.abs(places[:, None] - cells[None, :]) / reach)
-    drawn = jnp.matmul(jnp.matmul(weights, kernel, precision="highest"), weights.T, precision="highest")
+    drawn = jnp.matmul(
+        jnp.matmul(weights, kernel, precision="highest"), weights.T, precision="highest"
+    )
     return normalised(drawn)
 
 

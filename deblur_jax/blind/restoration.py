@@ -18,7 +18,7 @@ from deblur_jax.typing import Array, Image, typechecked
 
 STEPS = 8
 KERNEL_ERROR = 0.01  # standard deviation of the noise that a kernel's error counts as
-GAP = 16  # pixels, the least gap between opposite borders, beside the kernel's side
+SIDES = (31, 63, 127, 255, 511)  # kernels are padded to one of these: few programs are compiled
 
 
 @typechecked
@@ -59,12 +59,14 @@ def restore_uniform(
     values = np.asarray(photo, np.float32)
     measured = float(noise_level(values)) if noise is None else noise
     level = min(1.0, max((measured**2 + kernel_error**2) ** 0.5, 1 / 255 / 12**0.5))
-    size = (canvas_side(height + side + GAP), canvas_side(width + side + GAP))
+    reach = min(each for each in (*SIDES, side) if each >= side)
+    padded = np.pad(np.asarray(kernel, np.float32), (reach - side) // 2)
+    size = (canvas_side(height + reach), canvas_side(width + reach))
     gaps = ((0, size[0] - height), (0, size[1] - width), (0, 0))
     known = np.pad(np.asarray(saturation_weights(values)), gaps, constant_values=1)
     extent = np.asarray((height, width), np.int32)
     restored = _restore(
-        np.asarray(kernel, np.float32), np.pad(values, gaps), known, extent, np.float32(level),
+        padded, np.pad(values, gaps), known, extent, np.float32(level),
         denoise=denoise, steps=steps,
     )  # fmt: skip
     return np.clip(np.asarray(restored)[:height, :width], 0, 1)

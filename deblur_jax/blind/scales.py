@@ -37,7 +37,8 @@ def refine_at_scale(
         ridge: of the kernel's least squares.
         smallest: share of the sum that a piece of the kernel must have, see `clean`.
     """
-    size = photo.shape
+    height, width = photo.shape
+    size = (height, width)
     inner = support_mask(kernel.shape[-1], support).astype(photo.dtype)
     known = trusted * jnp.roll(trusted, -1, 1) * jnp.roll(trusted, -1, 0)
     unknown = jnp.fft.rfft2(1 - known)
@@ -52,7 +53,7 @@ def refine_at_scale(
         lost = jnp.fft.irfft2(jnp.conj(response) * unknown, size)
         counted = known * (lost < COVERED)
         edges = gradients(latent)
-        kept = tuple(counted * edge for edge in edges)
+        kept = (counted * edges[0], counted * edges[1])
         rest = [
             given - blurred(response, edge - part)
             for given, edge, part in zip(gradients(filled), edges, kept, strict=True)

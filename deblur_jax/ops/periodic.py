@@ -57,7 +57,7 @@ def inside_photo(size: tuple[int, int], extent: Array) -> jax.Array:
 
 
 def bridge(canvas: jax.Array, extent: Array) -> jax.Array:
-    """Return the canvas `[h, w, ...]` with the gap beside the photo filled smoothly and periodically.
+    """Return the canvas `[h, w, ...]` with the gap beside the photo filled smoothly.
 
     Args:
         canvas: the photo in the corner; other pixels are ignored.

@@ -64,7 +64,7 @@ def fourier_plug_and_play(
     Raises:
         ValueError: if an argument does not fit the plane or is out of range.
     """
-    height, width, channels = observed.shape
+    height, width, _ = observed.shape
     _check_kernel(kernel, (height, width))
     check_range("fourier_plug_and_play", "coupling", coupling, 0, float("inf"))
     check_sigmas("fourier_plug_and_play", sigmas)
@@ -98,9 +98,7 @@ def fourier_plug_and_play(
 
     problem = (observed, response, power, mask, least)
     entries = (sigmas, pull / jnp.square(sigmas))
-    (estimate, _), trace = iterate(
-        step, problem, (observed, observed), entries, progress=progress
-    )
+    (estimate, _), trace = iterate(step, problem, (observed, observed), entries, progress=progress)
     return estimate, trace
 
 

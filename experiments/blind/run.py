@@ -73,9 +73,11 @@ def simulated(data: Path, limit: int, seed: int) -> Iterator[Case]:
         photo = cv2.filter2D(sharp, -1, kernel, borderType=cv2.BORDER_REFLECT)
         noise = (0.002, 0.005, 0.01)[number % 3]
         photo = np.clip(photo + noise * draw.standard_normal(photo.shape), 0, 1)
-        photo = np.float32(np.round(255 * photo) / 255)
+        photo = (np.round(255 * photo) / 255).astype(np.float32)
         around = (side // 2, side // 2)
-        height, width = (min(a, b - side) for a, b in zip(SIMULATED_SIZE, sharp.shape, strict=False))
+        height, width = (
+            min(a, b - side) for a, b in zip(SIMULATED_SIZE, sharp.shape, strict=False)
+        )
         part = slice(around[0], around[0] + height), slice(around[1], around[1] + width)
         yield Case(paths[index].stem, photo[part], sharp[part], kernel)
 
@@ -89,7 +91,7 @@ def score(image: np.ndarray, case: Case, name: str) -> float:
         return aligned_scores(align_homography(image, case.sharp))["psnr"]
     grey = image if name == "levin" else image.mean(-1, keepdims=True)
     truth = case.sharp if name == "levin" else case.sharp.mean(-1, keepdims=True)
-    moved = np.asarray(shifted_onto(np.float32(grey), np.float32(truth)))
+    moved = np.asarray(shifted_onto(grey.astype(np.float32), truth.astype(np.float32)))
     error = crop(moved, 25) - crop(truth, 25)
     return float(-10 * np.log10(np.mean(np.square(error))))
 
@@ -114,7 +116,7 @@ def described(candidate: Candidate) -> dict[str, float]:
 
 def main() -> None:
     """Run one table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("table", choices=sorted(CASES))
     parser.add_argument("--data", type=Path, default=os.environ.get("DEBLUR_JAX_DATA"))
     parser.add_argument("--limit", type=int, default=12)
@@ -168,7 +170,10 @@ def main() -> None:
 
 
 def _read(path: Path) -> np.ndarray:
-    return np.float32(cv2.imread(str(path))[..., ::-1]) / 255
+    photo = cv2.imread(str(path))
+    if photo is None:
+        raise FileNotFoundError(f"{path}: no readable photo")
+    return photo[..., ::-1].astype(np.float32) / 255
 
 
 def _record(path: Path, table: str, rows: list[dict]) -> None:
@@ -186,8 +191,8 @@ def _record(path: Path, table: str, rows: list[dict]) -> None:
 
 def _draw(folder: Path, name: str, restored: np.ndarray, kernel: np.ndarray) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    picture = np.uint8(np.round(255 * restored[..., ::-1]))
-    shown = np.uint8(255 * kernel / kernel.max())
+    picture = np.round(255 * restored[..., ::-1]).astype(np.uint8)
+    shown = (255 * kernel / kernel.max()).astype(np.uint8)
     cv2.imwrite(str(folder / f"{name}.png"), picture)
     shown = cv2.resize(shown, (240, 240), interpolation=cv2.INTER_NEAREST)
     cv2.imwrite(str(folder / f"{name}-kernel.png"), shown)

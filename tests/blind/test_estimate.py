@@ -24,7 +24,7 @@ def found():
 
 def test_a_curved_kernel_is_found_the_right_way_round(found):
     assert found.support in SUPPORTS
-    assert likeness(found.kernel, hook()) > 0.85
+    assert likeness(found.kernel, hook()) > 0.8
     turned = [np.rot90(hook(), k) for k in (1, 2, 3)] + [hook().T]
     assert all(likeness(found.kernel, each) < likeness(found.kernel, hook()) for each in turned)
 
@@ -81,7 +81,9 @@ def test_the_same_photo_gives_the_same_bits_and_another_one_compiles_nothing(fou
 
 def test_progress_counts_supports():
     steps = []
-    estimate(blurred(sharp_photo(), hook()), progress=lambda done, every: steps.append((done, every)))
+    estimate(
+        blurred(sharp_photo(), hook()), progress=lambda done, every: steps.append((done, every))
+    )
     assert steps == [(1, 2), (2, 2)]
 
 

@@ -10,13 +10,25 @@ from deblur_jax.blind.choice import Candidate, choose, settled
 from deblur_jax.blind.judge import WEIGHT, judge
 from deblur_jax.blind.kernel_fit import fit_kernel, normal_equations
 from deblur_jax.blind.kernel_shape import (
-    border_mass, centred, clean, label_pieces, normalised, resized, support_mask,
-)  # fmt: skip
+    border_mass,
+    centred,
+    clean,
+    label_pieces,
+    normalised,
+    resized,
+    support_mask,
+)
 from deblur_jax.blind.latent import divergence, gradients, sparse_latent
 from deblur_jax.ops.operators import BasisBlur
 from deblur_jax.ops.periodic import (
-    bridge, canvas_side, inside_photo, kernel_spectrum, lay_on_canvas, scale_sizes, shrink,
-)  # fmt: skip
+    bridge,
+    canvas_side,
+    inside_photo,
+    kernel_spectrum,
+    lay_on_canvas,
+    scale_sizes,
+    shrink,
+)
 from tests.blind.scenes import hook, sharp_photo
 
 
@@ -82,7 +94,6 @@ def test_least_squares_give_the_kernel_back_and_nothing_outside_the_support():
     matrix, right = normal_equations(x, y, 15)
     kernel = fit_kernel(matrix, right, support_mask(15, 11), jnp.asarray(1e-4), steps=60)
     np.testing.assert_allclose(kernel[2:-2, 2:-2], hook(), atol=1e-3)
-    assert not np.asarray(kernel).sum() == 0
     outside = np.asarray(kernel) * (1 - np.asarray(support_mask(15, 11)))
     assert np.abs(outside).max() == 0
 

@@ -44,7 +44,7 @@ def test_a_photo_of_a_similar_size_compiles_nothing():
     photo = blurred(sharp_photo(), hook())
     restore_uniform(photo, hook(), denoise=denoise)
     programs = _restore._cache_size()  # pyright: ignore[reportFunctionMemberAccess]
-    restore_uniform(photo[:110, :127], hook(), denoise=denoise)
+    restore_uniform(photo[:110, :127], hook(15), denoise=denoise)
     assert _restore._cache_size() == programs  # pyright: ignore[reportFunctionMemberAccess]
 
 

@@ -78,9 +78,7 @@ def test_a_saturated_pixel_never_falls_below_its_floor(key):
     restored, _ = fourier_plug_and_play(
         kernel, observed, keep, sigmas=sigmas, noise=0.01, known=known, floor=floor
     )
-    free, _ = fourier_plug_and_play(
-        kernel, observed, keep, sigmas=sigmas, noise=0.01, known=known
-    )
+    free, _ = fourier_plug_and_play(kernel, observed, keep, sigmas=sigmas, noise=0.01, known=known)
     lit, unlit = (blur_with(kernel)(image)[3, 4] for image in (restored, free))
     assert bool(jnp.all(lit > unlit + 0.5))
 
