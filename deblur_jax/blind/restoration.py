@@ -59,7 +59,7 @@ def restore_uniform(
     values = np.asarray(photo, np.float32)
     measured = float(noise_level(values)) if noise is None else noise
     level = min(1.0, max((measured**2 + kernel_error**2) ** 0.5, 1 / 255 / 12**0.5))
-    reach = min(each for each in (*SIDES, side) if each >= side)
+    reach = next((each for each in SIDES if each >= side), side)
     padded = np.pad(np.asarray(kernel, np.float32), (reach - side) // 2)
     size = (canvas_side(height + reach), canvas_side(width + reach))
     gaps = ((0, size[0] - height), (0, size[1] - width), (0, 0))
