@@ -1,0 +1,85 @@
+"""A kernel of one support, from the coarsest scale to the finest."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from deblur_jax.blind.kernel_shape import resized
+from deblur_jax.blind.scales import refine_at_scale
+from deblur_jax.ops.periodic import bridge, scale_sizes, shrink
+
+
+COARSEST = 5.0  # pixels, least support at the coarsest scale
+ROUNDS = 5  # a scale
+STRONGEST, DECAY, WEAKEST = 4e-3, 1.1, 1e-4  # L0 weight: first, divisor a round, least
+RIDGE = 2.0  # of the kernel's least squares
+NOISY_WEIGHT, NOISY_RIDGE = 0.1, 200.0  # least weight and ridge, times the noise's deviation
+SMALL_PIECE, SMALL_LAST_PIECE = 0.05, 0.1  # share of a kernel's sum; at the finest scale
+
+Planes = tuple[jax.Array, ...]
+
+
+def scale_count(support: int) -> int:
+    """Return the number of scales, each 0.71 times the last, at which `support` is estimated."""
+    return max(1, 1 + int(np.floor(2 * np.log2(support / COARSEST))))
+
+
+def odd_side(length: float) -> int:
+    """Return an odd number near `length`, at least 3."""
+    return max(3, 2 * int(length / 2) + 1)
+
+
+@functools.partial(jax.jit, static_argnames="scales")
+def pyramid(
+    canvas: jax.Array, trusted: jax.Array, extent: jax.Array, *, scales: int
+) -> tuple[Planes, Planes]:
+    """Return the photo and the trust in its pixels at each scale, the finest first.
+
+    Args:
+        canvas: the photo in the corner of a canvas, `[h, w]`.
+        trusted: one, or zero where the photo is saturated, `[h, w]`.
+        extent: `[2]`, the photo's height and width.
+        scales: their number.
+    """
+    whole = bridge(canvas, extent)
+    sizes = scale_sizes(canvas.shape, scales)  # pyright: ignore[reportArgumentType]
+    photos = tuple(shrink(whole, size) for size in sizes)
+    coarse = (jnp.where(shrink(trusted, size) > 0.8, 1.0, 0.0) for size in sizes[1:])
+    return photos, (trusted, *(trust.astype(canvas.dtype) for trust in coarse))
+
+
+def kernel_of_support(
+    photos: Planes, trusts: Planes, support: int, *, largest: int, noise: float = 0.0
+) -> jax.Array:
+    """Return the kernel `[largest, largest]`, zero outside a central square of side `support`.
+
+    Args:
+        photos: from `pyramid`.
+        trusts: from `pyramid`.
+        support: odd, at most `largest`.
+        largest: side of the array, which one compiled program a scale works on.
+        noise: standard deviation of the photo's noise.
+    """
+    scales = scale_count(support)
+    least = max(WEAKEST, NOISY_WEIGHT * noise)
+    ridge = np.float32(max(RIDGE, NOISY_RIDGE * noise))
+    kernel = _line(odd_side(largest * 2 ** (-(scales - 1) / 2)))
+    for number, scale in enumerate(reversed(range(scales))):
+        side = odd_side(largest * 2 ** (-scale / 2))
+        width = min(odd_side(support * 2 ** (-scale / 2)), side)
+        kernel = resized(kernel, side, 2**0.5) if number else kernel
+        powers = np.arange(number * ROUNDS, (number + 1) * ROUNDS)
+        weights = np.maximum(STRONGEST / DECAY**powers, least).astype(np.float32)
+        smallest = np.float32(SMALL_PIECE if scale else SMALL_LAST_PIECE)
+        kernel = refine_at_scale(
+            photos[scale], trusts[scale], kernel, np.int32(width), weights, ridge, smallest
+        )
+    return kernel
+
+
+def _line(side: int) -> jax.Array:
+    """Return two equal pixels side by side: the kernel that the coarsest scale starts from."""
+    middle = side // 2
+    return jnp.zeros((side, side)).at[middle, middle - 1 : middle + 1].set(0.5)

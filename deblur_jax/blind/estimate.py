@@ -1,0 +1,189 @@
+"""A uniform blur kernel from one photo.
+
+Kernels of growing support are estimated from coarse to fine, each is judged by the same energy as
+no blur, and one is chosen. Every array has a size from a short list, so that the second photo of a
+similar size compiles nothing.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+
+import cv2
+import jax.numpy as jnp
+import numpy as np
+
+from deblur_jax.blind.choice import Candidate, choose, settled
+from deblur_jax.blind.coarse_to_fine import kernel_of_support, odd_side, pyramid, scale_count
+from deblur_jax.blind.judge import judge
+from deblur_jax.blind.kernel_shape import border_mass, resized
+from deblur_jax.ops.periodic import canvas_side, lay_on_canvas
+from deblur_jax.ops.sensor import Transfer, to_light
+from deblur_jax.solvers.diagnosis import noise_level
+from deblur_jax.solvers.frame import saturation_weights
+from deblur_jax.typing import Array, Image, typechecked
+
+
+SUPPORTS = (11, 15, 21, 31, 43, 61, 87, 123)  # pixels at the working size
+PIXELS = 1_000_000  # a larger photo is shrunk to about this
+SMALLEST_SIDE = 32  # pixels
+SHORTEST = 2.5  # the photo's shorter side, in units of the largest support
+LUMA = (0.299, 0.587, 0.114)
+ONLY_NOISE = 1.25  # root mean square of the gradients over that of white noise of the same level
+TOO_SMALL = "the photo is too small for the smallest support"
+
+Progress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class BlindEstimate:
+    """A blur kernel and how it was found.
+
+    Attributes:
+        kernel: correlation kernel, `[s, s]`, at the photo's full size; one pixel for no blur.
+        support: of the chosen candidate at the working size; 1 for no blur.
+        energy: of the chosen candidate.
+        candidates: all that were judged, no blur first, at the working size.
+        noise: standard deviation of the photo's noise.
+        shrunk: side of the working size over that of the photo, at most 1.
+        reason: why there is no blur, or an empty string.
+    """
+
+    kernel: np.ndarray
+    support: int
+    energy: float
+    candidates: tuple[Candidate, ...]
+    noise: float
+    shrunk: float
+    reason: str
+
+
+@typechecked
+def estimate_kernel(
+    photo: Image,
+    *,
+    transfer: Transfer = "linear",
+    supports: Sequence[int] = SUPPORTS,
+    progress: Progress | None = None,
+) -> BlindEstimate:
+    """Estimate the uniform blur kernel of a photo.
+
+    Args:
+        photo: `[h, w, 1]` or `[h, w, 3]` in [0, 1].
+        transfer: from the photo's values to those in which the blur is linear; "linear" fits the
+            values as they are.
+        supports: odd sides of the kernels to try, in pixels of the working size, growing. Those
+            above 1/2.5 of the photo's shorter side are left out.
+        progress: called after each support as `progress(done, all)`.
+
+    Raises:
+        ValueError: if the photo is smaller than 32 pixels, or has values outside [0, 1] or not
+            finite, or if the supports are not odd and growing.
+    """
+    _check_photo(photo)
+    _check_supports(supports)
+    values = np.asarray(photo, np.float32)
+    noise = float(noise_level(values))
+    light = np.asarray(to_light(values, transfer), np.float32)
+    grey = light @ np.asarray(LUMA, np.float32) if light.shape[-1] == 3 else light[..., 0]
+    trusted = np.asarray(saturation_weights(values))[..., 0]
+    shrunk = min(1.0, (PIXELS / grey.size) ** 0.5)
+    if shrunk < 1:
+        size = (round(grey.shape[1] * shrunk), round(grey.shape[0] * shrunk))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+        trusted = cv2.resize(trusted, size, interpolation=cv2.INTER_AREA)
+        trusted = (trusted > 0.9).astype(np.float32)
+    supports = [side for side in supports if SHORTEST * side <= min(grey.shape)]
+    reason = _nothing_to_see(grey, trusted, noise) or ("" if supports else TOO_SMALL)
+    if reason:
+        return BlindEstimate(np.ones((1, 1), np.float32), 1, 0.0, (), noise, shrunk, reason)
+
+    candidates = _candidates(grey, trusted, supports, noise * shrunk, progress)
+    chosen = choose(candidates)
+    if chosen.support == 1:
+        reason = "no blur explains the photo as well as any kernel"
+    kernel = chosen.kernel
+    if shrunk < 1 and chosen.support > 1:
+        side = odd_side(kernel.shape[0] / shrunk) + 2
+        kernel = np.asarray(resized(jnp.asarray(kernel), side, 1 / shrunk))
+    return BlindEstimate(
+        kernel, chosen.support, chosen.energy, tuple(candidates), noise, shrunk, reason
+    )
+
+
+def _candidates(
+    grey: np.ndarray,
+    trusted: np.ndarray,
+    supports: Sequence[int],
+    noise: float,
+    progress: Progress | None,
+) -> list[Candidate]:
+    """Return no blur and the kernels of growing supports, until larger ones gain nothing."""
+    largest = supports[-1]
+    size = (canvas_side(grey.shape[0] + largest), canvas_side(grey.shape[1] + largest))
+    extent = np.asarray(grey.shape, np.int32)
+    trust = 1 - lay_on_canvas(1 - trusted, size)
+    photos, trusts = pyramid(lay_on_canvas(grey, size), trust, extent, scales=scale_count(largest))
+    still = np.zeros((largest, largest), np.float32)
+    still[largest // 2, largest // 2] = 1
+
+    def judged(kernel, support: int) -> Candidate:
+        found = judge(photos[0], trusts[0], extent, kernel)
+        border = float(border_mass(kernel, support)) if support > 1 else 0.0
+        kernel = trimmed(np.asarray(kernel), support)
+        return Candidate(support, kernel, float(found.energy), float(found.ratio), border)
+
+    candidates = [judged(still, 1)]
+    for done, support in enumerate(supports):
+        kernel = kernel_of_support(photos, trusts, support, largest=largest, noise=noise)
+        candidates.append(judged(kernel, support))
+        if progress is not None:
+            progress(done + 1, len(supports))
+        if settled(candidates):
+            break
+    return candidates
+
+
+def trimmed(kernel: np.ndarray, support: int) -> np.ndarray:
+    """Return the central `support` x `support` pixels of a kernel."""
+    start = (kernel.shape[0] - support) // 2
+    return kernel[start : start + support, start : start + support]
+
+
+def _nothing_to_see(grey: np.ndarray, trusted: np.ndarray, noise: float) -> str:
+    """Return why a photo tells no blur, or an empty string."""
+    if trusted.mean() < 0.1:
+        return "nearly all pixels are saturated"
+    edges = np.sqrt(np.mean(np.diff(grey, axis=0) ** 2) + np.mean(np.diff(grey, axis=1) ** 2))
+    if edges < 1e-3:
+        return "the photo is flat: it has no edges"
+    white = 2 * noise * float(np.sqrt(np.square(LUMA).sum()))
+    if edges < ONLY_NOISE * white:
+        return "the photo shows noise only"
+    return ""
+
+
+def _check_photo(photo: Array) -> None:
+    height, width, channels = photo.shape
+    if channels not in (1, 3):
+        raise ValueError(f"estimate_kernel: photo must have 1 or 3 channels, got {channels}")
+    if min(height, width) < SMALLEST_SIDE:
+        raise ValueError(
+            f"estimate_kernel: photo must be at least {SMALLEST_SIDE} pixels on each side, got "
+            f"{height}x{width}"
+        )
+    low, high = float(np.min(photo)), float(np.max(photo))
+    if not (low >= 0 and high <= 1):
+        raise ValueError(
+            f"estimate_kernel: photo must be finite and in [0, 1], got values from {low:g} to "
+            f"{high:g}; divide 8-bit values by 255"
+        )
+
+
+def _check_supports(supports: Sequence[int]) -> None:
+    growing = all(a < b for a, b in itertools.pairwise(supports))
+    if not supports or not growing or any(side < 3 or side % 2 == 0 for side in supports):
+        raise ValueError(
+            "estimate_kernel: supports must be odd sides of at least 3 that grow, got "
+            f"{tuple(supports)}"
+        )

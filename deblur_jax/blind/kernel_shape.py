@@ -1,0 +1,93 @@
+"""Blur kernels as shapes: cleaned, centred, resized, measured. Arrays of fixed size throughout."""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+
+FAINT = 0.05  # of the maximum: what is below is zero
+
+
+def support_mask(side: int, support: jax.Array | int) -> jax.Array:
+    """Return ones on the central `support` x `support` pixels of `[side, side]`, else zeros."""
+    near = jnp.abs(jnp.arange(side) - side // 2) <= support // 2
+    return (near[:, None] & near[None, :]).astype(jnp.float32)
+
+
+def normalised(kernel: jax.Array) -> jax.Array:
+    """Return the kernel with a sum of one; one central pixel where nothing is left."""
+    total = jnp.sum(kernel)
+    side = kernel.shape[-1]
+    still = jnp.zeros_like(kernel).at[side // 2, side // 2].set(1)
+    return jnp.where(total > 0, kernel / jnp.where(total > 0, total, 1), still)
+
+
+def clean(kernel: jax.Array, *, faint: float = FAINT, smallest: jax.Array | float) -> jax.Array:
+    """Return the kernel without negative and faint values and without small pieces.
+
+    Args:
+        kernel: `[s, s]`.
+        faint: values below this share of the maximum become zero.
+        smallest: connected pieces (8 neighbours) with less than this share of the sum become zero.
+    """
+    kernel = jnp.where(kernel >= faint * jnp.max(kernel), jnp.maximum(kernel, 0), 0)
+    kernel = normalised(kernel)
+    pieces = label_pieces(kernel > 0)
+    masses = jnp.zeros(kernel.size + 1, kernel.dtype).at[pieces].add(kernel)
+    # The largest piece always stays.
+    least = jnp.minimum(smallest, jnp.max(masses))
+    return normalised(jnp.where(masses[pieces] >= least, kernel, 0))
+
+
+def label_pieces(mask: jax.Array) -> jax.Array:
+    """Return a number for each connected piece (8 neighbours) of a mask `[s, s]`, 0 outside."""
+    labels = jnp.where(mask, jnp.arange(1, mask.size + 1).reshape(mask.shape), 0)
+
+    def spread(state):
+        labels, _ = state
+        widest = lax.reduce_window(labels, 0, lax.max, (3, 3), (1, 1), "SAME")
+        widest = jnp.where(mask, widest, 0)
+        # Each label also takes that of the pixel it names, which doubles the reach of a step.
+        flat = jnp.concatenate([jnp.zeros(1, widest.dtype), widest.ravel()])
+        widest = flat[widest]
+        return widest, jnp.any(widest != labels)
+
+    return lax.while_loop(lambda state: state[1], spread, (labels, jnp.any(mask)))[0]
+
+
+def centred(kernel: jax.Array) -> jax.Array:
+    """Return the kernel moved by whole pixels, its centre of mass nearest to the middle."""
+    side = kernel.shape[-1]
+    place = jnp.arange(side, dtype=kernel.dtype) - side // 2
+    total = jnp.maximum(jnp.sum(kernel), jnp.finfo(kernel.dtype).tiny)
+    down = -jnp.round(jnp.sum(place[:, None] * kernel) / total).astype(int)
+    right = -jnp.round(jnp.sum(place[None, :] * kernel) / total).astype(int)
+    rows, columns = jnp.arange(side) - down, jnp.arange(side) - right
+    valid = ((rows >= 0) & (rows < side))[:, None] & ((columns >= 0) & (columns < side))[None, :]
+    moved = kernel[jnp.clip(rows, 0, side - 1)][:, jnp.clip(columns, 0, side - 1)]
+    return normalised(jnp.where(valid, moved, 0))
+
+
+def resized(kernel: jax.Array, side: int, scale: float) -> jax.Array:
+    """Return the kernel drawn `scale` times as large about its centre, `[side, side]`.
+
+    Args:
+        kernel: `[s, s]`.
+        side: of the result, odd.
+        scale: any positive number; bilinear where it enlarges.
+    """
+    old = kernel.shape[-1]
+    places = jnp.arange(side, dtype=kernel.dtype) - side // 2
+    cells = scale * (jnp.arange(old, dtype=kernel.dtype) - old // 2)
+    reach = max(scale, 1.0)
+    weights = jnp.maximum(0, 1 - jnp.abs(places[:, None] - cells[None, :]) / reach)
+    drawn = jnp.matmul(
+        jnp.matmul(weights, kernel, precision="highest"), weights.T, precision="highest"
+    )
+    return normalised(drawn)
+
+
+def border_mass(kernel: jax.Array, support: jax.Array | int, *, width: int = 1) -> jax.Array:
+    """Return the share of the kernel that lies within `width` pixels of its support's border."""
+    inner = support_mask(kernel.shape[-1], support - 2 * width)
+    return jnp.sum(kernel * (1 - inner))

@@ -1,0 +1,67 @@
+"""The rounds of blind estimation at one scale: latent image, kernel, latent image, and so on."""
+
+import jax
+import jax.numpy as jnp
+
+from deblur_jax.blind.kernel_fit import fit_kernel, normal_equations
+from deblur_jax.blind.kernel_shape import centred, clean, support_mask
+from deblur_jax.blind.latent import gradients, sparse_latent
+from deblur_jax.ops.periodic import kernel_spectrum
+
+
+COVERED = 0.01  # share of a pixel's light from untrusted pixels at which it leaves the fit
+
+
+@jax.jit
+def refine_at_scale(
+    photo: jax.Array,
+    trusted: jax.Array,
+    kernel: jax.Array,
+    support: jax.Array,
+    weights: jax.Array,
+    ridge: jax.Array,
+    smallest: jax.Array,
+) -> jax.Array:
+    """Return the kernel `[s, s]` after one round for each of the `weights`.
+
+    A latent pixel that contributes to an untrusted one is left out of the kernel's least squares,
+    and what it contributes is subtracted from the photo with the kernel of the round before.
+    Untrusted pixels are replaced by the latent image, blurred again.
+
+    Args:
+        photo: periodic plane, `[h, w]`.
+        trusted: one, or zero where the photo is saturated, `[h, w]`.
+        kernel: the kernel to start from, `[s, s]`.
+        support: side of the central square outside of which the kernel is zero.
+        weights: L0 weight of each round.
+        ridge: of the kernel's least squares.
+        smallest: share of the sum that a piece of the kernel must have, see `clean`.
+    """
+    height, width = photo.shape
+    size = (height, width)
+    inner = support_mask(kernel.shape[-1], support).astype(photo.dtype)
+    known = trusted * jnp.roll(trusted, -1, 1) * jnp.roll(trusted, -1, 0)
+    unknown = jnp.fft.rfft2(1 - known)
+
+    def blurred(response, plane):
+        return jnp.fft.irfft2(response * jnp.fft.rfft2(plane), size)
+
+    def refine(state, weight):
+        kernel, filled = state
+        response = kernel_spectrum(kernel, size)
+        latent = sparse_latent(jnp.fft.rfft2(filled), response, size, weight)
+        lost = jnp.fft.irfft2(jnp.conj(response) * unknown, size)
+        counted = known * (lost < COVERED)
+        edges = gradients(latent)
+        kept = (counted * edges[0], counted * edges[1])
+        rest = [
+            given - blurred(response, edge - part)
+            for given, edge, part in zip(gradients(filled), edges, kept, strict=True)
+        ]
+        matrix, right = normal_equations(kept, (rest[0], rest[1]), kernel.shape[-1])
+        kernel = fit_kernel(matrix, right, inner, ridge)
+        kernel = centred(clean(kernel, smallest=smallest))
+        again = blurred(kernel_spectrum(kernel, size), latent)
+        return (kernel, jnp.where(trusted > 0, photo, again)), None
+
+    return jax.lax.scan(refine, (kernel, photo), weights)[0][0]

@@ -1,0 +1,111 @@
+"""Plug-and-play deconvolution of a uniform blur: each data step is one division of spectra.
+
+The splitting is that of `plug_and_play`. If one kernel blurs a whole periodic plane, the linear
+system of the data step,
+
+    (A^T A + penalty) x = A^T y + penalty z,
+
+is diagonal in the Fourier domain. A photo covers only a part of such a plane, and a saturated
+pixel is no linear measurement. Both are treated as missing data: after each step, the pixels
+outside the photo and the saturated ones are replaced by the current restoration, blurred.
+
+Source: Zhang et al., "Plug-and-Play Image Restoration with Deep Denoiser Prior", TPAMI 2021,
+section 4.2.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from deblur_jax.ops.periodic import kernel_spectrum
+from deblur_jax.solvers.frame import check_range, check_sigmas
+from deblur_jax.solvers.iterate import Progress, iterate
+from deblur_jax.solvers.plug_and_play import COUPLING, ROUNDED
+from deblur_jax.typing import Array, Image, Scalar, typechecked
+
+
+@typechecked
+def fourier_plug_and_play(
+    kernel: Float[Array, "s s"],
+    observed: Image,
+    denoise: Callable[[Image, Scalar], jax.Array],
+    *,
+    sigmas: Float[Array, " steps"],
+    noise: float | Array = ROUNDED,
+    coupling: float | Array = COUPLING,
+    known: Array | None = None,
+    floor: Array | None = None,
+    progress: Progress | None = None,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Restore the sharp plane behind a periodic plane that one kernel has blurred.
+
+    Values are checked only outside of `jit` and `vmap`.
+
+    Args:
+        kernel: correlation kernel, `[s, s]`, no larger than the plane.
+        observed: the blurred plane, `[h, w, c]`. Where pixels are missing, the start of their
+            estimate.
+        denoise: maps `(image, sigma)` to a cleaner image.
+        sigmas: noise level of each denoising, usually falling to `noise`; above 0, at most 1.
+        noise: standard deviation of the photo's noise, above 0 and at most 1. The error of an
+            estimated kernel counts as noise.
+        coupling: how much the denoised image counts, at least 0.
+        known: one where a pixel was measured, zero where it is missing, `[h, w, 1]` or
+            `[h, w, c]`; all are measured if None.
+        floor: `[h, w, c]`, what a missing pixel is at least, such as the values of saturated ones.
+        progress: called after each denoising as `progress(done, all, {"misfit": ...})`.
+
+    Returns:
+        The restored plane `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean squared
+        misfit at the known pixels after each denoising.
+
+    Raises:
+        ValueError: if an argument does not fit the plane or is out of range.
+    """
+    height, width, _ = observed.shape
+    _check_kernel(kernel, (height, width))
+    check_range("fourier_plug_and_play", "coupling", coupling, 0, float("inf"))
+    check_sigmas("fourier_plug_and_play", sigmas)
+    check_sigmas("fourier_plug_and_play", noise, name="noise")
+    observed = jnp.asarray(observed)
+    dtype = observed.dtype
+    size = (height, width)
+    response = kernel_spectrum(jnp.asarray(kernel, dtype), size)[..., None]
+    power = jnp.square(response.real) + jnp.square(response.imag)
+    sigmas = jnp.asarray(sigmas, dtype)
+    pull = jnp.asarray(coupling, dtype) * jnp.square(jnp.asarray(noise, dtype))
+    mask = jnp.ones((height, width, 1), dtype) if known is None else jnp.asarray(known, dtype)
+    mask = jnp.broadcast_to(mask, observed.shape)
+    least = jnp.full_like(observed, -jnp.inf) if floor is None else jnp.asarray(floor, dtype)
+
+    def to_plane(spectrum):
+        return jnp.fft.irfft2(spectrum, size, axes=(0, 1))
+
+    def step(problem, state, entry):
+        observed, response, power, mask, least = problem
+        estimate, filled = state
+        sigma, penalty = entry
+        spectrum = jnp.conj(response) * jnp.fft.rfft2(filled, axes=(0, 1))
+        spectrum += jnp.fft.rfft2(penalty * estimate, axes=(0, 1))
+        spectrum /= (power + penalty).astype(spectrum.dtype)
+        estimate = denoise(to_plane(spectrum), sigma)
+        again = to_plane(response * jnp.fft.rfft2(estimate, axes=(0, 1)))
+        misfit = jnp.sum(mask * jnp.square(again - observed)) / jnp.sum(mask)
+        filled = mask * observed + (1 - mask) * jnp.maximum(again, least)
+        return (estimate, filled), {"misfit": misfit}
+
+    problem = (observed, response, power, mask, least)
+    entries = (sigmas, pull / jnp.square(sigmas))
+    (estimate, _), trace = iterate(step, problem, (observed, observed), entries, progress=progress)
+    return estimate, trace
+
+
+def _check_kernel(kernel: Array, size: tuple[int, int]) -> None:
+    side = kernel.shape[-1]
+    if side % 2 == 0 or side > min(size):
+        raise ValueError(
+            f"fourier_plug_and_play: kernel must have an odd side no larger than the image, got "
+            f"{side} for {size[0]}x{size[1]}"
+        )
