@@ -12,8 +12,7 @@ from deblur_jax.solvers.diagnosis import noise_level
 from deblur_jax.solvers.fourier_plug_and_play import fourier_plug_and_play
 from deblur_jax.solvers.frame import check_range, saturation_weights
 from deblur_jax.solvers.schedules import zhang_sigmas
-from deblur_jax.solvers.steepest_descent import Denoiser
-from deblur_jax.typing import Array, Image, typechecked
+from deblur_jax.typing import Array, Denoiser, Image, typechecked
 
 
 STEPS = 8
@@ -87,7 +86,7 @@ def _restore(
     inside = inside_photo(canvas.shape[:2], extent)[..., None]  # pyright: ignore[reportArgumentType]
     floor = jnp.where(inside, canvas, -jnp.inf)
     restored, _ = fourier_plug_and_play(
-        kernel, filled, denoise, sigmas=zhang_sigmas(noise, steps), noise=noise,
+        kernel, filled, denoise, sigmas=zhang_sigmas(noise, steps=steps), noise=noise,
         known=known * inside, floor=floor,
     )  # fmt: skip
     return restored

@@ -17,12 +17,13 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Float
 
 from deblur_jax.ops.periodic import kernel_spectrum
+from deblur_jax.ops.sensor import QUANTISATION_NOISE
 from deblur_jax.solvers.frame import check_range, check_sigmas
-from deblur_jax.solvers.iterate import Progress, iterate
-from deblur_jax.solvers.plug_and_play import COUPLING, ROUNDED
+from deblur_jax.solvers.plug_and_play import COUPLING
 from deblur_jax.typing import Array, Image, Scalar, typechecked
 
 
@@ -33,11 +34,10 @@ def fourier_plug_and_play(
     denoise: Callable[[Image, Scalar], jax.Array],
     *,
     sigmas: Float[Array, " steps"],
-    noise: float | Array = ROUNDED,
+    noise: float | Array = QUANTISATION_NOISE,
     coupling: float | Array = COUPLING,
     known: Array | None = None,
     floor: Array | None = None,
-    progress: Progress | None = None,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restore the sharp plane behind a periodic plane that one kernel has blurred.
 
@@ -55,7 +55,6 @@ def fourier_plug_and_play(
         known: one where a pixel was measured, zero where it is missing, `[h, w, 1]` or
             `[h, w, c]`; all are measured if None.
         floor: `[h, w, c]`, what a missing pixel is at least, such as the values of saturated ones.
-        progress: called after each denoising as `progress(done, all, {"misfit": ...})`.
 
     Returns:
         The restored plane `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean squared
@@ -83,8 +82,7 @@ def fourier_plug_and_play(
     def to_plane(spectrum):
         return jnp.fft.irfft2(spectrum, size, axes=(0, 1))
 
-    def step(problem, state, entry):
-        observed, response, power, mask, least = problem
+    def step(state, entry):
         estimate, filled = state
         sigma, penalty = entry
         spectrum = jnp.conj(response) * jnp.fft.rfft2(filled, axes=(0, 1))
@@ -96,9 +94,8 @@ def fourier_plug_and_play(
         filled = mask * observed + (1 - mask) * jnp.maximum(again, least)
         return (estimate, filled), {"misfit": misfit}
 
-    problem = (observed, response, power, mask, least)
     entries = (sigmas, pull / jnp.square(sigmas))
-    (estimate, _), trace = iterate(step, problem, (observed, observed), entries, progress=progress)
+    (estimate, _), trace = lax.scan(step, (observed, observed), entries)
     return estimate, trace
 
 

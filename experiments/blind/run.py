@@ -26,7 +26,7 @@ from deblur_jax.blind import Candidate, estimate_kernel, restore_uniform
 from deblur_jax.data.levin import read_levin
 from deblur_jax.pretrained import load_denoiser
 from deblur_jax.simulate.shake_kernels import Tremor, Wander, shake_kernel
-from experiments.levin import crop, shifted_onto
+from experiments.shared import crop, shifted_onto
 
 
 SIMULATED_SIZE = (270, 400)
