@@ -84,7 +84,7 @@ def flow_mse_sign_invariant(flow: Flow, reference: Flow) -> jax.Array:
 
 @typechecked
 def end_point_error(flow: Flow, reference: Flow) -> jax.Array:
-    """Returns the mean end-point error: the mean length of the error vectors, in pixels."""
+    """Returns the mean length of the error in pixels."""
     return jnp.mean(jnp.linalg.norm(flow - reference, axis=-1))
 
 
@@ -102,7 +102,7 @@ def average_precision(scores: Float[Array, "h w"], truth: Bool[Array, "h w"]) ->
     order = jnp.argsort(-scores.ravel())
     falling, hits = scores.ravel()[order], truth.ravel()[order].astype(jnp.int32)
     precision = jnp.cumsum(hits) / jnp.arange(1, hits.size + 1)
-    last = jnp.searchsorted(-falling, -falling, side="right") - 1  # ties count together
+    last = jnp.searchsorted(-falling, -falling, side="right") - 1  # of those with equal scores
     return jnp.sum(hits * precision[last]) / jnp.sum(hits)
 
 
