@@ -1,9 +1,9 @@
 """Serve a local web page that deblurs photos.
 
 The server is the standard library's `http.server` with three static files. It needs no package
-beyond those of `deblur` and no network connection: Gradio would add 52 packages, sends telemetry by
-default, and cannot serve the exact bytes that the command writes; Starlette with a server and form
-parsing would add 8, and would replace neither the queue nor the worker process.
+beyond those of `deblur` and no network connection. Gradio would add 52 packages, and sends
+telemetry by default. Starlette with a server and form parsing would add 8, and would replace
+neither the queue nor the worker process.
 """
 
 import argparse
