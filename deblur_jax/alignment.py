@@ -1,15 +1,16 @@
-"""Scores of a restored photo against a sharp one that was not taken from the same place.
+"""Align a restored photo with a sharp reference, and compute its scores.
 
-A restoration may be shifted by a part of its blur, and a real camera never stands quite where the
-reference was taken, so real benchmarks first move the restored photo onto the reference:
+A restoration may be shifted by a part of its blur, and in real benchmarks the camera was not at
+exactly the same place for both photos. Therefore the restored photo `z` is first aligned with the
+reference `x`:
 
     homography    `z` is scaled by `<x, z> / <z, z>`, and warped by the homography that maximises
                   the correlation of the grey photos (GoPro, DVD, Koehler and RealBlur in Carbajal
                   et al.; the script of RealBlur)
-    translation   `z` is scaled likewise, and shifted by the whole pixels at which the correlation
-                  is largest (the original script of Koehler et al., and of DVD)
+    translation   `z` is scaled by the same factor, and shifted by the whole pixels that maximise
+                  the correlation (the original script of Koehler et al., and that of DVD)
 
-Arrays are NumPy's; OpenCV and scikit-image do the searching.
+Arrays are NumPy arrays; the search uses OpenCV and scikit-image.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,18 +25,18 @@ from deblur_jax.typing import Array, Image, typechecked
 
 
 STEPS = 100  # of the search for a homography
-SMOOTHING = 5  # pixels, side of the Gaussian that the search looks through
+SMOOTHING = 5  # pixels, side of the Gaussian that smooths the photos for the search
 WINDOW_RADIUS = 5  # pixels, of the structural similarity
-EQUAL = 60.0  # decibels from which a reference counts as a copy of the photo that it is scored with
+EQUAL = 60.0  # decibels from which a reference counts as a copy of the photo
 
 
 class Aligned(NamedTuple):
-    """A restored photo on its reference.
+    """A restored photo aligned with its reference.
 
     Attributes:
-        image: the moved photo, zero where `mask` is.
-        reference: the reference, zero where `mask` is.
-        mask: `[h, w, 1]`, one where the moved photo covers the frame.
+        image: the aligned photo, zero where `mask` is zero.
+        reference: the reference, zero where `mask` is zero.
+        mask: `[h, w, 1]`, one where the aligned photo covers the frame.
     """
 
     image: np.ndarray
@@ -48,13 +49,13 @@ Align = Callable[[Array, Array], Aligned]
 
 @typechecked
 def align_homography(image: Image, reference: Image) -> Aligned:
-    """Moves `image` onto `reference` by the homography that correlates them best.
+    """Aligns `image` with `reference` by the homography that maximises their correlation.
 
-    Where the search does not converge the photo stays where it is, as in the published script.
+    If the search does not converge, the photo is not moved, as in the published script.
 
     Args:
         image: the restored photo `[h, w, 3]` in [0, 1].
-        reference: the sharp photo, likewise.
+        reference: the sharp photo `[h, w, 3]` in [0, 1].
 
     Source:
         Rim et al., "Real-World Blur Dataset for Learning and Benchmarking Deblurring Algorithms",
@@ -75,11 +76,11 @@ def align_homography(image: Image, reference: Image) -> Aligned:
 
 @typechecked
 def align_translation(image: Image, reference: Image) -> Aligned:
-    """Moves `image` onto `reference` by the whole pixels at which they correlate best.
+    """Aligns `image` with `reference` by the shift of whole pixels with the largest correlation.
 
     Args:
         image: the restored photo `[h, w, 3]` in [0, 1].
-        reference: the sharp photo, likewise.
+        reference: the sharp photo `[h, w, 3]` in [0, 1].
 
     Source:
         Koehler et al., "Recording and Playback of Camera Shake: Benchmarking Blind Deconvolution
@@ -100,14 +101,14 @@ def align_translation(image: Image, reference: Image) -> Aligned:
 
 
 def aligned_scores(aligned: Aligned, *, covered: bool = True) -> dict[str, float]:
-    """Returns `psnr` and `ssim` of a photo that was moved onto its reference.
+    """Returns `psnr` and `ssim` of a photo that is aligned with its reference.
 
-    The structural similarity leaves out a frame of 5 pixels.
+    The structural similarity excludes a border of 5 pixels.
 
     Args:
-        aligned: what an `align_...` function gave.
+        aligned: the result of an `align_...` function.
         covered: whether the squared error is averaged over the pixels that the photo covers, as
-            after a homography; else over all of them, those without a photo having no error.
+            after a homography; otherwise over all pixels, with no error where it does not.
     """
     image, reference, mask = (array.astype(np.float64) for array in aligned)
     channels = reference.shape[-1]
@@ -128,28 +129,31 @@ def aligned_scores(aligned: Aligned, *, covered: bool = True) -> dict[str, float
 def best_aligned_scores(
     image: Array, references: Iterable[Array], align: Align, *, covered: bool = True
 ) -> dict[str, float]:
-    """Returns the scores against that of several references which gives the highest PSNR.
+    """Returns the scores against the reference with the highest PSNR.
 
-    A reference that equals the photo to 60 decibels does not count, as in the published script.
+    A reference with at least 60 decibels is a copy of the photo and is skipped, as in the published
+    script.
 
     Args:
         image: the restored photo `[h, w, 3]` in [0, 1].
-        references: sharp photos of its size, such as those along a camera's path.
+        references: sharp photos of the same size, such as those along a camera's path.
         align: `align_homography` or `align_translation`.
         covered: see `aligned_scores`.
 
     Raises:
-        ValueError: if no reference is left.
+        ValueError: if no reference remains.
     """
     scores = [aligned_scores(align(image, each), covered=covered) for each in references]
     scores = [score for score in scores if score["psnr"] < EQUAL]
     if not scores:
-        raise ValueError("best_aligned_scores: references must hold a photo that is not the image")
+        raise ValueError(
+            "best_aligned_scores: references must contain a photo other than the image"
+        )
     return max(scores, key=lambda score: score["psnr"])
 
 
 def _matched(name: str, image: Array, reference: Array) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the reference, and the image as bright as the reference."""
+    """Returns the reference, and the image scaled to the brightness of the reference."""
     x, z = np.asarray(reference, np.float32), np.asarray(image, np.float32)
     if x.shape[-1] != 3:
         raise ValueError(f"{name}: photos must have 3 channels, got {x.shape[-1]}")

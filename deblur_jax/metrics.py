@@ -1,4 +1,4 @@
-"""How good a restored image or an estimated flow is: arrays to a number, for every model."""
+"""Metrics of restored images and estimated flows: pure functions from arrays to a scalar."""
 
 import dm_pix as pix
 import jax
@@ -14,8 +14,8 @@ def psnr(image: Image, reference: Image) -> jax.Array:
 
     Args:
         image: `[h, w, c]`.
-        reference: likewise. The squared error is averaged over pixels and channels; equal images
-            have an infinite ratio.
+        reference: `[h, w, c]`. The squared error is averaged over pixels and channels; the ratio of
+            equal images is infinite.
 
     Example:
         >>> print(psnr(jnp.full((8, 8, 3), 0.6), jnp.full((8, 8, 3), 0.5)).round(2))
@@ -29,12 +29,13 @@ def psnr(image: Image, reference: Image) -> jax.Array:
 def ssim(image: Image, reference: Image) -> jax.Array:
     """Returns the structural similarity, averaged over channels, for values in [0, 1].
 
-    Local statistics are weighted by a Gaussian of 11x11 pixels and deviation 1.5, with population
-    covariance, where the whole window fits into the frame; the constants are 0.01 and 0.03.
+    Local statistics are weighted by a Gaussian window of 11x11 pixels with standard deviation 1.5.
+    The covariance is that of the population, only windows inside the image count, and the constants
+    are 0.01 and 0.03.
 
     Args:
         image: `[h, w, c]`.
-        reference: likewise.
+        reference: `[h, w, c]`.
 
     Raises:
         ValueError: if a side of the image is below 11 pixels.
@@ -62,15 +63,15 @@ def ssim(image: Image, reference: Image) -> jax.Array:
 
 @typechecked
 def flow_mse(flow: Flow, reference: Flow) -> jax.Array:
-    """Returns half the mean squared length of the error, in squared pixels.
+    """Returns half the mean squared end-point error, in squared pixels.
 
     Args:
         flow: the estimate.
-        reference: the truth.
+        reference: the ground truth.
 
     Source:
-        Gong et al. 2017, section 5.1: `sum(du^2 + dv^2) / (2 |M|)` on canonical flows. Where the
-        true motion is nearly vertical, a flipped sign of v is punished in full.
+        Gong et al. 2017, section 5.1: `sum(du^2 + dv^2) / (2 |M|)` on canonical flows. If the true
+        motion is nearly vertical, a wrong sign of v counts in full.
     """
     flow, reference = _exact(flow, reference)
     return jnp.mean(jnp.sum(jnp.square(flow - reference), axis=-1)) / 2
@@ -78,9 +79,9 @@ def flow_mse(flow: Flow, reference: Flow) -> jax.Array:
 
 @typechecked
 def flow_mse_sign_invariant(flow: Flow, reference: Flow) -> jax.Array:
-    """Returns `flow_mse` with every pixel's flow turned to the side that fits its reference best.
+    """Returns `flow_mse`, where each pixel counts with the sign of its flow that has less error.
 
-    A motion and its opposite draw the same blur, so this is the error that a restoration feels.
+    A motion and its opposite make the same blur, so this is the error that affects a restoration.
     """
     flow, reference = _exact(flow, reference)
     kept = jnp.sum(jnp.square(flow - reference), axis=-1)
@@ -97,15 +98,14 @@ def end_point_error(flow: Flow, reference: Flow) -> jax.Array:
 
 @typechecked
 def average_precision(scores: Float[Array, "h w"], truth: Bool[Array, "h w"]) -> jax.Array:
-    """Returns the area under the curve of precision over recall, in [0, 1].
+    """Returns the area under the precision-recall curve, in [0, 1].
 
-    With the pixels in the order of falling scores it is the mean, over the true ones, of the share
-    of true ones among all with a score at least as high. Guessing has the share of true pixels;
-    without a true pixel there is no such mean, and the result is not a number.
+    This is the precision at the score of each positive pixel, averaged over the positive pixels.
+    Constant scores have the share of positive pixels; without a positive pixel the result is NaN.
 
     Args:
-        scores: how sure one is that each pixel is true.
-        truth: whether it is.
+        scores: confidence that each pixel is positive.
+        truth: whether each pixel is positive.
     """
     order = jnp.argsort(-scores.ravel())
     falling, hits = scores.ravel()[order], truth.ravel()[order].astype(jnp.int32)
@@ -118,14 +118,14 @@ def average_precision(scores: Float[Array, "h w"], truth: Bool[Array, "h w"]) ->
 
 @typechecked
 def end_point_error_either_way(flow: Flow, forward: Flow, backward: Flow) -> jax.Array:
-    """Returns the smaller one of the end-point errors to two flows, in pixels.
+    """Returns the smaller of the end-point errors to two flows, in pixels.
 
-    A blurred photo does not show which end of its motions is the first.
+    A blurred photo does not show the direction of time.
 
     Args:
         flow: the estimate.
-        forward: the truth, from the first moment of the exposure to the last.
-        backward: likewise, from the last moment to the first.
+        forward: the ground truth, from the start of the exposure to its end.
+        backward: the ground truth, from the end of the exposure to its start.
 
     Source:
         Argaw et al., AAAI 2021, "Quantitative evaluation".
@@ -140,7 +140,7 @@ def _exact(*arrays: Array) -> list[jax.Array]:
 
 
 def mean_metrics(rows: list[dict[str, Float[Array, ""] | float]]) -> dict[str, float]:
-    """Averages rows of metrics that share their names, in the order of the first row."""
+    """Averages each metric over rows with the same names, in the order of the first row."""
     if not rows:
         raise ValueError("mean_metrics: rows must hold at least one row, got none")
     return {name: sum(float(row[name]) for row in rows) / len(rows) for name in rows[0]}

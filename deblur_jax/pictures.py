@@ -1,7 +1,7 @@
-"""Pictures for people, as arrays of 8-bit pixels: flow in colour with its key, labelled panels.
+"""Draw flows, kernels and labelled panels as arrays of 8-bit pixels.
 
-Flow colours follow the usual wheel of optical flow: the hue tells the direction, red to the right,
-yellow down, cyan to the left, blue up; the longer the motion, the stronger the colour.
+Flow colours follow the standard colour wheel of optical flow. The hue is the direction: red to the
+right, yellow down, cyan to the left, blue up. The saturation is the length of the motion.
 """
 
 import os
@@ -14,26 +14,26 @@ from deblur_jax.io.images import Photo, write_photo
 from deblur_jax.typing import Array
 
 
-# Steps between the colours of the wheel, as in Baker et al., "A Database and Evaluation Methodology
+# Steps between the colours of the wheel, from Baker et al., "A Database and Evaluation Methodology
 # for Optical Flow", 2011: red, yellow, green, cyan, blue, magenta and back.
 WHEEL_COLOURS = ((1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 1, 1), (0, 0, 1), (1, 0, 1), (1, 0, 0))
 WHEEL_STEPS = (15, 6, 4, 11, 13, 6)
 LABEL_HEIGHT = 18  # pixels
 GAP = 4  # pixels
-LINE_SPACING = 24  # pixels, of the motions that are drawn
+LINE_SPACING = 24  # pixels, between the lines of `motion_over`
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:
-    """Returns display values `[h, w, c]` in [0, 1] as 8-bit pixels; what is beyond is clipped."""
+    """Returns display values `[h, w, c]` as 8-bit pixels, clipped to [0, 1]."""
     return np.rint(np.clip(np.asarray(image, np.float64), 0, 1) * 255).astype(np.uint8)
 
 
 def flow_colours(flow: np.ndarray, *, longest: float) -> np.ndarray:
-    """Paints a flow.
+    """Draws a flow in colours.
 
     Args:
         flow: `[h, w, 2]`, (u right, v down) in pixels.
-        longest: the length in pixels that gets the full colour; longer ones are darkened.
+        longest: the length in pixels that gets the full saturation; longer motions are darker.
 
     Returns:
         8-bit pixels `[h, w, 3]`; no motion is white.
@@ -52,7 +52,7 @@ def flow_colours(flow: np.ndarray, *, longest: float) -> np.ndarray:
 
 
 def flow_key(size: int, *, longest: float) -> np.ndarray:
-    """Returns a disc `[size, size, 3]` that shows the colour of every motion up to `longest`."""
+    """Draws the colour wheel: a disc `[size, size, 3]` of all motions up to `longest`."""
     offsets = (np.arange(size) - (size - 1) / 2) / ((size - 1) / 2) * longest
     flow = np.stack(np.meshgrid(offsets, offsets), axis=-1)
     inside = np.hypot(flow[..., 0], flow[..., 1]) <= longest
@@ -60,7 +60,7 @@ def flow_key(size: int, *, longest: float) -> np.ndarray:
 
 
 def with_flow_key(picture: np.ndarray, *, longest: float) -> np.ndarray:
-    """Lays the key of `flow_colours` over the lower right corner of a picture."""
+    """Draws the colour wheel of `flow_colours` into the lower right corner of a picture."""
     size = max(min(picture.shape[:2]) // 4, 24)
     key = Image.fromarray(flow_key(size, longest=longest))
     board = Image.fromarray(picture)
@@ -75,15 +75,16 @@ def with_flow_key(picture: np.ndarray, *, longest: float) -> np.ndarray:
 
 
 def motion_over(photo: Array, flow: Array, *, scale: float = 1.0) -> np.ndarray:
-    """Paints a flow over a photo, with lines as long as the motions and the key of the colours.
+    """Draws a flow over a photo: colours with their wheel, and lines as long as the motions.
 
     Args:
         photo: `[h, w, 3]`, display values in [0, 1].
-        flow: `[h, w, 2]` in pixels of the photo at its full size.
-        scale: how much smaller than that it is drawn.
+        flow: `[h, w, 2]` in pixels of the photo at full size.
+        scale: size of the drawing relative to the photo.
 
     Returns:
-        8-bit pixels `[h, w, 3]`. A motion and its opposite draw the same blur: lines have no heads.
+        8-bit pixels `[h, w, 3]`. Lines have no arrowheads, because a motion and its opposite make
+        the same blur.
     """
     flow = np.asarray(flow, np.float64)
     longest = max(float(np.ceil(np.hypot(flow[..., 0], flow[..., 1]).max())), 1.0)
@@ -101,15 +102,15 @@ def motion_over(photo: Array, flow: Array, *, scale: float = 1.0) -> np.ndarray:
 
 
 def kernels_over(photo: Array, kernels: Array, mixing: Array) -> np.ndarray:
-    """Draws what a point of light becomes at places all over a photo.
+    """Draws point spread functions on a grid over a photo.
 
     Args:
         photo: `[h, w, 3]`, display values in [0, 1].
         kernels: `[k, s, s]`, correlation kernels.
-        mixing: `[h, w, k]`, their share in each pixel.
+        mixing: `[h, w, k]`, their mixing coefficients at each pixel.
 
     Returns:
-        8-bit pixels `[h, w, 3]`: the photo, faint, and a yellow spot of each kernel's shape in the
+        8-bit pixels `[h, w, 3]`: the darkened photo with a yellow point spread function in the
         middle of every square of `s + 2` pixels.
     """
     picture = 0.4 * np.array(photo, np.float64)
@@ -119,7 +120,7 @@ def kernels_over(photo: Array, kernels: Array, mixing: Array) -> np.ndarray:
     for top in range(0, height - side + 1, side + 2):
         for left in range(0, width - side + 1, side + 2):
             share = mixing[top + side // 2, left + side // 2]
-            # The mirror image of a correlation kernel is what a point of light draws.
+            # The point spread function is the correlation kernel turned by 180 degrees.
             spot = np.tensordot(share, kernels, axes=1)[::-1, ::-1, None]
             strength = np.sqrt(spot / spot.max())
             place = (slice(top, top + side), slice(left, left + side))
@@ -128,11 +129,11 @@ def kernels_over(photo: Array, kernels: Array, mixing: Array) -> np.ndarray:
 
 
 def panels(pictures: Mapping[str, Array], *, caption: str = "") -> np.ndarray:
-    """Sets pictures of one height side by side under their titles, over a caption.
+    """Arranges pictures side by side, each below its title.
 
     Args:
-        pictures: by title, `[h, w, 3]`; 8-bit pixels, or display values in [0, 1].
-        caption: a line below all of them.
+        pictures: by title, `[h, w, 3]` of the same height: 8-bit pixels, or display values.
+        caption: a line below the pictures.
 
     Returns:
         8-bit pixels `[h + labels, w, 3]`.
@@ -155,5 +156,5 @@ def panels(pictures: Mapping[str, Array], *, caption: str = "") -> np.ndarray:
 
 
 def write_panels(path: str | os.PathLike, pictures: Mapping[str, Array]) -> None:
-    """Writes `panels` of pictures to a file."""
+    """Writes `panels(pictures)` to a file."""
     write_photo(path, Photo(panels(pictures).astype(np.float32) / 255))

@@ -1,7 +1,7 @@
-"""Figures for people who study blur, drawn by matplotlib: `pip install 'deblur-jax[plots]'`.
+"""Matplotlib figures of flows, kernels and restorations: `pip install 'deblur-jax[plots]'`.
 
-Every function draws into the `Axes` or the `Figure` that it is given and returns it, so that its
-pictures can be set beside others; the arrays behind them are those of `deblur_jax.pictures`.
+Every function draws into a given `Axes` or `Figure` and returns it, so that plots can be combined.
+`deblur_jax.pictures` draws the same things as arrays of pixels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,17 @@ from deblur_jax.pictures import flow_colours, flow_key, kernels_over
 from deblur_jax.typing import Array
 
 
-KEY_PIXELS = 96  # side of the key to the colours of a flow
+KEY_PIXELS = 96  # side of the colour wheel
 
 
 def show_flow(axes: Any, flow: Array, *, longest: float | None = None) -> Any:
-    """Draws a flow in the usual colours, with their key.
+    """Draws a flow in colours, with the colour wheel.
 
     Args:
-        axes: of matplotlib.
+        axes: Matplotlib axes.
         flow: `[h, w, 2]`, (u right, v down) in pixels.
-        longest: the length that gets the full colour, in pixels; the longest there is if None.
+        longest: the length in pixels that gets the full saturation; that of the longest motion if
+            None.
     """
     flow = np.asarray(flow)
     if longest is None:
@@ -39,15 +40,15 @@ def show_flow(axes: Any, flow: Array, *, longest: float | None = None) -> Any:
 def show_motion(
     axes: Any, photo: Array, flow: Array, *, spacing: int = 24, arrows: bool = True
 ) -> Any:
-    """Draws motions, at their true lengths, on a photo.
+    """Draws motions on a photo, at their true lengths.
 
     Args:
-        axes: of matplotlib.
+        axes: Matplotlib axes.
         photo: `[h, w, 3]`, display values in [0, 1].
         flow: `[h, w, 2]` in pixels.
-        spacing: of the pixels whose motion is drawn.
-        arrows: whether to draw arrows from each pixel; else the line kernels, which are centred on
-            their pixels and have no direction.
+        spacing: pixels between the motions that are drawn.
+        arrows: whether to draw an arrow from each pixel; otherwise the line kernel, which is
+            centred on the pixel and has no direction.
     """
     flow, (height, width) = np.asarray(flow), np.shape(flow)[:2]
     rows, columns = np.mgrid[spacing // 2 : height : spacing, spacing // 2 : width : spacing]
@@ -64,10 +65,10 @@ def show_motion(
 
 
 def show_basis(figure: Any, kernels: Array, mixing: Array) -> Any:
-    """Draws every basis kernel, as a point of light shows it, above the map of its share.
+    """Draws the point spread function of each basis kernel above its mixing coefficients.
 
     Args:
-        figure: of matplotlib.
+        figure: a Matplotlib figure.
         kernels: `[k, s, s]`, correlation kernels.
         mixing: `[h, w, k]`.
     """
@@ -83,19 +84,19 @@ def show_basis(figure: Any, kernels: Array, mixing: Array) -> Any:
 
 
 def show_kernels(axes: Any, photo: Array, kernels: Array, mixing: Array) -> Any:
-    """Draws what a point of light becomes at places all over a photo, see `kernels_over`."""
+    """Draws point spread functions on a grid over a photo, see `kernels_over`."""
     axes.imshow(kernels_over(photo, kernels, mixing))
     axes.set_axis_off()
     return axes
 
 
 def show_convergence(axes: Any, trace: Mapping[str, Array], *, label: str = "") -> Any:
-    """Draws what a solver recorded in each of its steps, on a logarithmic scale.
+    """Draws the trace of a solver on a logarithmic scale.
 
     Args:
-        axes: of matplotlib.
-        trace: the second result of a solver: `[steps]` by name.
-        label: put before the names.
+        axes: Matplotlib axes.
+        trace: the second result of a solver: arrays `[steps]` by name.
+        label: prefix of the names in the legend.
     """
     for name, values in trace.items():
         values = np.asarray(values)
@@ -111,10 +112,10 @@ def show_crops(
     """Draws the same crops of several pictures side by side.
 
     Args:
-        figure: of matplotlib.
-        pictures: `[h, w, 3]` of one size, display values in [0, 1], by title: one column each.
-        places: row and column of the upper left corner of each crop: one row each.
-        side: of the crops in pixels.
+        figure: a Matplotlib figure.
+        pictures: by title, `[h, w, 3]` of one size, display values in [0, 1]; one column each.
+        places: row and column of the upper left corner of each crop; one row each.
+        side: side of the crops in pixels.
 
     Raises:
         ValueError: if a crop is not inside the pictures.

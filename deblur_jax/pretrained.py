@@ -1,4 +1,4 @@
-"""Trained networks by name or by path: a network, its variables and its model card."""
+"""Load trained networks, with their parameters and model cards, by name or path."""
 
 import dataclasses
 import warnings
@@ -19,7 +19,7 @@ from deblur_jax.typing import Denoiser
 
 WEIGHTS = Path(__file__).parent / "weights"
 DEFAULT = "camera-motion"
-# Names that weights and networks had in version 0.1, and the names that they have now.
+# Former names of weights, networks and their fields (version 0.1), and the present names.
 RENAMED_WEIGHTS = {
     "blur-kernels": "kernel-basis",
     "deblur": "learned-plug-and-play",
@@ -32,14 +32,14 @@ RENAMED_FIELDS = {"denoisings": "denoising_steps"}
 
 @dataclasses.dataclass(frozen=True)
 class Pretrained:
-    """A network that has been trained.
+    """A trained network.
 
     Attributes:
-        name: what it was asked for by.
+        name: the name or path that it was loaded by.
         model: the network; `model.apply(variables, ...)` is a pure function.
-        variables: its parameters, `{"params": ...}`, and batch statistics if it has any; nested
-            dicts of arrays, float32 also where the file holds float16.
-        card: where they come from: config, data, steps, metrics.
+        variables: its parameters, `{"params": ...}`, and its batch statistics if it has any: nested
+            dicts of arrays. Arrays that the file stores as float16 are converted to float32.
+        card: the model card: config, data, steps, metrics.
     """
 
     name: str
@@ -49,17 +49,17 @@ class Pretrained:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters alone."""
+        """The parameters without other variables."""
         return self.variables["params"]
 
 
 def shipped() -> list[str]:
-    """Returns the names of the weights that come with the package."""
+    """Returns the names of the weights that ship with the package."""
     return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
 
 
 def read_card(name: str = DEFAULT) -> dict[str, Any]:
-    """Returns the model card of trained weights: config, data, steps, machine, figures, limits.
+    """Returns the model card of trained weights: config, data, steps, machine, metrics, limits.
 
     Args:
         name: one of `shipped()`, or the path of a `.safetensors` file.
@@ -79,7 +79,7 @@ def load(name: str = DEFAULT) -> Pretrained:
 
     Raises:
         FileNotFoundError: if it is neither.
-        ValueError: if the file is damaged, or of a network that is not known here.
+        ValueError: if the file is damaged, or its network does not exist in this version.
 
     Example:
         >>> network = load()
@@ -89,7 +89,7 @@ def load(name: str = DEFAULT) -> Pretrained:
     path = _find(name)
     variables, card = read_weights(path)
     if "model" not in card:
-        raise ValueError(f"{name}: holds no network; `load_mixture` reads a mixture of Gaussians")
+        raise ValueError(f"{name}: holds no network; load a mixture of Gaussians with load_mixture")
     if "params" not in variables:  # a file of version 0.1
         variables = {"params": variables}
     half = np.dtype(np.float16)
@@ -106,14 +106,14 @@ def load(name: str = DEFAULT) -> Pretrained:
 
 
 def load_denoiser(name: str = "denoiser") -> Denoiser:
-    """Loads a trained denoiser as a function `(image, sigma) -> image`, for the solvers.
+    """Loads a trained denoiser as a function `(image, sigma) -> image` for the solvers.
 
     Args:
         name: one of `shipped()`, or the path of a `.safetensors` file.
 
     Raises:
         FileNotFoundError: if it is neither.
-        ValueError: if the file is damaged, or of something else than a denoiser.
+        ValueError: if the file is damaged or does not hold a denoiser.
 
     Example:
         >>> denoise = load_denoiser()
@@ -131,14 +131,14 @@ def load_denoiser(name: str = "denoiser") -> Denoiser:
 
 
 def load_mixture(name: str = "gmm") -> PatchMixture:
-    """Loads a mixture of Gaussians over patches, the prior of EPLL.
+    """Loads a Gaussian mixture over patches, the prior of `epll`.
 
     Args:
-        name: "gmm", which comes with the package, or a `.safetensors` file of `tools/fit_gmm.py`.
+        name: "gmm", which ships with the package, or a `.safetensors` file of `tools/fit_gmm.py`.
 
     Raises:
         FileNotFoundError: if it is neither.
-        ValueError: if the file is damaged, or of something else than a mixture.
+        ValueError: if the file is damaged or does not hold a mixture.
 
     Example:
         >>> load_mixture().log_weights.shape

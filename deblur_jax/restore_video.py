@@ -1,6 +1,6 @@
-"""From blurry frames to sharp ones, with a network that restores them directly.
+"""Restore the frames of a video with a network that maps blurry frames to sharp ones.
 
-Arrays only; files are `cli.deblur_video`'s.
+Arrays only; `cli.deblur_video` handles files.
 """
 
 import functools
@@ -16,31 +16,32 @@ from deblur_jax.typing import Array
 
 
 def deblur_video(frames: Iterable[Array], model: str | Pretrained) -> Iterator[np.ndarray]:
-    """Restores the frames of a video one after the other, each with its neighbours.
+    """Restores the frames of a video, each together with its neighbours.
 
-    The last frame is given the one before it as its neighbour: seen backwards, a motion draws the
-    same blur. The only frame of a video is given itself, from which such a network learns little.
+    The last frame gets the previous one as its neighbour: a motion and its reverse make the same
+    blur. If a video has only one frame, the frame is its own neighbour; this restores it less well.
 
     Args:
-        frames: `[h, w, 3]` floats in [0, 1], display values, all of one size; they are taken one
-            at a time, so that a video need not fit into memory.
-        model: a name or path for `pretrained.load`, or a network already loaded: one that
-            restores, such as `FlowRnnNet`, or `DeblurNet`, which looks at one frame alone.
+        frames: `[h, w, 3]` floats in [0, 1], display values, all of one size. They are read one at
+            a time, so that a video does not have to fit into memory.
+        model: a network that restores frames, such as `FlowRnnNet`, or `DeblurNet`, which takes a
+            single frame: a name or path for `pretrained.load`, or a loaded network.
 
     Returns:
-        The restored frames in [0, 1], made as they are asked for.
+        An iterator over the restored frames in [0, 1].
 
     Raises:
         TypeError: if a frame is not a float array `[h, w, c]`.
-        ValueError: if the network does not restore, or a frame has not 3 channels, is smaller
-            than 32 pixels a side, is not as large as the first one, or holds values outside
-            [0, 1] or not finite.
+        ValueError: if the network does not restore frames, or a frame does not have 3 channels, is
+            smaller than 32 pixels a side, differs from the first one in size, or holds values that
+            are not finite or outside [0, 1].
     """
     network = load(model) if isinstance(model, str) else model
     if not hasattr(network.model, "restored"):
         raise ValueError(
             f"deblur_video: {network.name} holds a {type(network.model).__name__}, expected a "
-            "network that restores, such as FlowRnnNet; use deblur for one that estimates motion"
+            "network that restores frames, such as FlowRnnNet; use deblur for a network that "
+            "estimates blur"
         )
     return _restored(frames, network)
 
@@ -66,13 +67,13 @@ def _checked(frames: Iterable[Array]) -> Iterator[np.ndarray]:
         if frame.shape != first:
             raise ValueError(
                 f"deblur_video: frame {number} is {frame.shape[1]}x{frame.shape[0]}, expected "
-                f"{first[1]}x{first[0]} as the first one; a video has frames of one size"
+                f"{first[1]}x{first[0]} like the first one; resize or crop the frames to one size"
             )
         yield np.asarray(frame, np.float32)
 
 
 def _windows(frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yields each frame, the one after it and the one before it."""
+    """Yields each frame with the next and the previous one."""
     before = here = None
     for after in frames:
         if here is not None:

@@ -1,11 +1,11 @@
-"""The vocabulary of array shapes, and the decorator that enforces it.
+"""Names of array shapes, and a decorator that checks them.
 
 Axis letters mean the same thing in every file of the package:
 
     b batch   h, w image rows and columns   c colour channels
     k basis kernels   s side of a square kernel (odd)
 
-Images are floats, nominally in [0, 1], in the light domain that the caller names.
+Images are floats, nominally in [0, 1], display values or light as each function states.
 Pixel centres sit on integer coordinates (row, column); the origin is the top-left pixel.
 A flow holds (u to the right, v down) in pixels.
 """
@@ -56,14 +56,14 @@ def standard_promotion() -> Iterator[None]:
 
 
 def typechecked(function: Function) -> Function:
-    """Enforces the array shapes and dtypes written in a function's signature.
+    """Checks the array shapes and dtypes that are written in a function's signature.
 
     The check runs while tracing, so it costs nothing in a compiled call and works under `jit`,
-    `vmap` and `grad`. An axis letter must have one size over all arguments of a call.
+    `vmap` and `grad`. An axis letter must have the same size in all arguments of a call.
 
     Raises:
-        TypeError: one line that names the function, the argument, the expected shape with the
-            sizes known from earlier arguments, and what was given.
+        TypeError: a line with the function, the argument, the expected shape with the sizes known
+            from earlier arguments, and the given shape.
     """
     signature = inspect.signature(function)
     arrays = {
@@ -81,18 +81,18 @@ def typechecked(function: Function) -> Function:
 
 
 def _kinds(annotation: Any) -> tuple[Any, ...]:
-    """Returns the alternatives of an annotation: Float[JAX or NumPy, ...] is a union of two."""
+    """Returns the members of a union annotation, such as those of `Float[Array, ...]`."""
     return get_args(annotation) or (annotation,)
 
 
 def _axes(annotation: Any) -> list[str]:
-    """Returns the axis letters of a shape annotation; none for anything else."""
+    """Returns the axis letters of a shape annotation, an empty list for any other annotation."""
     return getattr(_kinds(annotation)[0], "dim_str", "").split()
 
 
 @jaxtyped(typechecker=None)
 def _check_arrays(function: str, annotations: dict[str, Any], arguments: dict[str, Any]) -> None:
-    sizes: dict[str, tuple[int, str]] = {}  # axis letter -> its size, and the argument it is from
+    sizes: dict[str, tuple[int, str]] = {}  # by axis letter: the size, and the argument that set it
     for name, annotation in annotations.items():
         if name not in arguments:
             continue
@@ -101,11 +101,11 @@ def _check_arrays(function: str, annotations: dict[str, Any], arguments: dict[st
         if not any(isinstance(value, kind) for kind in _kinds(annotation)):
             expected = _expected(annotation, sizes)
             raise TypeError(f"{function}: {name} must be {expected}, {_got(value)}")
-        if value is None:  # and may be
+        if value is None:  # an optional argument
             continue
         if value.size == 0:
             raise ValueError(f"{function}: {name} must not be empty, {_got(value)}")
-        if "..." in letters:  # any number of axes: none of them has a name
+        if "..." in letters:  # unnamed axes are not compared
             continue
         for letter, size in zip(letters, value.shape, strict=True):
             sizes.setdefault(letter, (size, name))

@@ -78,7 +78,7 @@ def test_the_best_of_many_references_counts_and_a_copy_does_not(photo):
     references = [blurry.copy(), photo, photo[::-1].copy()]
     best = best_aligned_scores(blurry, references, align_translation)
     assert best == aligned_scores(align_translation(blurry, photo))
-    with pytest.raises(ValueError, match="must hold a photo that is not the image"):
+    with pytest.raises(ValueError, match="must contain a photo other than the image"):
         best_aligned_scores(blurry, references[:1], align_translation)
 
 

@@ -54,7 +54,9 @@ def test_other_weights_are_no_denoiser_and_no_mixture():
     with pytest.raises(ValueError, match="holds no patch mixture; expected the arrays"):
         load_mixture(DEFAULT)
     if "gmm" in shipped():
-        with pytest.raises(ValueError, match="gmm: holds no network; `load_mixture` reads a mixt"):
+        with pytest.raises(
+            ValueError, match="gmm: holds no network; load a mixture of Gaussians with"
+        ):
             load("gmm")
 
 

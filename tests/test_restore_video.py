@@ -79,7 +79,7 @@ def test_frames_are_taken_one_at_a_time():
         (np.ones((32, 40, 4)), ValueError, "frame 1 must have 3 channels, got 4; .* drop alpha"),
         (np.ones((40, 31, 3)), ValueError, "frame 1 must have at least 32 pixels a side"),
         (np.full((32, 40, 3), 255.0), ValueError, r"frame 1 must be finite and in \[0, 1\]"),
-        (np.ones((40, 40, 3)), ValueError, "frame 1 is 40x40, expected 40x32 as the first one"),
+        (np.ones((40, 40, 3)), ValueError, "frame 1 is 40x40, expected 40x32 like the first one"),
     ],
 )
 def test_a_frame_that_cannot_be_restored_is_refused(frame, error, message):
@@ -117,8 +117,8 @@ def test_the_command_restores_a_folder_of_frames(tmp_path, capsys):
     assert deblur_photos([*videos, "--model", str(weights)]) == 1
     shown = capsys.readouterr()
     assert shown.err == (
-        f"deblur: {photo}: is no video, and {weights} restores videos; give a folder of frames or "
-        "a file that ends in one of .mp4, .mov, .mkv, .avi, .m4v, .webm\n"
+        f"deblur: {photo}: not a video, but {weights} restores videos; give a folder of frames "
+        "or a file that ends in one of .mp4, .mov, .mkv, .avi, .m4v, .webm\n"
     )
     for (_, ours), (_, theirs) in zip(
         read_frames(tmp_path / "blurry-deblurred"), found, strict=True
@@ -126,8 +126,9 @@ def test_the_command_restores_a_folder_of_frames(tmp_path, capsys):
         np.testing.assert_array_equal(ours, theirs)
     assert len(list(read_frames(tmp_path / "clip-deblurred.mkv"))) == 2
     assert deblur_photos([*videos, "--model", str(weights), "-o", str(tmp_path / "x")]) == 1
-    assert "one video has one -o" in capsys.readouterr().err
+    assert "-o is for one video" in capsys.readouterr().err
     assert deblur_photos([str(tmp_path / "clip.mkv")]) == 1
-    assert "clip.mkv: is a video; give --model the file of a network that restores frames" in (
-        capsys.readouterr().err
+    assert (
+        "clip.mkv: is a video; use --model with the weights of a network that restores frames"
+        in (capsys.readouterr().err)
     )

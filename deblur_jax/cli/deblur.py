@@ -1,4 +1,4 @@
-"""`deblur PHOTO...`: estimates the motion in photos, takes it out, writes the results."""
+"""Estimate the motion blur of photos, undo it, and write the results."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from deblur_jax.cli.deblur_video import deblur_file
 from deblur_jax.cli.photos import Job, find_photos, plan
-from deblur_jax.cli.restoration import (
+from deblur_jax.cli.restore_photo import (
     STEPS,
     Settings,
     describe,
@@ -27,7 +27,7 @@ from deblur_jax.io.images import Photo, read_photo, write_photo
 from deblur_jax.io.video import VIDEO_SUFFIXES
 
 
-INTERRUPTED = 130  # as shells have it
+INTERRUPTED = 130  # the exit code of shells after Ctrl-C
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -37,19 +37,20 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "photos",
         nargs="+",
         metavar="PHOTO",
-        help="image files, folders, or patterns like '*.jpg'; videos, with a network for them",
+        help="image files, folders, or patterns such as '*.jpg'; videos with a --model for videos",
     )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT",
-        help="a file, or a folder that exists (default: beside the photo, marked -deblurred)",
+        help="a file or an existing folder (default: beside the photo, named ...-deblurred)",
     )  # fmt: skip
     parser.add_argument(
-        "--model", default=None, help="shipped weights by name, or a .safetensors file"
+        "--model", default=None, help="name of shipped weights, or a .safetensors file"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing results")
     parser.add_argument(
-        "--force", action="store_true", help="write the result of a photo that is not understood"
-    )
+        "--force", action="store_true",
+        help="write the result even if the estimated blur does not explain the photo",
+    )  # fmt: skip
     parser.add_argument(
         "--strength", type=_number(0, 1), default=1.0, metavar="0..1",
         help="how much of the restoration to mix into the photo (default: 1)",
@@ -60,13 +61,18 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--steps", type=_number(1, 1000, int), default=STEPS, metavar="N",
-        help=f"denoising steps; more are sharper and slower (default: {STEPS})",
+        help=f"denoising steps; more steps are sharper and slower (default: {STEPS})",
     )  # fmt: skip
-    parser.add_argument("--device", default=None, help="cpu, gpu, gpu:1 ... (default: the best)")
     parser.add_argument(
-        "--report", type=Path, metavar="DIR", help="draw what was seen and done into this folder"
+        "--device", default=None, help="cpu, gpu, gpu:1 ... (default: the fastest available)"
     )
-    parser.add_argument("--show", action="store_true", help="show the same in a window")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write pictures of the estimated blur and the residual into this folder",
+    )
+    parser.add_argument("--show", action="store_true", help="show the same pictures in a window")
     return parser.parse_args(argv)
 
 
@@ -82,7 +88,7 @@ def _number(lowest: float, highest: float, kind: type = float) -> Any:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command; returns the exit code: 0, 1 if a photo failed, 130 after Ctrl-C."""
+    """Runs the command and returns its exit code: 0, 1 if a photo failed, 130 after Ctrl-C."""
     options = parse(argv)
     print_any_name()
     try:
@@ -103,13 +109,13 @@ def main(argv: list[str] | None = None) -> int:
         for job in jobs:
             try:
                 written = _deblur(job, options)
-            except Exception as error:  # whatever it is, the next photo has its turn
+            except Exception as error:  # an error of any kind must not stop the other photos
                 print(f"deblur: {_complaint(job, error)}", file=sys.stderr)
                 failed += 1
             else:
                 done, unchanged = done + written, unchanged + (not written)
     except KeyboardInterrupt:
-        print(f"deblur: stopped; {done} of {len(jobs)} photos are done", file=sys.stderr)
+        print(f"deblur: stopped after {done} of {len(jobs)} photos", file=sys.stderr)
         return INTERRUPTED
     except (OSError, ValueError) as error:
         print(f"deblur: {error}", file=sys.stderr)
@@ -125,25 +131,25 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _complaint(job: Job, error: Exception) -> str:
-    """Returns the one line that says why a photo failed."""
+    """Returns the error message of a photo in one line."""
     words = " ".join(str(error).split())
     if isinstance(error, MemoryError):
         return f"{job.photo}: does not fit in memory {words}".rstrip()
     if isinstance(error, (OSError, ValueError)):
         return words
-    return f"{job.photo}: something is wrong in deblur_jax ({type(error).__name__}: {words})"
+    return f"{job.photo}: internal error in deblur_jax ({type(error).__name__}: {words})"
 
 
 def _deblur_videos(options: argparse.Namespace) -> int:
     """Restores folders of frames and video files with a network that restores them directly."""
     if options.output is not None and len(options.photos) > 1:
-        raise ValueError(f"{options.output}: one video has one -o; restore them one by one")
+        raise ValueError(f"{options.output}: -o is for one video; restore the videos one by one")
     failed = 0
     for name in options.photos:
         try:
             if not Path(name).is_dir() and Path(name).suffix.lower() not in VIDEO_SUFFIXES:
                 raise ValueError(
-                    f"{name}: is no video, and {options.model} restores videos; give a folder of "
+                    f"{name}: not a video, but {options.model} restores videos; give a folder of "
                     f"frames or a file that ends in one of {', '.join(VIDEO_SUFFIXES)}"
                 )
             print(deblur_file(Path(name), options.output, options.model))
@@ -160,8 +166,8 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
         raise FileExistsError(f"{job.output}: exists already; give --overwrite or another -o")
     if job.photo.suffix.lower() in VIDEO_SUFFIXES:
         raise ValueError(
-            f"{job.photo}: is a video; give --model the file of a network that restores frames, "
-            "such as one trained with configs/zhang.py"
+            f"{job.photo}: is a video; use --model with the weights of a network that restores "
+            "frames, such as one trained with configs/zhang.py"
         )
     photo = read_photo(job.photo)
     check_writable(job.output)
@@ -171,15 +177,15 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
     if lost:
         print(f"{job.photo}: left out of {job.output.name}: {lost}.", flush=True)
     network = find_network(options.model)
-    print(f"{job.photo}: looking for motion with {describe_network(network)} ...", flush=True)
+    print(f"{job.photo}: estimating blur with {describe_network(network)} ...", flush=True)
     settings = Settings(options.model, options.max_blur, options.steps, options.device)
-    tell = forecast(lambda words: print(f"{job.photo}: {words}.", flush=True))
+    report_wait = forecast(lambda words: print(f"{job.photo}: {words}.", flush=True))
     with tqdm(unit="tile", leave=False, disable=None) as bar:
 
         def advance(tiles: int, total: int) -> None:
             bar.total = total
             bar.update(tiles - bar.n)
-            tell(tiles, total)
+            report_wait(tiles, total)
 
         result = restore_photo(
             job.photo, photo, settings, strength=options.strength, progress=advance
@@ -187,7 +193,10 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
     if options.report is not None or options.show:
         _report(job, photo, result, options)
     if not (result.trusted or options.force):
-        print(f"{job.photo}: {result.verdict}; left unchanged (--force writes it all the same).")
+        print(
+            f"{job.photo}: left unchanged: {result.verdict}. "
+            "Use --force to write the result anyway."
+        )
         return False
     chosen = {"strength": options.strength, "verdict": result.verdict}
     write_photo(job.output, finished(photo, result.image, network.name, **chosen))

@@ -1,10 +1,9 @@
-"""`deblur-page`: a page in the browser for dropping a photo on and taking its blur out.
+"""Serve a local web page that deblurs photos.
 
-The page is the standard library's `http.server` and three files of our own. Gradio would bring 52
-packages (`pip install --dry-run gradio`), reports its use home unless told not to, and has no place
-for a download whose bytes are to be the command's; Starlette with a server and forms would bring 8,
-and save some of the lines of `page.server`, but neither the queue nor the process behind it. So the
-page needs nothing that the package does not need anyway, and no network.
+The server is the standard library's `http.server` with three static files. It needs no package
+beyond those of `deblur` and no network connection. Gradio would add 52 packages, and sends
+telemetry by default. Starlette with a server and form parsing would add 8, and would replace
+neither the queue nor the worker process.
 """
 
 import argparse
@@ -20,7 +19,7 @@ from pathlib import Path
 from deblur_jax.cli.page.jobs import Jobs
 from deblur_jax.cli.page.server import Limits, PageServer
 from deblur_jax.cli.page.worker import start_process
-from deblur_jax.cli.restoration import STEPS, Settings, find_network
+from deblur_jax.cli.restore_photo import STEPS, Settings, find_network
 
 
 MILLION = 1_000_000
@@ -31,30 +30,36 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     words = (__doc__ or "").split("\n")[0]
     parser = argparse.ArgumentParser(prog="deblur-page", description=words)
     parser.add_argument(
-        "--host", default="127.0.0.1", help="where to listen (default: this machine alone)"
+        "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
-    parser.add_argument("--port", type=int, default=8467, help="0 for any (default: 8467)")
+    parser.add_argument(
+        "--port", type=int, default=8467, help="port; 0 chooses a free one (default: 8467)"
+    )
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME",
-        help="another name by which browsers call this machine, with a --host of more than it",
+        help="another host name of this machine that browsers may use, with a public --host",
     )  # fmt: skip
     parser.add_argument(
-        "--max-megabytes", type=float, default=100, metavar="N", help="of a file (default: 100)"
+        "--max-megabytes", type=float, default=100, metavar="N", help="largest file (default: 100)"
     )
     parser.add_argument(
-        "--max-megapixels", type=float, default=50, metavar="N", help="of a photo (default: 50)"
+        "--max-megapixels", type=float, default=50, metavar="N", help="largest photo (default: 50)"
     )
     parser.add_argument(
-        "--model", default=None, help="shipped weights by name, or a .safetensors file"
+        "--model", default=None, help="name of shipped weights, or a .safetensors file"
     )
-    parser.add_argument("--steps", type=int, default=STEPS, help="denoising steps")
-    parser.add_argument("--device", default=None, help="cpu, gpu, gpu:1 ... (default: the best)")
+    parser.add_argument(
+        "--steps", type=int, default=STEPS, help=f"denoising steps (default: {STEPS})"
+    )
+    parser.add_argument(
+        "--device", default=None, help="cpu, gpu, gpu:1 ... (default: the fastest available)"
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serves the page until Ctrl-C; returns the exit code."""
+    """Serves the page until Ctrl-C and returns the exit code."""
     options = parse(argv)
     settings = Settings(model=options.model, steps=options.steps, device=options.device)
     limits = Limits(
@@ -63,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     if options.model is not None:
         try:
-            find_network(options.model)  # a mistake is told now, not to the first photo
+            find_network(options.model)  # reports errors now, not with the first photo
         except (OSError, ValueError) as error:
             print(f"deblur-page: {error}", file=sys.stderr)
             return 1
@@ -75,15 +80,15 @@ def main(argv: list[str] | None = None) -> int:
             server = PageServer((options.host, options.port), jobs, limits, options.allow_host)
         except OSError as error:
             print(
-                f"deblur-page: {options.host}:{options.port} cannot be listened on "
+                f"deblur-page: cannot listen on {options.host}:{options.port} "
                 f"({error.strerror}); choose another --port",
                 file=sys.stderr,
             )
             return 1
         address = f"http://{options.host}:{server.server_port}/"
-        print(f"The page is at {address} until Ctrl-C.", flush=True)
+        print(f"Serving at {address} until Ctrl-C.", flush=True)
         if not is_loopback(options.host):
-            print("Whoever can reach this machine can use it.", flush=True)
+            print("Everyone who can reach this machine can use the page.", flush=True)
         if not options.no_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         try:
@@ -97,7 +102,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def is_loopback(host: str) -> bool:
-    """Returns whether only this machine reaches an address."""
+    """Returns whether an address can only be reached from this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""`deblur-video VIDEO -o OUT --model NET`: takes the blur out of every frame of a video."""
+"""Restore every frame of a video."""
 
 import argparse
 import sys
@@ -12,19 +12,21 @@ from deblur_jax.io.video import CODECS, check_video_writable, frame_rate, read_f
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Parses the command line."""
     parser = argparse.ArgumentParser(prog="deblur-video", description=__doc__)
-    parser.add_argument("video", type=Path, metavar="VIDEO", help="a folder of frames, or a file")
+    parser.add_argument(
+        "video", type=Path, metavar="VIDEO", help="a folder of frames or a video file"
+    )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT", required=True,
-        help="a new folder, or a new .mp4, .mov, .mkv or .avi file (the last two lose nothing)",
+        help="a new folder, or a new .mp4, .mov, .mkv or .avi file (the last two are lossless)",
     )  # fmt: skip
     parser.add_argument(
-        "--model", required=True, help="a .safetensors file of a network that restores"
+        "--model", required=True, help="a .safetensors file of a network that restores frames"
     )
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command; returns the exit code."""
+    """Runs the command and returns its exit code."""
     arguments = parse(argv)
     print_any_name()
     try:
@@ -36,16 +38,16 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def deblur_file(video: Path, output: Path | None, model: str) -> str:
-    """Restores a video, a folder of frames or a file; returns what was done.
+    """Restores a video and returns a message about it.
 
     Args:
-        video: the folder or file.
-        output: a new folder or file; beside the video, marked -deblurred, if None.
+        video: a folder of frames or a video file.
+        output: a new folder or file; beside the video, with -deblurred in its name, if None.
         model: the network, see `pretrained.load`.
 
     Raises:
         OSError: if something cannot be read or written, or `output` exists.
-        ValueError: if it is no video, or the network does not restore frames.
+        ValueError: if `video` is not a video, or the network does not restore frames.
     """
     output = output or _beside(video)
     check_video_writable(output)
@@ -56,11 +58,11 @@ def deblur_file(video: Path, output: Path | None, model: str) -> str:
             names.append(name)
             yield pixels
 
-    # Loaded only now: a mistake above is answered at once.
+    # Imported here, so that the errors above are reported at once.
     from deblur_jax.restore_video import deblur_video
 
     restored = deblur_video(pictures(), model)
-    # A restored frame comes before its successor's name is looked at, but after that is read.
+    # When a restored frame is yielded, `names` already holds its name and that of the next frame.
     named = ((names[number], frame) for number, frame in enumerate(restored))
     count = write_frames(output, named, rate=frame_rate(video))
     return f"{output}: {count} frames deblurred with {model}."

@@ -1,4 +1,4 @@
-"""A picture of what was seen in a photo, what was done, and what that leaves over."""
+"""Draw the estimated blur, the restored photo and the residual side by side."""
 
 import cv2
 import numpy as np
@@ -9,34 +9,34 @@ from deblur_jax.ops.operators import BasisBlur
 from deblur_jax.pictures import kernels_over, motion_over, panels
 
 
-LONGEST_SIDE = 640  # pixels of each picture
-GAIN = 10  # of the residual, around grey
+LONGEST_SIDE = 640  # pixels, of each picture
+GAIN = 10  # contrast of the residual
 
 
 def draw_report(name: str, photo: Photo, result: Result) -> np.ndarray:
     """Draws photo, estimated blur, restoration and residual side by side: `[h, w, 3]`, 8-bit.
 
     Args:
-        name: of the photo, for the title.
-        photo: as read.
-        result: of `deblur`.
+        name: name of the photo, for the title.
+        photo: as read from its file.
+        result: as returned by `deblur`.
     """
     pictures = {
         name: shrunk(photo.pixels, LONGEST_SIDE),
         "estimated blur": draw_blur(photo.pixels, result, LONGEST_SIDE),
         "restored": shrunk(result.image, LONGEST_SIDE),
-        f"blurred again - photo, x{GAIN}": 0.5 + GAIN * shrunk(result.residual, LONGEST_SIDE),
+        f"re-blurred - photo, x{GAIN}": 0.5 + GAIN * shrunk(result.residual, LONGEST_SIDE),
     }
     return panels(pictures, caption=result.verdict)
 
 
 def draw_blur(photo: np.ndarray, result: Result, longest_side: int) -> np.ndarray:
-    """Draws the estimated motion, or kernels, on the photo: `[h, w, 3]`, 8-bit.
+    """Draws the estimated motion or kernels on the photo: `[h, w, 3]`, 8-bit.
 
     Args:
         photo: `[h, w, 3]`.
-        result: of `deblur`.
-        longest_side: of the drawing in pixels, for a photo that is larger.
+        result: as returned by `deblur`.
+        longest_side: largest side of the drawing in pixels.
     """
     small, blur = shrunk(photo, longest_side), result.blur
     if isinstance(blur, BasisBlur):
@@ -46,7 +46,7 @@ def draw_blur(photo: np.ndarray, result: Result, longest_side: int) -> np.ndarra
 
 
 def shrunk(picture: np.ndarray, longest_side: int) -> np.ndarray:
-    """Returns a picture `[h, w, c]` without more than `longest_side` pixels a side."""
+    """Returns a picture `[h, w, c]`, reduced to at most `longest_side` pixels a side."""
     ratio = _ratio(picture, longest_side)
     if ratio == 1:
         return picture

@@ -1,9 +1,9 @@
-"""Does a blur model explain a photo? The restoration, blurred again, against the photo.
+"""Judge whether a blur explains a photo, by the residual of the re-blurred restoration.
 
-What is left over should be noise. The photo's own noise is estimated robustly from its finest
-diagonal details, where a photo has little else; a pixel counts as explained if the residual around
-it is not more than a few times that. A blur that is wrong, or a photo whose blur is no motion,
-leaves edges behind.
+If the blur is right, the residual is noise. The noise level of the photo is estimated robustly
+from its finest diagonal details, where a photo has little else. A pixel counts as explained if the
+residual around it is at most a few times the noise level. A wrong blur leaves edges in the
+residual.
 """
 
 import dataclasses
@@ -18,21 +18,22 @@ from deblur_jax.ops.sensor import QUANTISATION_NOISE
 from deblur_jax.typing import Array, Image, ImageOperator, compute_dtype, typechecked
 
 
-TOLERANCE = 3.0  # deviations of the noise that a residual may have
+TOLERANCE = 3.0  # largest residual, in standard deviations of the noise
 WINDOW = 7  # pixels over which the residual is averaged
-EXPLAINED, DOUBTFUL = 0.9, 0.7  # shares of the photo
+EXPLAINED, DOUBTFUL = 0.9, 0.7  # least shares of the photo for these verdicts
 
 
 @register
 @dataclasses.dataclass(frozen=True)
 class Diagnosis:
-    """How well a restoration, blurred again, gives the photo.
+    """How well a blur and a restoration explain a photo.
 
     Attributes:
         residual: `blur(restored) - observed`, `[h, w, c]`.
         noise: standard deviation of the photo's noise, at least that of rounding to 8 bits.
-        energy: mean squared residual in units of the noise's variance: about one is perfect.
-        explained: share of the pixels around which the residual is within three deviations.
+        energy: mean squared residual divided by the noise variance; about one for the right blur.
+        explained: share of the pixels around which the residual is within three standard
+            deviations.
     """
 
     residual: Array
@@ -42,21 +43,21 @@ class Diagnosis:
 
 
 def verdict(explained: float) -> str:
-    """Says in words whether to trust a restoration whose blur explains that share of the photo."""
+    """Describes in words how far to trust a blur that explains this share of a photo."""
     percent = f"{int(100 * explained)} % of the photo"
     if explained >= EXPLAINED:
         return f"the blur explains {percent} to within its noise"
     if explained >= DOUBTFUL:
         return f"doubtful: the blur explains only {percent}"
-    return f"looks like no motion that is known here: it would explain only {percent}"
+    return f"the estimated blur explains only {percent} ({100 * DOUBTFUL:.0f} % is required)"
 
 
 @typechecked
 def diagnose(blur: ImageOperator, restored: Image, observed: Image) -> Diagnosis:
-    """Blurs a restoration again and compares it with the photo.
+    """Compares a re-blurred restoration with the photo.
 
     Args:
-        blur: the blur that was assumed.
+        blur: the blur that was undone.
         restored: `[h, w, c]`.
         observed: the photo, `[h, w, c]`.
 
@@ -73,10 +74,10 @@ def diagnose(blur: ImageOperator, restored: Image, observed: Image) -> Diagnosis
 def diagnose_residual(
     residual: Image, observed: Image, *, noise: float | Array | None = None
 ) -> Diagnosis:
-    """Judges what a solver left over.
+    """Judges the residual of a restoration.
 
     Args:
-        residual: re-blurred minus observed, `[h, w, c]`.
+        residual: re-blurred restoration minus photo, `[h, w, c]`.
         observed: the photo, `[h, w, c]`.
         noise: standard deviation of the photo's noise; estimated from `observed` if None.
     """
@@ -97,9 +98,10 @@ def diagnose_residual(
 
 @typechecked
 def noise_level(image: Image) -> jax.Array:
-    """Returns the standard deviation of an image's noise, a scalar.
+    """Estimates the standard deviation of an image's noise, a scalar.
 
-    The median size of the differences of diagonal neighbours' sums; a photo must be mostly smooth.
+    This is the scaled median magnitude of the finest diagonal details. Most of the image must be
+    smooth.
 
     Args:
         image: `[h, w, c]`, at least 2x2 pixels.
@@ -110,15 +112,15 @@ def noise_level(image: Image) -> jax.Array:
     """
     image = jnp.asarray(image)
     diagonal = (image[1:, 1:] + image[:-1, :-1] - image[1:, :-1] - image[:-1, 1:]) / 2
-    # The median size of a normal variable of deviation one is 0.6745.
+    # The median magnitude of a standard normal variable is 0.6745.
     return jnp.median(jnp.abs(diagonal)) / jnp.asarray(0.6745, image.dtype)
 
 
 def _window_mean(values: jax.Array) -> jax.Array:
-    """Returns the mean over the part of a window around each pixel that lies inside, `[h, w]`."""
+    """Returns the mean over the part of each pixel's window that lies inside, `[h, w]`."""
     zero = np.zeros((), values.dtype)
     total = lax.reduce_window(values, zero, lax.add, (WINDOW, WINDOW), (1, 1), "SAME")
-    # The sizes are computed here: XLA would spend minutes on summing a constant image of ones.
+    # Computed in NumPy: XLA would spend minutes on folding the sum of a constant image.
     sizes = np.outer(*(_window_sizes(length) for length in values.shape))
     return total / jnp.asarray(sizes, values.dtype)
 

@@ -29,11 +29,11 @@ TileProgress = Callable[[int, int], None]
 
 @dataclasses.dataclass(frozen=True)
 class Tile:
-    """Where a tile lies, and how much each of its pixels counts.
+    """The place of a tile and the weights of its pixels.
 
     Attributes:
-        rows: of the photo.
-        columns: of the photo.
+        rows: the tile's rows of the photo.
+        columns: the tile's columns of the photo.
         weights: `[tile height, tile width, 1]`.
     """
 
@@ -154,20 +154,20 @@ def tiles(
 
 
 def halved(tile: tuple[int, int]) -> tuple[int, int]:
-    """Returns a tile of half the pixels, the longer side cut."""
+    """Returns the size of a tile whose longer side is halved."""
     height, width = tile
     return (height, -(-width // 2)) if width >= height else (-(-height // 2), width)
 
 
 def device_memory(share: float = 1.0) -> int:
-    """Returns a share of the memory of the default device in bytes, of what is free on a CPU."""
+    """Returns a share of the default device's free memory, in bytes."""
     device = jax.devices()[0]
     statistics = device.memory_stats() or {}
     if "bytes_limit" in statistics:
         return int(share * (statistics["bytes_limit"] - statistics.get("bytes_in_use", 0)))
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     listing = Path("/proc/meminfo")
-    if listing.exists():  # counts what the system would give up, too
+    if listing.exists():  # MemAvailable includes caches that the system can drop
         lines = dict(line.split(":") for line in listing.read_text().splitlines() if ":" in line)
         free = int(lines.get("MemAvailable", f"{free // 1024} kB").split()[0]) * 1024
     return int(share * free)
@@ -181,7 +181,7 @@ def _fits(tile: tuple[int, int], size: tuple[int, int], halo: int, blend: int) -
 
 
 def _axis(length: int, extent: int, halo: int, blend: int) -> list[tuple[int, np.ndarray]]:
-    """Returns the starts of the tiles along an axis, with the weights of their pixels."""
+    """Returns the start of each tile along an axis and the weights of its pixels."""
     overlap = 2 * halo + blend
     count = 1 if extent >= length else math.ceil((length - overlap) / (extent - overlap))
     starts = np.round(np.linspace(0, length - extent, count)).astype(int) if count > 1 else [0]
@@ -204,7 +204,7 @@ def _affordable(
     compiled: Any, shared: tuple[Any, ...], photos: tuple[Any, ...], size: tuple[int, int],
     halo: int, blend: int, memory: int,
 ) -> tuple[int, int]:  # fmt: skip
-    """Returns the largest tile that the compiler says takes at most `memory` bytes."""
+    """Returns the largest tile that takes at most `memory` bytes, as the compiler estimates it."""
     least = 2 * (halo + blend) + SMALLEST
     probe = (min(size[0], least), min(size[1], least))
     parts = [_cut(photo, slice(probe[0]), slice(probe[1])) for photo in photos]

@@ -20,7 +20,7 @@ from skimage import data
 from deblur_jax import line_blur
 from deblur_jax.cli.page.server import Limits
 from deblur_jax.cli.page.worker import start_process
-from deblur_jax.cli.restoration import Settings
+from deblur_jax.cli.restore_photo import Settings
 from deblur_jax.io.images import Photo, write_photo
 from experiments.shared import run_command
 from tests.cli.browser import find_browser, opened_browser

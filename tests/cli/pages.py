@@ -8,7 +8,7 @@ import threading
 from deblur_jax.cli.page.jobs import Jobs
 from deblur_jax.cli.page.server import Limits, PageServer
 from deblur_jax.cli.page.worker import Worker, serve
-from deblur_jax.cli.restoration import Settings
+from deblur_jax.cli.restore_photo import Settings
 
 
 LIMITS = Limits(most_bytes=1_000_000, most_pixels=20_000)

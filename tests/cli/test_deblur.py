@@ -13,7 +13,7 @@ from skimage import data
 
 from deblur_jax import deblurring
 from deblur_jax.cli import deblur as command
-from deblur_jax.cli import restoration
+from deblur_jax.cli import restore_photo
 from deblur_jax.cli.deblur import main as deblur
 from deblur_jax.deblurring import Result
 from deblur_jax.io import images
@@ -56,7 +56,7 @@ def test_a_photo_is_written_and_how_well_it_fits_is_said(photo, capsys):
     assert deblur([str(photo), "--report", str(photo.parent / "report"), "--force"]) == 0
     shown = capsys.readouterr().out
     assert DEFAULT in shown
-    assert "blurring the result again differs from the photo by 0.0" in shown
+    assert "the re-blurred result differs from the photo by 0.0" in shown
     with Image.open(photo.with_name("photo-deblurred.jpg")) as result:
         assert result.size == (80, 64)
         assert result.getexif()[271] == "a maker"
@@ -212,7 +212,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_any_work(monkeypatch, ca
 def test_what_takes_long_is_said_after_two_tiles(monkeypatch):
     said, clock = [], iter([5.0, 15.0, 25.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
-    tell = restoration.forecast(said.append)
+    tell = restore_photo.forecast(said.append)
     for tiles in (1, 2, 3):
         tell(tiles, 110)
     assert said == ["110 tiles, about 18 minutes left"]
@@ -223,14 +223,15 @@ def test_what_takes_long_is_said_after_two_tiles(monkeypatch):
     [(0, "1 seconds"), (119, "119 seconds"), (120, "2 minutes"), (9000, "2 hours")],
 )
 def test_a_time_is_said_in_words(seconds, words):
-    assert restoration.duration(seconds) == words
+    assert restore_photo.duration(seconds) == words
 
 
 def test_a_photo_that_is_not_understood_is_left_unchanged(photo, darker, capsys):
     darker[0] = 0.4
     assert deblur([str(photo)]) == 0
-    assert "looks like no motion that is known here: it would explain only 40 %" in (
-        capsys.readouterr().out
+    assert (
+        "left unchanged: the estimated blur explains only 40 % of the photo (70 % is required)."
+        in (capsys.readouterr().out)
     )
     assert not photo.with_name("photo-deblurred.jpg").exists()
     assert deblur([str(photo), "--force"]) == 0
@@ -260,7 +261,7 @@ def test_ctrl_c_leaves_whole_files_alone(photo, tmp_path, monkeypatch, capsys, d
 
     monkeypatch.setattr(command, "write_photo", interrupted)
     assert deblur([str(photo), str(second)]) == 130
-    assert capsys.readouterr().err.endswith("deblur: stopped; 1 of 2 photos are done\n")
+    assert capsys.readouterr().err.endswith("deblur: stopped after 1 of 2 photos\n")
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["photo-deblurred.jpg", "photo.jpg", "second.png"]
 
@@ -320,7 +321,7 @@ def bad_model(folder):
 
 def bad_device(folder):
     arguments, _ = bad_output(folder)
-    return [arguments[0], "--device", "abacus"], "--device abacus: no such device; here are cpu:0"
+    return [arguments[0], "--device", "abacus"], "--device abacus: no such device; available: cpu:0"
 
 
 def missing(folder):

@@ -179,7 +179,7 @@ def test_a_mistake_of_ours_fails_one_photo_only(page, photo, monkeypatch, capsys
 
     monkeypatch.setattr(deblurring, "deblur", broken)
     told = outcome(page, send(page, photo))
-    assert told["says"] == f"{photo.name}: something is wrong in deblur_jax (KeyError: 'lost')"
+    assert told["says"] == f"{photo.name}: internal error in deblur_jax (KeyError: 'lost')"
     assert "Traceback" in capsys.readouterr().err
     monkeypatch.setattr(deblurring, "deblur", whole)
     assert outcome(page, send(page, photo))["state"] == "done"
@@ -204,8 +204,8 @@ def test_a_worker_that_dies_is_told_and_another_is_started(folder, photo):
     with served_page(folder, start=start) as server:
         told = outcome(server, send(server, photo))
         assert told["says"] == (
-            f"{photo.name}: the process that restores broke off, most likely for want of memory; "
-            "make the photo smaller"
+            f"{photo.name}: the worker process died, probably because it ran out of memory; reduce "
+            "the photo"
         )
         assert outcome(server, send(server, photo))["state"] == "done"
     assert len(started) == 2
@@ -222,7 +222,7 @@ def test_photos_are_restored_one_after_the_other_and_not_too_many_wait(page, pho
     told = [state(page, key) for key in others]
     assert [job["state"] for job in told] == LINE * ["waiting"]
     assert [job["ahead"] for job in told] == list(range(1, LINE + 1))
-    assert f"{LINE} photos wait already; try again in a while" in send(page, photo)
+    assert f"{LINE} photos are already waiting; try again later" in send(page, photo)
     for key in others[1:]:
         ask(page, f"/photos/{key}", method="DELETE")
     may_go_on.set()
@@ -251,7 +251,7 @@ def test_a_result_that_is_not_trusted_is_downloaded_only_when_told(page, photo, 
     assert not outcome(page, key)["trusted"]
     status, body, _ = ask(page, f"/photos/{key}/download")
     assert status == 409
-    assert b"looks like no motion that is known here" in body
+    assert b"the estimated blur explains only 40 % of the photo" in body
     assert ask(page, f"/photos/{key}/download?force=yes")[0] == 200
     for strength in ("2", "-1", "much", "nan"):
         assert ask(page, f"/photos/{key}/download?force=yes&strength={strength}")[0] == 400
@@ -259,7 +259,7 @@ def test_a_result_that_is_not_trusted_is_downloaded_only_when_told(page, photo, 
 
 def test_what_is_too_large_is_refused_before_it_is_read_or_decoded(page, folder, tmp_path):
     (tmp_path / "long.jpg").write_bytes(bytes(LIMITS.most_bytes + 1))
-    message = "long.jpg: has 1.0 million bytes; at most 1 million are taken here, shrink it"
+    message = "long.jpg: has 1.0 million bytes, at most 1 million are accepted; reduce it"
     assert send(page, tmp_path / "long.jpg") == message
     assert list(folder.iterdir()) == []
     Image.fromarray(np.zeros((200, 200, 3), np.uint8)).save(tmp_path / "wide.png")
@@ -327,7 +327,7 @@ def test_only_this_machine_is_served_unless_told(page, capsys):
     assert not is_loopback("0.0.0.0")
     taken = str(page.server_port)
     assert deblur_page(["--port", taken, "--no-browser"]) == 1
-    message = f"deblur-page: 127.0.0.1:{taken} cannot be listened on (Address already in use)"
+    message = f"deblur-page: cannot listen on 127.0.0.1:{taken} (Address already in use)"
     assert message in capsys.readouterr().err
     assert deblur_page(["--model", "best", "--no-browser"]) == 1
     assert "deblur-page: model must be one of" in capsys.readouterr().err
@@ -348,9 +348,7 @@ def test_the_command_serves_until_it_is_stopped_and_leaves_nothing(tmp_path, nam
     )  # fmt: skip
     try:
         line = process.stdout.readline()
-        address = re.fullmatch(r"The page is at (http://127\.0\.0\.1:\d+/) until Ctrl-C\.\n", line)[
-            1
-        ]
+        address = re.fullmatch(r"Serving at (http://127\.0\.0\.1:\d+/) until Ctrl-C\.\n", line)[1]
         with urllib.request.urlopen(address, timeout=60) as answer:
             assert answer.status == 200
         assert [path.name[:12] for path in tmp_path.iterdir()] == ["deblur-page-"]

@@ -8,7 +8,7 @@ from skimage import data
 
 from deblur_jax.cli.deblur import main as deblur
 from deblur_jax.cli.page.worker import start_process
-from deblur_jax.cli.restoration import Settings
+from deblur_jax.cli.restore_photo import Settings
 from tests.cli.browser import find_browser, opened_browser
 from tests.cli.pages import served_page
 

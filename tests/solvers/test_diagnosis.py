@@ -37,7 +37,7 @@ def test_the_right_blur_explains_and_a_wrong_one_does_not(key):
     [
         (0.943, "the blur explains 94 % of the photo to within its noise"),
         (0.75, "doubtful: the blur explains only 75 % of the photo"),
-        (0.2, "looks like no motion that is known here: it would explain only 20 % of the photo"),
+        (0.2, "the estimated blur explains only 20 % of the photo (70 % is required)"),
     ],
 )
 def test_the_verdict_is_in_words(share, words):

@@ -1,1 +1,1 @@
-"""The local page: what the browser gets, the queue behind it, the process that restores."""
+"""The local web page: server, queue and worker process."""

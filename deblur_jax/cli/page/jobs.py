@@ -1,4 +1,4 @@
-"""The photos of the page, one restored after the other, so that memory is that of one solve."""
+"""The queue of the page: photos are restored one at a time, to bound the memory."""
 
 import dataclasses
 import queue
@@ -17,12 +17,12 @@ from deblur_jax.io.images import SUFFIXES
 
 
 LINE = 8  # photos that may wait
-KEPT = 4  # photos whose results can still be downloaded
-LONGEST_NAME = 100  # letters
+KEPT = 4  # finished photos whose results can still be downloaded
+LONGEST_NAME = 100  # characters
 
 
 class BusyError(Exception):
-    """Too many photos wait already."""
+    """Too many photos are waiting."""
 
 
 @dataclasses.dataclass
@@ -30,14 +30,15 @@ class Job:
     """A photo of the page.
 
     Attributes:
-        key: a secret name, in its addresses and of its folder.
-        name: what its owner calls it; never a place on this disk.
-        path: where it lies.
+        key: a secret identifier, used in its URLs and as the name of its folder.
+        name: its file name at the client, for messages; never used as a path.
+        path: the uploaded file.
         state: "arriving", "waiting", "working", "done", "failed" or "forgotten".
-        says: what to tell people now; the reason of a failure.
-        tiles: how many are done, of how many.
-        seconds_left: None while that is not known.
-        report: what came out.
+        says: a status message, or the reason of a failure.
+        tiles: numbers of finished and of all tiles.
+        seconds_left: estimated time left; None if unknown.
+        report: the worker's description of the result.
+        first_tile: time at which the first tile was finished.
     """
 
     key: str
@@ -52,20 +53,20 @@ class Job:
 
     @property
     def result_name(self) -> str:
-        """What the command would call the result."""
+        """The name that the command gives to the result."""
         return plan([Path(self.name)], None)[0].output.name
 
 
 class Jobs:
-    """Photos by their keys, and the thread that hands them to the worker."""
+    """All photos by their keys, and the thread that passes them to the worker."""
 
     def __init__(self, folder: Path, start: Callable[[], Worker], *, most_pixels: int) -> None:
-        """Begins to wait for photos.
+        """Starts the thread.
 
         Args:
-            folder: an empty one, for what is being worked on.
+            folder: an empty folder for uploads and results.
             start: starts a worker.
-            most_pixels: of a photo.
+            most_pixels: largest number of pixels of a photo.
         """
         self._folder, self._start, self._most_pixels = folder, start, most_pixels
         self._jobs: dict[str, Job] = {}
@@ -75,10 +76,10 @@ class Jobs:
         threading.Thread(target=self._work, daemon=True).start()
 
     def new(self, name: str) -> Job:
-        """Returns a job with an empty folder, for a photo that is about to arrive.
+        """Returns a job with an empty folder, for a photo that will be uploaded.
 
         Raises:
-            BusyError: if too many photos wait.
+            BusyError: if too many photos are waiting.
         """
         name = cleaned(name)
         key = secrets.token_urlsafe(16)
@@ -86,22 +87,22 @@ class Jobs:
         path = self._folder / key / f"photo{suffix if suffix in SUFFIXES else ''}"
         with self._lock:
             if sum(job.state in ("arriving", "waiting") for job in self._jobs.values()) >= LINE:
-                raise BusyError(f"{name}: {LINE} photos wait already; try again in a while")
+                raise BusyError(f"{name}: {LINE} photos are already waiting; try again later")
             job = self._jobs[key] = Job(key, name, path)
         path.parent.mkdir()
         return job
 
     def submit(self, job: Job) -> None:
-        """Puts a photo that has arrived at the end of the line."""
+        """Appends an uploaded photo to the queue."""
         job.state = "waiting"
         self._line.put(job)
 
     def find(self, key: str) -> Job | None:
-        """Returns the job of that key, unless it has been forgotten."""
+        """Returns the job of that key; None if there is none, or if it was removed."""
         return self._jobs.get(key)
 
     def ahead(self, job: Job) -> int:
-        """Returns how many photos come before this one."""
+        """Returns the number of photos before this one in the queue."""
         before = 0
         for other in list(self._jobs.values()):
             if other is job:
@@ -110,7 +111,7 @@ class Jobs:
         return before if job.state == "waiting" else 0
 
     def forget(self, job: Job) -> None:
-        """Removes a photo and all that was made of it; if it is being restored, that is stopped."""
+        """Removes a photo and its results, and stops its restoration if it is running."""
         with self._lock:
             self._jobs.pop(job.key, None)
             working, job.state = job.state == "working", "forgotten"
@@ -120,7 +121,7 @@ class Jobs:
         shutil.rmtree(job.path.parent, ignore_errors=True)
 
     def close(self) -> None:
-        """Stops what is being done."""
+        """Stops the worker."""
         if self._worker is not None:
             self._worker.stop()
 
@@ -145,7 +146,7 @@ class Jobs:
                 self.forget(old)
 
     def _restored(self, job: Job, worker: Worker) -> tuple[str, Any]:
-        """Returns the last message about a photo: "done" or "failed", and what came out."""
+        """Returns the worker's last message: "done" and a report, or "failed" and the reason."""
         try:
             worker.connection.send(Order(job.path, job.name, self._most_pixels))
             while (message := worker.connection.recv())[0] not in ("done", "failed"):
@@ -155,8 +156,8 @@ class Jobs:
                 if self._worker is worker:
                     self._worker = None
             return "failed", (
-                f"{job.name}: the process that restores broke off, most likely for want of memory; "
-                "make the photo smaller"
+                f"{job.name}: the worker process died, probably because it ran out of memory; "
+                "reduce the photo"
             )
         return message
 
@@ -165,7 +166,7 @@ class Jobs:
             job.says = value
             return
         job.tiles = done, total = value
-        if done == 1:  # the first tile also compiles, and tells nothing about the others
+        if done == 1:  # not measured: it includes the compilation
             job.first_tile = time.monotonic()
         elif done > 1:
             each = (time.monotonic() - job.first_tile) / (done - 1)
@@ -173,7 +174,7 @@ class Jobs:
 
 
 def cleaned(name: str) -> str:
-    """Returns the last part of a file's name, without what cannot be printed."""
+    """Returns the last component of a client's file name, without unprintable characters."""
     last = re.split(r"[/\\]", name)[-1]
     kept = "".join(letter for letter in last if letter.isprintable()).strip()[-LONGEST_NAME:]
     return kept if kept.strip(". ") else "photo"

@@ -1,15 +1,15 @@
-"""What the page's browser may ask for, and what it is answered.
+"""The HTTP server of the page.
 
     GET /, /page.css, /page.js      the page
-    GET /limits                     what may be dropped on it
-    POST /photos?name=NAME          a photo, as the body; answers its key
-    GET /photos/KEY                 how far it is, and what came out
-    GET /photos/KEY/before.jpg      drawings; likewise after.jpg and motion.png
+    GET /limits                     the limits for uploads
+    POST /photos?name=NAME          upload a photo as the body; returns its key
+    GET /photos/KEY                 its progress and its report
+    GET /photos/KEY/before.jpg      pictures; after.jpg and motion.png are the others
     GET /photos/KEY/download?strength=0.5&force=yes
-    DELETE /photos/KEY              stops and forgets it
+    DELETE /photos/KEY              stop its restoration and remove it
 
-Nothing that a client sends becomes a path: keys are looked up, names are for people. Another site
-that a browser has open cannot use the page: its Host or its Origin betrays it.
+Nothing that a client sends is used as a path: keys are looked up, and names only appear in
+messages. The Host and Origin headers are checked, so that other sites cannot use the page.
 """
 
 import dataclasses
@@ -35,8 +35,8 @@ STATIC = {
 }
 DRAWINGS = {BEFORE: "image/jpeg", AFTER: "image/jpeg", MOTION: "image/png"}
 CHUNK = 1 << 20  # bytes
-PATIENCE = 60  # seconds without a byte
-REFUSED_SHARE = 4  # of the largest file is read, and thrown away, so that the refusal is heard
+TIMEOUT = 60  # seconds without a byte
+DRAINED = 4  # largest files that are read and discarded of a refused upload
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -51,27 +51,27 @@ HEADERS = {
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What may be dropped on the page: bytes of a file, pixels of a photo."""
+    """The limits for uploads: bytes of a file, pixels of a photo."""
 
     most_bytes: int
     most_pixels: int
 
 
 class PageServer(ThreadingHTTPServer):
-    """Serves the page; a thread a request, but one restoration and one download at a time."""
+    """Serves each request in a thread; restores and downloads one photo at a time."""
 
     daemon_threads = True
 
     def __init__(
         self, address: tuple[str, int], jobs: Jobs, limits: Limits, hosts: Sequence[str]
     ) -> None:
-        """Listens.
+        """Starts to listen.
 
         Args:
-            address: host and port; 0 for any port that is free.
-            jobs: the photos.
-            limits: of what is taken.
-            hosts: names, beside those of this machine alone, by which browsers may call the page.
+            address: host and port; port 0 chooses a free one.
+            jobs: the queue.
+            limits: the limits for uploads.
+            hosts: more host names by which browsers may call the page.
         """
         super().__init__(address, PageHandler)
         self.jobs, self.limits, self.downloads = jobs, limits, threading.Lock()
@@ -82,7 +82,7 @@ class PageServer(ThreadingHTTPServer):
 
 
 class _RefusedError(Exception):
-    """What the client asked for is not given."""
+    """The request is refused, with a status and a message."""
 
     def __init__(self, status: HTTPStatus, words: str) -> None:
         super().__init__(words)
@@ -90,25 +90,25 @@ class _RefusedError(Exception):
 
 
 class PageHandler(BaseHTTPRequestHandler):
-    """Answers one request."""
+    """Handles one request."""
 
     server: PageServer  # pyright: ignore[reportIncompatibleVariableOverride]
-    server_version, sys_version, timeout = "deblur-page", "", PATIENCE
+    server_version, sys_version, timeout = "deblur-page", "", TIMEOUT
 
     def do_GET(self) -> None:
-        """Answers with the page, a state, a drawing or a result."""
+        """Sends the page, a state, a picture or a result."""
         self._answer(self._get)
 
     def do_POST(self) -> None:
-        """Takes a photo."""
+        """Receives a photo."""
         self._answer(self._post)
 
     def do_DELETE(self) -> None:
-        """Forgets a photo."""
+        """Removes a photo."""
         self._answer(self._delete)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Keeps the terminal quiet: the page polls."""
+        """Logs nothing: the page polls several times a second."""
 
     def _answer(self, reply: Any) -> None:
         try:
@@ -117,7 +117,7 @@ class PageHandler(BaseHTTPRequestHandler):
         except _RefusedError as refused:
             self._send_json({"message": str(refused)}, refused.status)
         except (ConnectionError, TimeoutError):
-            self.close_connection = True  # nobody listens any more
+            self.close_connection = True  # the client is gone
         except (OSError, ValueError, MemoryError) as error:
             self._send_json({"message": str(error)}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
@@ -126,7 +126,7 @@ class PageHandler(BaseHTTPRequestHandler):
         if host not in self.server.hosts or origin not in (None, f"http://{host}"):
             raise _RefusedError(
                 HTTPStatus.FORBIDDEN,
-                f"this page is not at {origin or host!r}; open the address that deblur-page "
+                f"the page is not served at {origin or host!r}; open the address that deblur-page "
                 "printed, or start it with --allow-host",
             )
 
@@ -145,13 +145,13 @@ class PageHandler(BaseHTTPRequestHandler):
             if not thing:
                 self._send_json(self._state(job))
             elif job.state != "done":
-                raise _RefusedError(HTTPStatus.CONFLICT, f"{job.name}: is not done")
+                raise _RefusedError(HTTPStatus.CONFLICT, f"{job.name}: is not finished")
             elif thing in DRAWINGS:
                 self._send((job.path.parent / thing).read_bytes(), DRAWINGS[thing])
             elif thing == "download":
                 self._download(job, parse_qs(address.query))
             else:
-                raise _RefusedError(HTTPStatus.NOT_FOUND, f"{job.name}: has no such part")
+                raise _RefusedError(HTTPStatus.NOT_FOUND, f"{job.name}: has no such file")
 
     def _delete(self) -> None:
         job, _ = self._find(urlsplit(self.path).path)
@@ -162,7 +162,7 @@ class PageHandler(BaseHTTPRequestHandler):
         found = re.fullmatch(r"/photos/([\w-]+)(?:/([\w.]+))?", path)
         job = self.server.jobs.find(found[1]) if found else None
         if found is None or job is None:
-            raise _RefusedError(HTTPStatus.NOT_FOUND, "there is no such photo, or not any more")
+            raise _RefusedError(HTTPStatus.NOT_FOUND, "no such photo, or it was removed")
         return job, found[2] or ""
 
     def _state(self, job: Job) -> dict[str, Any]:
@@ -185,7 +185,7 @@ class PageHandler(BaseHTTPRequestHandler):
         try:
             job = self.server.jobs.new(parse_qs(address.query).get("name", [""])[0])
         except BusyError as error:
-            self._swallow(int(length))
+            self._drain(int(length))
             raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
         try:
             self._receive(job, int(length))
@@ -198,22 +198,22 @@ class PageHandler(BaseHTTPRequestHandler):
     def _receive(self, job: Job, length: int) -> None:
         most = self.server.limits.most_bytes
         if length > most:
-            self._swallow(length)
+            self._drain(length)
             raise _RefusedError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"{job.name}: has {length / 1e6:.1f} million bytes; at most {most / 1e6:g} million "
-                "are taken here, shrink it",
+                f"{job.name}: has {length / 1e6:.1f} million bytes, at most {most / 1e6:g} million "
+                "are accepted; reduce it",
             )
         with job.path.open("wb") as file:
             while length > 0:
                 data = self.rfile.read(min(CHUNK, length))
                 if not data:
-                    raise ConnectionError("the photo was cut off on its way")
+                    raise ConnectionError("the upload was cut off")
                 length -= file.write(data)
 
-    def _swallow(self, length: int) -> None:
-        """Reads a body that is not wanted: who is still sending does not hear the answer."""
-        left = min(length, REFUSED_SHARE * self.server.limits.most_bytes)
+    def _drain(self, length: int) -> None:
+        """Drains a refused body, because a client that is still sending would miss the response."""
+        left = min(length, DRAINED * self.server.limits.most_bytes)
         while left > 0 and (data := self.rfile.read(min(CHUNK, left))):
             left -= len(data)
 
@@ -226,7 +226,7 @@ class PageHandler(BaseHTTPRequestHandler):
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "strength must be from 0 to 1")
         if not (job.report["trusted"] or query.get("force")):
             raise _RefusedError(
-                HTTPStatus.CONFLICT, f"{job.name}: {job.report['verdict']}; left unchanged"
+                HTTPStatus.CONFLICT, f"{job.name}: left unchanged: {job.report['verdict']}"
             )
         suffix = job.result_name[job.result_name.rindex(".") :].lower()  # one of SUFFIXES
         output = job.path.with_name(f"result{suffix}")

@@ -1,7 +1,7 @@
-"""The process that restores the photos of the page: what breaks it does not break the page.
+"""The worker process of the page.
 
-Decoders crash on damaged files, and a system out of memory ends whoever asks for more. So photos
-are decoded and restored in a process of their own, which is started again when it has died.
+Decoders can crash on damaged files, and the system kills processes that run out of memory.
+Therefore photos are decoded and restored in a separate process, which is restarted if it dies.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from deblur_jax.cli.restoration import (
+from deblur_jax.cli.restore_photo import (
     Settings,
     describe,
     describe_network,
@@ -34,12 +34,12 @@ BEFORE, AFTER, MOTION = "before.jpg", "after.jpg", "motion.png"
 
 @dataclasses.dataclass(frozen=True)
 class Order:
-    """A photo that is to be restored.
+    """A photo to restore.
 
     Attributes:
-        path: where it lies, alone in a folder that also takes what is made of it.
-        name: what people call it.
-        most_pixels: a larger one is refused.
+        path: its file, alone in a folder that also gets the results.
+        name: its file name at the client, for messages.
+        most_pixels: larger photos are refused.
     """
 
     path: Path
@@ -49,14 +49,14 @@ class Order:
 
 @dataclasses.dataclass(frozen=True)
 class Worker:
-    """Who restores: orders go in through the connection, and messages `(kind, value)` come out."""
+    """A running worker: send it an `Order`, and it sends messages `(kind, value)`."""
 
-    connection: Any  # of multiprocessing; which kind depends on the system
+    connection: Any  # of multiprocessing; its type depends on the system
     stop: Callable[[], Any]
 
 
 def start_process(settings: Settings) -> Worker:
-    """Starts the process; when it dies, reading from its connection raises EOFError."""
+    """Starts the process. When it dies, reading from its connection raises EOFError."""
     processes = multiprocessing.get_context("spawn")
     ours, theirs = processes.Pipe()
     process = processes.Process(target=_run, args=(theirs, settings), daemon=True)
@@ -66,12 +66,12 @@ def start_process(settings: Settings) -> Worker:
 
 
 def _run(connection: Any, settings: Settings) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the page's, which then ends this
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server handles Ctrl-C
     serve(connection, settings)
 
 
 def serve(connection: Any, settings: Settings) -> None:
-    """Restores one photo after the other, until the connection is closed."""
+    """Restores photos until the connection is closed."""
     while True:
         try:
             order = connection.recv()
@@ -81,10 +81,10 @@ def serve(connection: Any, settings: Settings) -> None:
             message = "done", restore_order(order, settings, connection.send)
         except (OSError, ValueError, MemoryError) as error:
             message = "failed", _without_path(error, order)
-        except Exception as error:  # a mistake of ours: this photo fails, the next one may not
+        except Exception as error:  # a bug: fail this photo only
             traceback.print_exc(file=sys.stderr)
             problem = f"{type(error).__name__}: {_without_path(error, order)}"
-            message = "failed", f"{order.name}: something is wrong in deblur_jax ({problem})"
+            message = "failed", f"{order.name}: internal error in deblur_jax ({problem})"
         connection.send(message)
 
 
@@ -93,14 +93,14 @@ def _without_path(error: BaseException, order: Order) -> str:
 
 
 def restore_order(
-    order: Order, settings: Settings, tell: Callable[[tuple[str, Any]], None]
+    order: Order, settings: Settings, send: Callable[[tuple[str, Any]], None]
 ) -> dict[str, Any]:
-    """Restores a photo, at full strength, and draws it for the page; returns what to say of it."""
+    """Restores a photo at full strength, draws it for the page, and returns its report."""
     photo = read_photo(order.path, most_pixels=order.most_pixels)
     network = find_network(settings.model)
-    tell(("says", f"looking for motion with {describe_network(network)}"))
+    send(("says", f"estimating blur with {describe_network(network)}"))
     result = restore_photo(
-        order.path, photo, settings, progress=lambda *tiles: tell(("tiles", tiles))
+        order.path, photo, settings, progress=lambda *tiles: send(("tiles", tiles))
     )
     folder = order.path.parent
     np.save(folder / RESTORED, result.image)
@@ -120,20 +120,20 @@ def _draw(folder: Path, photo: Photo, result: Any) -> None:
     from deblur_jax.cli.report import draw_blur, shrunk
 
     for name, pixels in ((BEFORE, photo.pixels), (AFTER, result.image)):
-        seen = Photo(shrunk(pixels, PREVIEW_SIDE), grey=photo.grey, profile=photo.profile)
-        write_photo(folder / name, seen)
+        preview = Photo(shrunk(pixels, PREVIEW_SIDE), grey=photo.grey, profile=photo.profile)
+        write_photo(folder / name, preview)
     board = draw_blur(photo.pixels, result, PREVIEW_SIDE)
     write_photo(folder / MOTION, Photo(board.astype(np.float32) / 255))
 
 
 def write_download(path: Path, output: Path, *, strength: float, report: dict[str, Any]) -> str:
-    """Writes the restoration of an order, as the command would; returns what it could not keep.
+    """Writes the file that the command would write, and returns what could not be kept.
 
     Args:
-        path: of the order.
-        output: of the result, in the same folder.
+        path: file of the order.
+        output: file of the result, in the same folder.
         strength: how much of the restoration to mix into the photo, from 0 to 1.
-        report: as `restore_order` gave it.
+        report: as returned by `restore_order`.
     """
     from deblur_jax.deblurring import mix
 

@@ -4,8 +4,8 @@ const element = (id) => document.getElementById(id);
 const POLL = 300;  // milliseconds
 
 let limits = { most_bytes: Infinity, most_pixels: Infinity, suffixes: [] };
-let current = null;  // the key of the photo that is shown or worked on
-let turn = 0;  // grows with every photo: what an older one still brings is not shown
+let current = null;  // key of the current photo
+let turn = 0;  // incremented for each photo, to ignore late answers for older ones
 
 async function ask(address, options) {
   let response;
@@ -40,8 +40,8 @@ async function restore(file) {
   forget();
   element("message").hidden = element("result").hidden = true;
   if (file.size > limits.most_bytes) {
-    complain(`${file.name}: has ${millions(file.size)} million bytes; at most ` +
-             `${millions(limits.most_bytes)} million are taken here, shrink it`);
+    complain(`${file.name}: has ${millions(file.size)} million bytes, at most ` +
+             `${millions(limits.most_bytes)} million are accepted; reduce it`);
     return;
   }
   show({ state: "arriving", says: "", ahead: 0, tiles: [0, 0] }, file.name);
@@ -74,7 +74,7 @@ function forget() {
 function show(job, name) {
   const [done, total] = job.tiles;
   const words = {
-    arriving: "on its way",
+    arriving: "uploading",
     waiting: `waiting for ${job.ahead} other${job.ahead === 1 ? "" : "s"}`,
     working: job.says || "starting",
   }[job.state] ?? "";
@@ -96,11 +96,11 @@ function present(key, job) {
   }
   element("verdict").textContent = job.trusted
     ? `${job.name}: ${job.verdict}`
-    : `${job.name}: ${job.verdict}; better left unchanged`;
+    : `${job.name}: ${job.verdict}`;
   element("verdict").classList.toggle("doubtful", !job.trusted);
   element("description").textContent =
     `${job.width} x ${job.height} pixels, ${job.network}; ${job.description}.`;
-  element("download").textContent = job.trusted ? "Download" : "Download all the same";
+  element("download").textContent = job.trusted ? "Download" : "Download anyway";
   element("download").dataset.address =
     `photos/${key}/download?${job.trusted ? "" : "force=yes&"}strength=`;
   element("slider").value = 50;

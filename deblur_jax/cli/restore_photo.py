@@ -1,4 +1,4 @@
-"""One photo from file to file: what the command and the page do alike, and what they say."""
+"""Restore one photo and describe the result: shared by the command and the page."""
 
 import contextlib
 import dataclasses
@@ -18,15 +18,15 @@ from deblur_jax.version import __version__
 
 
 STEPS = 15
-HISTORY_LETTERS = 400  # at most, that the EXIF block says of what was done
-LONG_WAIT = 60  # seconds: what takes longer is told beforehand
+HISTORY_LETTERS = 400  # longest description of the restoration in the EXIF data
+LONG_WAIT = 60  # seconds from which the remaining time is printed
 
 # `deblur_jax.deblurring` is imported where it is used, so that a wrong option fails at once.
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What a person can choose, by the names of the command's options."""
+    """The options of the command that apply to all photos, by their names."""
 
     model: str | None = None
     max_blur: float | None = None
@@ -36,7 +36,7 @@ class Settings:
 
 @functools.cache
 def find_network(name: str | None) -> Any:
-    """Returns the network that all photos of a command share; the one that ships if None."""
+    """Returns the network of that name, loaded once; the default one if None."""
     from deblur_jax.pretrained import DEFAULT, load
 
     return load(name or DEFAULT)
@@ -53,9 +53,9 @@ def restore_photo(
     """Returns the `deblurring.Result` of a photo; errors name its file.
 
     Args:
-        path: of the photo, for messages.
-        photo: as read.
-        settings: for all photos.
+        path: file of the photo, for messages.
+        photo: as read from the file.
+        settings: options for all photos.
         strength: how much of the restoration to mix into the photo, from 0 to 1.
         progress: called as `progress(tiles done, all tiles)`.
 
@@ -81,7 +81,7 @@ def restore_photo(
 
 
 def finished(photo: Photo, pixels: Any, network: str, *, strength: float, verdict: str) -> Photo:
-    """Returns the photo with new pixels, and an EXIF block that says what was done to them."""
+    """Returns the photo with restored pixels, and an EXIF entry that describes the restoration."""
     history = (
         f"deblur_jax {__version__}: motion blur removed, model {network}, strength {strength:g}; "
         f"{verdict}"
@@ -90,7 +90,7 @@ def finished(photo: Photo, pixels: Any, network: str, *, strength: float, verdic
 
 
 def keepable(photo: Photo, output: Path) -> tuple[Photo, str]:
-    """Returns what `output` can hold of a photo, and what it cannot in words, before any work.
+    """Returns the parts of a photo that `output` can hold, and a list of those that it cannot.
 
     Raises:
         ValueError: if the format of `output` cannot hold as many pixels.
@@ -101,9 +101,9 @@ def keepable(photo: Photo, output: Path) -> tuple[Photo, str]:
 
 
 def describe(result: Any) -> str:
-    """Says how far things move, and how well the result explains the photo."""
+    """Describes the estimated motion and how well the result explains the photo."""
     return (
-        f"{_motion(result)}blurring the result again differs from the photo by "
+        f"{_motion(result)}the re-blurred result differs from the photo by "
         f"{result.reblur_error:.4f} (root mean square, of 1); {result.verdict}"
     )
 
@@ -112,11 +112,11 @@ def _motion(result: Any) -> str:
     if not hasattr(result, "flow"):
         return ""
     lengths = (result.flow**2).sum(axis=-1) ** 0.5
-    return f"motion of {lengths.mean():.1f} pixels on average, {lengths.max():.1f} at most; "
+    return f"motion of {lengths.mean():.1f} pixels on average, at most {lengths.max():.1f}; "
 
 
 def describe_network(network: Any) -> str:
-    """Says which network it is, how long it was trained and what that was good for."""
+    """Describes a network: its name, its training steps and its gain on test photos."""
     metrics = network.card.get("metrics") or {}
     trained = f"{network.name} ({network.card['step']} training steps"
     if "psnr/restored" in metrics:
@@ -126,24 +126,25 @@ def describe_network(network: Any) -> str:
 
 
 def forecast(say: Callable[[str], None]) -> Callable[[int, int], None]:
-    """Returns a progress callback that says, after two tiles, what takes more than a minute.
+    """Returns a progress callback that estimates the remaining time after two tiles.
 
-    The first tile also compiles, so that it tells nothing about the others.
+    It calls `say` if that is more than a minute. The first tile is not measured, because its time
+    includes the compilation.
     """
     times: list[float] = []
 
-    def tell(tiles: int, total: int) -> None:
+    def measure(tiles: int, total: int) -> None:
         times.append(time.monotonic())
         if tiles == 2:
             left = (total - 2) * (times[-1] - times[-2])
             if left > LONG_WAIT:
                 say(f"{total} tiles, about {duration(left)} left")
 
-    return tell
+    return measure
 
 
 def duration(seconds: float) -> str:
-    """Says a time in words: seconds, minutes or hours."""
+    """Formats a time in seconds, minutes or hours."""
     for unit, size in (("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -151,14 +152,14 @@ def duration(seconds: float) -> str:
 
 
 def print_any_name() -> None:
-    """Lets names that the terminal's encoding lacks be printed with escapes, not refused."""
+    """Makes prints escape characters that the terminal's encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _on_device(name: str | None) -> Any:
-    """Returns the context in which work is done on the device called `name`."""
+    """Returns a context that makes the device called `name` the default one."""
     import jax
 
     if name is None:
@@ -168,4 +169,4 @@ def _on_device(name: str | None) -> Any:
         return jax.default_device(jax.devices(kind)[int(number or 0)])
     except (RuntimeError, ValueError, IndexError):
         here = ", ".join(f"{device.platform}:{device.id}" for device in jax.devices())
-        raise ValueError(f"--device {name}: no such device; here are {here}") from None
+        raise ValueError(f"--device {name}: no such device; available: {here}") from None
