@@ -33,10 +33,10 @@ def make_config(fields: Mapping[str, Any], variants: Mapping[str, Any], variant:
     """
     if variant not in variants:
         raise ValueError(f"variant must be one of {sorted(variants)}, got {variant!r}")
-    config = ConfigDict(fields)
+    config: Any = ConfigDict(fields)
     for path, value in variants[variant].items():
         *groups, name = path.split(".")
-        place = config
+        place: Any = config
         for group in groups:
             place = place.get(group, ConfigDict())
         if name not in place:

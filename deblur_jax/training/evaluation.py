@@ -189,7 +189,7 @@ class Evaluation:
         (workdir / FOLDER).mkdir(exist_ok=True)
         score, variables = over_examples(self.score, tuple(ours)), on_all(variables, ours)
         examples = held_out(self.source, self.simulate, part=(process, processes), **self.chosen)
-        rows: list[dict[str, float]] = []
+        rows: list[Any] = []
         for batch in _batches(examples, len(ours)):
             names, arrays, keys = zip(*batch, strict=True)
             stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *_filled(arrays, len(ours)))
@@ -197,7 +197,9 @@ class Evaluation:
             for number, name in enumerate(names):
                 row = {key: float(values[number]) for key, values in metrics.items()}
                 if len(rows) * processes + process < self.pictures:
-                    drawn = {key: np.asarray(values[number]) for key, values in shown.items()}
+                    drawn: Arrays = {
+                        key: np.asarray(values[number]) for key, values in shown.items()
+                    }
                     example = jax.tree.map(np.asarray, arrays[number])
                     panels = self.draw(example, drawn, row)
                     write_panels(workdir / FOLDER / f"{name}.png", panels)
@@ -218,7 +220,7 @@ def _filled(items: Sequence[Any], size: int) -> list[Any]:
     return [*items, *[items[-1]] * (size - len(items))]
 
 
-def _of_all_processes(rows: list[dict[str, float]], total: int) -> list[dict[str, float]]:
+def _of_all_processes(rows: list[Any], total: int) -> list[Any]:
     """Gather the rows of all processes, in the order of the examples, in the first process."""
     processes = jax.process_count()
     if processes == 1:

@@ -119,14 +119,15 @@ def make_score(model: Any, *, denoiser: str) -> Score:
         reblurred = BasisBlur(*field)(light[0])
         still = jnp.zeros_like(field.kernels[:1]).at[0, radius, radius].set(1)
         everywhere = jnp.ones_like(field.mixing[..., :1])
-        truth = (*true_field, jnp.full(sharp.shape[:2], 1 / sharp[..., 0].size))
+        everywhere_alike = jnp.full(sharp.shape[:2], 1 / sharp[..., 0].size)
+        truth = (true_field.kernels, true_field.mixing, everywhere_alike)
         pictures = {"blurred": blurry, "restored": restored, "true_kernels": ideal}
         better = psnr(restored, sharp) > psnr(blurry, sharp)
         metrics: Arrays = {
             "share/better": better.astype(sharp.dtype),
-            "kernel/absolute": absolute_kernel_error(*field, *truth),
+            "kernel/absolute": absolute_kernel_error(field.kernels, field.mixing, *truth),
             "kernel/absolute_baseline": absolute_kernel_error(still, everywhere, *truth),
-            "kernel/squared": squared_kernel_error(*field, *truth),
+            "kernel/squared": squared_kernel_error(field.kernels, field.mixing, *truth),
             "kernel/squared_baseline": squared_kernel_error(still, everywhere, *truth),
             "psnr/reblurred": psnr(reblurred[inside], light[1][inside]),
             "psnr/not_reblurred": psnr(light[0][inside], light[1][inside]),
