@@ -33,7 +33,7 @@ def make_config(fields: Mapping[str, Any], variants: Mapping[str, Any], variant:
     """
     if variant not in variants:
         raise ValueError(f"variant must be one of {sorted(variants)}, got {variant!r}")
-    config = ConfigDict(fields)
+    config: Any = ConfigDict(fields)
     for path, value in variants[variant].items():
         *groups, name = path.split(".")
         place: Any = config

@@ -33,7 +33,7 @@ def test_the_main_job_trains_evaluates_draws_and_says_so(tmp_path, main_command)
     assert any(workdir.glob("events.out.tfevents.*"))
     assert list((workdir / "pictures").glob("*.png"))
     last = shown.stdout.strip().splitlines()[-1]
-    assert last.startswith(f"Pictures are in {workdir / 'pictures'}. After 4 steps")
+    assert last.startswith(f"Pictures are in {workdir / 'pictures'}. 4 steps were taken")
     assert "images/s" in shown.stderr
 
     exported = tmp_path / "net.safetensors"

@@ -218,7 +218,7 @@ def _filled(items: Sequence[Any], size: int) -> list[Any]:
     return [*items, *[items[-1]] * (size - len(items))]
 
 
-def _of_all_processes(rows: list[dict[str, float]], total: int) -> list[dict[str, float]]:
+def _of_all_processes(rows: list[Any], total: int) -> list[Any]:
     """Gather the rows of all processes, in the order of the examples, in the first process."""
     processes = jax.process_count()
     if processes == 1:

@@ -101,35 +101,34 @@ def test_fine_tuning_goes_on_from_the_last_step_at_the_full_rate():
 
 @pytest.mark.slow  # to compile a gradient of a gradient
 def test_steps_of_fine_tuning_lower_the_reblur_loss_of_a_trained_generator(batch, key):
-    """At the step where training ended; on a cosine to the longer end the rate is 1e-6 there."""
+    """With the schedule that is left after training; that of a cosine is nearly zero there."""
     fine = load_config("configs/blurring_to_deblur.py:fine_tune")
     start = load_config("configs/blurring_to_deblur.py:paper").steps
     fields = {**LOSS, "content_weight": 0.1, "critic_weight": 0.01, "reblur_weight": 100.0}
     loss_fn = task.make_loss(MODEL, as_it_is, **fields)
-    rates = {"peak_rate": 1e-2, "constant_steps": fine.optimizer.constant_steps}
-    rates |= {"clip_norm": 0.0, "momentum": 0.5, "warmup_fraction": 0.0, "total_steps": fine.steps}
-    optimizer = make_optimizer(**rates, schedule=fine.optimizer.schedule)
+    optimizer = make_optimizer(
+        peak_rate=1e-3, clip_norm=0.0, momentum=0.5, warmup_fraction=0.0,
+        schedule=fine.optimizer.schedule, total_steps=fine.steps - start,
+        constant_steps=fine.optimizer.constant_steps - start,
+    )  # fmt: skip
     step = over_devices(
         make_train_step(loss_fn, optimizer, ema_decay=0.0, seed=0), jax.devices()[:1],
         parallel="pmap",
     )  # fmt: skip
     one = jax.tree.map(lambda x: x[0], batch)
-    # A blur of three pixels to the right, which the generator, at first nearly the identity, keeps.
+    # The photo of a wall, which no blur changes; what the untrained generator adds is an error.
+    wall = jnp.full_like(one["sharp"], 0.4)
     kernels = jnp.zeros((1, 1, 3, 3)).at[..., 1, :].set(1 / 3)
-    one |= {"kernels": kernels, "blurry": 0.5 * one["blurry"]}
+    one |= {"kernels": kernels, "sharp": wall, "blurry": wall}
     state = create_state(
         dict(jax.jit(MODEL.init)(key, one["blurry"])), optimizer, ema=False,
         memory=task.first_memory(key, **fields),
     )  # fmt: skip
-    counted = jax.tree.map(
-        lambda x: jnp.asarray(start, x.dtype) if x.dtype == jnp.int32 else x, state.opt_state
-    )
-    state = state.replace(step=jnp.asarray(start, jnp.int32), opt_state=counted)
     shares, errors = split_batch(jax.tree.map(np.asarray, one), jax.devices()[:1]), []
     for _ in range(30):
         state, metrics = step(state, shares)
         errors.append(float(metrics["loss/reblur"]))
-    assert np.mean(errors[-5:]) < 0.8 * np.mean(errors[:2])
+    assert np.median(errors[-10:]) < errors[0] / 5
 
 
 @pytest.mark.slow  # to compile

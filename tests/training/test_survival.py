@@ -121,4 +121,4 @@ def test_a_full_disk_is_told_in_one_line_and_the_same_command_goes_on(tmp_path, 
     assert "Traceback" not in before
     complete = [int(step) for step in re.findall(r"^kept-([0-9]+)$", before, re.MULTILINE)]
     assert f"resuming after step {max(complete)} of 300" in after
-    assert "After 300 steps" in after
+    assert "300 steps were taken" in after

@@ -13,6 +13,7 @@ from deblur_jax.metrics import psnr
 from deblur_jax.simulate.training_sets import Example, Simulate
 from deblur_jax.training.evaluation import Arrays, Score
 from deblur_jax.training.step import simulated
+from deblur_jax.typing import Array
 
 
 def make_simulate(*, strongest: float) -> Simulate:
@@ -55,7 +56,7 @@ def make_loss(model: Any, simulate: Simulate) -> Callable:
     return loss_fn
 
 
-def model_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[jax.Array]:
+def model_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[Array]:
     """Return the network's inputs; the noise level may be omitted."""
     return (simulated(simulate, batch, key)["noisy"],)
 

@@ -33,6 +33,7 @@ from deblur_jax.training.step import DEVICES, LOSS, blurry_inputs, scan_unroll, 
 from deblur_jax.training.tasks.restore import draw as draw
 from deblur_jax.training.tasks.restore import make_score as make_score
 from deblur_jax.training.tasks.restore import make_simulate as make_simulate
+from deblur_jax.typing import Array
 
 
 model_inputs = blurry_inputs
@@ -182,7 +183,7 @@ def make_reblur(kernels: str, transfer: Transfer) -> Callable[[jax.Array, Exampl
     """
     estimate_blur, transfer = _make_estimate_blur(kernels, transfer)
 
-    def error(restored: jax.Array, blurry: jax.Array, kernels: jax.Array, mixing: jax.Array):
+    def error(restored: Array, blurry: Array, kernels: Array, mixing: Array):
         weights = jnp.full(restored.shape[:2], 1 / restored.size, restored.dtype)
         restored, blurry = to_light(restored, transfer), to_light(blurry, transfer)
         return reblur_error(restored, blurry, kernels, mixing, weights)

@@ -19,6 +19,7 @@ from deblur_jax.simulate.training_sets import Example, Simulate
 from deblur_jax.training import simulations
 from deblur_jax.training.evaluation import Score, draw_restored, score_restored
 from deblur_jax.training.step import simulated
+from deblur_jax.typing import Array
 
 
 draw = draw_restored
@@ -81,7 +82,7 @@ def make_loss(model: Any, simulate: Simulate, *, flow_weight: float) -> Callable
     return loss_fn
 
 
-def _warp_error(flows: tuple[jax.Array, ...], frames: tuple[jax.Array, ...]) -> jax.Array:
+def _warp_error(flows: tuple[jax.Array, ...], frames: tuple[Array, ...]) -> jax.Array:
     """Returns the errors of warping each neighbour to the first frame: the mean over the batch."""
     # The flows are of the frames as the network padded them.
     first, *neighbours = (pad_to_multiple(frame, STRIDE, mode="constant") for frame in frames)
@@ -92,11 +93,11 @@ def _warp_error(flows: tuple[jax.Array, ...], frames: tuple[jax.Array, ...]) -> 
     return total
 
 
-def _frames(example: Example) -> tuple[jax.Array, ...]:
+def _frames(example: Example) -> tuple[Array, ...]:
     return tuple(example[name] for name in FRAMES if name in example)
 
 
-def model_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[jax.Array, ...]:
+def model_inputs(simulate: Simulate, batch: Example, key: jax.Array) -> tuple[Array, ...]:
     """Returns the arrays that the network is called with."""
     return _frames(simulated(simulate, batch, key))
 
@@ -113,13 +114,13 @@ def make_score(model: Any) -> Score:
         should restore less.
     """
 
-    def apply(variables: Any, *frames: jax.Array) -> jax.Array:
+    def apply(variables: Any, *frames: Array) -> jax.Array:
         return model.restored(model.apply(variables, *(frame[None] for frame in frames)))[0]
 
     def same_frame(variables: Any, x: Example) -> jax.Array:
         return apply(variables, *[x["blurry"]] * len(_frames(x)))
 
-    restorations = {"restored": lambda variables, x: apply(variables, *_frames(x))}
+    restorations: dict[str, Any] = {"restored": lambda variables, x: apply(variables, *_frames(x))}
     if getattr(model, "frames", 1) > 1:
         restorations["same_frame"] = same_frame
     return score_restored(restorations)

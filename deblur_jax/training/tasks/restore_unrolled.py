@@ -24,6 +24,7 @@ from deblur_jax.simulate.training_sets import Example, Simulate
 from deblur_jax.training.evaluation import Score, draw_restored, score_restored
 from deblur_jax.training.step import blurry_inputs, simulated
 from deblur_jax.training.tasks.estimate_motion import make_simulate as make_simulate
+from deblur_jax.typing import Array
 
 
 SMALLEST_ERROR = 1e-6  # mean square, 60 dB: smaller errors have no effect on the loss
@@ -85,7 +86,7 @@ def make_loss(
     return loss_fn
 
 
-def _cut(images: tuple[jax.Array, ...], part: int, key: jax.Array) -> tuple[jax.Array, ...]:
+def _cut(images: tuple[Array, ...], part: int, key: jax.Array) -> tuple[Array, ...]:
     """Cut a square out of every photo at a random place, the same in all `images` [b, h, w, c]."""
     count, height, width, _ = images[0].shape
     if not part:
@@ -93,7 +94,7 @@ def _cut(images: tuple[jax.Array, ...], part: int, key: jax.Array) -> tuple[jax.
     room = jnp.asarray([height - part + 1, width - part + 1])
     places = jax.random.randint(key, (count, 2), 0, room)
 
-    def cut(image: jax.Array, place: jax.Array) -> jax.Array:
+    def cut(image: Array, place: jax.Array) -> jax.Array:
         return lax.dynamic_slice(image, (place[0], place[1], 0), (part, part, image.shape[-1]))
 
     return tuple(jax.vmap(cut)(each, places) for each in images)
@@ -158,7 +159,7 @@ def make_score(model: Any, *, denoiser: str) -> Score:
     """
     fixed = untrained(model, denoiser=denoiser)["params"]
 
-    def with_flow(variables: Any, example: Example, flow: jax.Array) -> jax.Array:
+    def with_flow(variables: Any, example: Example, flow: Array) -> jax.Array:
         return model.apply(variables, example["blurry"][None], flow[None], method="restore")[0]
 
     def refined(variables: Any, example: Example) -> jax.Array:
