@@ -42,7 +42,7 @@ from deblur_jax.models.gmm import PatchMixture
 from deblur_jax.ops.basis_blur import basis_blur
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.operators import BasisBlur, LineBlur
-from deblur_jax.ops.sensor import quantize
+from deblur_jax.ops.sensor import QUANTISATION_NOISE, quantize
 from deblur_jax.pretrained import load_denoiser, load_mixture
 from deblur_jax.simulate.camera_flow import LARGE, MILD, camera_flow
 from deblur_jax.simulate.shake_kernels import shake_kernel

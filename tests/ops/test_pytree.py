@@ -43,7 +43,9 @@ def test_flax_writes_and_reads_the_arrays_of_an_operator(blur):
 
 def test_flax_refuses_another_operator():
     data = serialization.to_bytes(BLURS["line"])
-    with pytest.raises(ValueError, match=r"expected the fields \['kernels', 'mixing'\], got \['flow'\]"):
+    with pytest.raises(
+        ValueError, match=r"expected the fields \['kernels', 'mixing'\], got \['flow'\]"
+    ):
         serialization.from_bytes(BLURS["basis"], data)
 
 
