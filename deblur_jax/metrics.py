@@ -56,9 +56,10 @@ def ssim(image: Image, reference: Image) -> jax.Array:
         )
     image, reference = _exact(image, reference)
     with standard_promotion():  # dm_pix mixes dtypes and ranks
-        return jnp.asarray(
+        similarity = jnp.asarray(
             pix.ssim(image, reference, max_val=1.0, filter_size=11, filter_sigma=1.5)
         )
+    return similarity.astype(image.dtype)
 
 
 @typechecked

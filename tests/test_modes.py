@@ -201,7 +201,15 @@ DRAWS = {
     "zhang_sigmas": (functools.partial(zhang_sigmas, 0.01),),
 }  # fmt: skip
 CASES: dict[str, tuple[Any, ...]] = {**LINEAR, **OPERATORS, **SOLVERS, **METRICS, **DRAWS}
-LOOPS = ("draw_scene", "draw_segment_blur", "epll", "refine_motion")  # long without jit
+LONG = ("draw_scene", "draw_segment_blur", "epll", "refine_motion")  # to compile
+
+
+def each(*groups: dict[str, tuple[Any, ...]]) -> pytest.MarkDecorator:
+    """Parametrises a test by the names of cases."""
+    names = [name for group in groups for name in group]
+    return pytest.mark.parametrize(
+        "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in names]
+    )
 
 
 @contextlib.contextmanager
@@ -228,7 +236,7 @@ def check(actual: Any, expected: Any) -> None:
     chex.assert_trees_all_close(actual, expected, rtol=1e-3, atol=2e-5)
 
 
-@pytest.mark.parametrize("name", CASES)
+@each(CASES)
 def test_strict_modes_and_double_precision_change_no_number_and_no_dtype(name):
     function, *arguments = CASES[name]
     expected = reference(name)
@@ -236,9 +244,7 @@ def test_strict_modes_and_double_precision_change_no_number_and_no_dtype(name):
         check(jax.jit(function)(*arguments), expected)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LOOPS)) for name in CASES]
-)
+@each(CASES)
 def test_without_jit_the_numbers_are_the_same(name):
     function, *arguments = CASES[name]
     expected = reference(name)
@@ -246,8 +252,8 @@ def test_without_jit_the_numbers_are_the_same(name):
         check(function(*arguments), expected)
 
 
-@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
-@pytest.mark.parametrize("name", [*LINEAR, *OPERATORS, *SOLVERS, *METRICS])
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, pytest.param(jnp.float16, marks=pytest.mark.slow)])
+@each(LINEAR, OPERATORS, SOLVERS, METRICS)
 def test_half_precision_is_computed_in_single_precision(name, dtype):
     function, *arguments = CASES[name]
 

@@ -50,7 +50,9 @@ def dense_blur(image: Image, kernels: PixelKernels, *, padding: str = "reflect")
 
     def add_tap(blurred, tap):
         row, column = tap // side, tap % side
-        seen = lax.dynamic_slice(padded, (row, column, 0), (height, width, image.shape[2]))
+        seen = lax.dynamic_slice(
+            padded, (row, column, jnp.zeros_like(row)), (height, width, image.shape[2])
+        )
         tap_weights = jnp.asarray(kernels)[:, :, row, column, None].astype(sums)
         return blurred + tap_weights * seen.astype(sums), None
 

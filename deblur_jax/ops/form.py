@@ -128,8 +128,8 @@ def make_partial_gradient(form: Form) -> Callable[..., Any]:
         return jax.jit(functools.partial(bind, sought, **dict(options)))
 
     def run(*operands: jax.Array, sought: str, **options: Any) -> jax.Array:
+        # Without jit, `compiled` would bind again, without end.
         if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
-            # Without `jit`, `compiled` would call itself.
             extra = form.on_cpu if jax.default_backend() == "cpu" else {}
             return evaluate(*operands, sought=sought, **extra, **options)
         return compiled(sought, tuple(options.items()))(*operands)

@@ -396,5 +396,5 @@ def test_pixelwise_derivatives_map_over_batches(key, order):
     mapped = jax.jit(jax.vmap(jax.grad(energy, (0, 1, 2)), in_axes=(0, None, 0)))
     images, _, mixings = batch
     looped = [gradient(image, samples[0][1], mixing) for image, _, mixing in samples]
-    for i, part in enumerate(mapped(images, samples[0][1], mixings)):
-        np.testing.assert_allclose(part, jnp.stack([x[i] for x in looped]), rtol=1e-10)
+    expected = tuple(jnp.stack(parts) for parts in zip(*looped, strict=True))
+    chex.assert_trees_all_close(mapped(images, samples[0][1], mixings), expected, rtol=1e-10)

@@ -62,13 +62,6 @@ def test_vmap_equals_a_loop(key):
     np.testing.assert_allclose(batched, jnp.stack(looped), atol=1e-12)
 
 
-def test_jit_changes_nothing(key):
-    arrays = sample(key)
-    np.testing.assert_allclose(
-        correlate(*arrays, reach=1), cost_volume(*arrays, reach=1), atol=1e-14
-    )
-
-
 def test_half_precision_is_summed_in_single_precision():
     ones = jnp.ones((2, 2, 1000), jnp.bfloat16)
     volume = correlate(ones, ones, reach=0)

@@ -1,5 +1,6 @@
 """Sensor: curves that invert, a limit that holds, noise of the stated size."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +21,7 @@ def test_gradients_of_the_curves_are_finite_also_at_black(transfer):
     values = jnp.asarray([-0.1, 0.0, 1e-9, 0.5, 2.0])
     for curve in (to_light, to_display):
         slopes = jax.vmap(jax.grad(lambda x, curve=curve: curve(x, transfer)))(values)
-        assert bool(jnp.all(jnp.isfinite(slopes)))
+        chex.assert_tree_all_finite(slopes)
 
 
 def test_an_unknown_transfer_is_told_with_the_known_ones():
@@ -66,7 +67,7 @@ def test_noise_is_a_function_of_the_key_and_none_is_none(key):
 
 def test_gradient_through_noise_is_finite_at_black(key):
     slope = jax.grad(lambda x: jnp.sum(add_noise(key, x, shot=0.1)))(jnp.zeros(3))
-    assert bool(jnp.all(jnp.isfinite(slope)))
+    chex.assert_tree_all_finite(slope)
 
 
 def test_quantized_values_are_the_levels():

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,8 +36,7 @@ def test_gradients_on_eight_devices_equal_those_on_one(key, mesh):
         return jax.jit(jax.grad(lambda *a: jnp.sum(jnp.sin(blur(*a))), (0, 1, 2)))(*arrays)
 
     spread = gradients(partial(sharded_basis_blur, mesh=mesh))
-    for gradient, expected in zip(spread, gradients(basis_blur), strict=True):
-        np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)
+    chex.assert_trees_all_close(spread, gradients(basis_blur), rtol=1e-9, atol=1e-12)
 
 
 def test_spread_arrays_have_gradients_that_stay_spread(key, mesh):

@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,7 +57,7 @@ def test_a_solution_but_for_rounding_has_finite_gradients_in_single_precision(ke
     expected = -2 * jnp.sum(jnp.square(target)) / diagonal**3
     np.testing.assert_allclose(slope(diagonal, 0 * target), expected, rtol=1e-4)
     for almost in (target / diagonal, (1 + 3e-7) * target / diagonal):
-        assert jnp.isfinite(slope(diagonal, almost))
+        chex.assert_tree_all_finite(slope(diagonal, almost))
 
 
 def test_the_derivative_is_that_of_the_steps_taken(key):

@@ -16,13 +16,6 @@ ONE_VIEW = (View(64, 24, 0.02, 0.35),)
 refine = jax.jit(refine_motion, static_argnames=("views", "lengths", "steps"))
 
 
-@pytest.fixture(autouse=True)
-def promotion():
-    """Optax multiplies integers, its steps, by floats."""
-    with jax.numpy_dtype_promotion("standard"):
-        yield
-
-
 @pytest.fixture
 def scene():
     """A texture whose power falls with the square of the frequency, moved by a plane."""

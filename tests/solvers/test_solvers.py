@@ -3,6 +3,7 @@
 import functools
 from types import SimpleNamespace
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -74,7 +75,7 @@ def test_jit_and_vmap_change_nothing(key, solve):
     blurs = jax.tree.map(lambda *x: jnp.stack(x), *(blur for blur, _, _ in problems))
     batched = jax.jit(jax.vmap(short))(blurs, jnp.stack([y for _, y, _ in problems]))
     expected = jax.tree.map(lambda *x: jnp.stack(x), *looped)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, 1e-8, 1e-11), batched, expected)
+    chex.assert_trees_all_close(batched, expected, rtol=1e-8, atol=1e-11)
 
 
 @EACH
