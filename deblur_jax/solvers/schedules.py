@@ -35,6 +35,15 @@ def gong_penalties(dtype=jnp.float32) -> jax.Array:
 def zhang_sigmas(noise: float | Array, *, steps: int = 8, dtype=jnp.float32) -> jax.Array:
     """Returns the denoiser's noise levels of Zhang et al. 2021, on images in [0, 1].
 
-    They fall from 49 on the 8-bit scale to the `noise` of the photo in equal ratios.
+    They fall from 49 on the 8-bit scale to the noise of the photo in equal ratios.
+
+    Args:
+        noise: standard deviation of the photo's noise, above 0.
+        steps: number of denoising steps.
+        dtype: dtype of the result.
+
+    Example:
+        >>> print(jnp.round(255 * zhang_sigmas(1 / 255, steps=3)))
+        [49.  7.  1.]
     """
     return log_spaced(49 / 255, noise, steps, dtype)
