@@ -86,7 +86,7 @@ FIELDS = {
         "unit": 128.0,  # pixels
         "prior_widths": (32, 64, 128),
         "prior_blocks": 1,
-        "denoisings": 3,
+        "denoising_steps": 3,
         "linear_steps": 6,
         "margin": 16,  # pixels
         "schedule_rate": 10.0,  # times the rate of the other parameters
@@ -131,7 +131,7 @@ VARIANTS = {
         "model.blocks": 1,
         "model.window": 16,
         "model.prior_widths": (4, 8),
-        "model.denoisings": 2,
+        "model.denoising_steps": 2,
         "model.linear_steps": 2,
         "model.margin": 4,
         "init.estimator": "",

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from deblur_jax.cli.photos import MARK
-from deblur_jax.cli.restoration import print_any_name
+from deblur_jax.cli.restore_photo import print_any_name
 from deblur_jax.io.video import CODECS, check_video_writable, frame_rate, read_frames, write_frames
 
 
