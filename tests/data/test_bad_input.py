@@ -81,7 +81,7 @@ CASES = {
         ("segments/{}.png", make_coloured, "a colour image, expected a grey PNG"),
         ("segments/{}.png", remove, "no segments found"),
         ("segments/{}.png", cut_short, "not an image that can be read"),
-        ("images/{}.png", remove, "has no photo"),
+        ("images/{}.png", remove, "no photo found"),
     ],
     "frames": [
         ("{}/1.png", spoil, told)
