@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.estimate import SMALLEST_SIDE, check_photo, estimate_blur
+from deblur_jax.blind.restoration import effective_noise, padded, restore_traced
+from deblur_jax.estimate import SMALLEST_SIDE, check_photo, estimate_blur, find_estimator
 from deblur_jax.ops.operators import Blur
 from deblur_jax.ops.sensor import Transfer
-from deblur_jax.pretrained import DEFAULT, Pretrained, load
+from deblur_jax.pretrained import DEFAULT, Pretrained, load_denoiser
 from deblur_jax.restoration import STEPS, restore
 from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, noise_level, verdict
 from deblur_jax.solvers.tiles import TileProgress, restore_tiled
@@ -25,6 +26,7 @@ from deblur_jax.typing import Array, Denoiser
 WHOLE_PIXELS = 1_500_000  # a larger photo is restored in tiles
 TILE = (1024, 1024)  # pixels
 HALO = 48  # pixels at a tile's inner edges that are not used
+CLOSED_FORM_STEPS = 8  # denoising steps of a uniform blur
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,12 +39,14 @@ class Result:
             `kernels` and `mixing`.
         residual: `blur(restored) - photo`, `[h, w, c]`, of the restoration at full strength.
         explained: share of the photo where the residual is within a few deviations of its noise.
+        reason: why no blur was found, or an empty string.
     """
 
     image: np.ndarray
     blur: Blur
     residual: np.ndarray
     explained: float
+    reason: str = ""
 
     @property
     def flow(self) -> np.ndarray:
@@ -60,12 +64,12 @@ class Result:
     @property
     def trusted(self) -> bool:
         """Whether the blur explains enough of the photo for the restoration to be written."""
-        return self.explained >= DOUBTFUL
+        return not self.reason and self.explained >= DOUBTFUL
 
     @property
     def verdict(self) -> str:
         """The meaning of `explained` in words."""
-        return verdict(self.explained)
+        return f"no blur was found: {self.reason}" if self.reason else verdict(self.explained)
 
 
 def deblur(
@@ -85,13 +89,16 @@ def deblur(
 
     Args:
         image: `[h, w, 3]` floats in [0, 1], display values.
-        model: a network that estimates motion or kernels, or one that also restores, such as
+        model: "blind" for one kernel found by optimisation, which fits camera shake on a curved
+            path; a network that estimates motion or kernels; or one that also restores, such as
             "learned-plug-and-play": a name or path for `pretrained.load`, or a loaded network.
         strength: how much of the restoration is mixed into the photo, from 0 (the photo) to 1.
         max_blur: longest estimated motion in pixels; longer ones are shortened. None for no limit.
-        steps: number of denoising steps, see `restore`. A network that restores has its own steps
-            and its own denoiser.
-        denoise: the prior, such as `load_denoiser()`; total variation if None.
+        steps: number of denoising steps, see `restore`; with "blind" those of its closed-form
+            restoration, of which it takes at most 8. A network that restores has its own steps and
+            its own denoiser.
+        denoise: the prior, such as `load_denoiser()`. If None, total variation, and with "blind"
+            the shipped denoiser.
         transfer: curve from the photo's display values to light, see `ops.sensor`, for a network
             that estimates the blur of light; what the network was trained with if None.
         progress: called as `progress(tiles done, all tiles)`.
@@ -119,7 +126,7 @@ def deblur(
         raise ValueError(f"deblur: strength must be from 0 to 1, got {strength}")
     if steps < 1:
         raise ValueError(f"deblur: steps must be at least 1, got {steps}")
-    network = load(model) if isinstance(model, str) else model
+    network = find_estimator(model)
     restores = hasattr(network.model, "restore")
     if restores and (denoise is not None or steps != STEPS):
         raise ValueError(
@@ -131,7 +138,15 @@ def deblur(
     blur = estimate.blur if max_blur is None else _limited(estimate.blur, max_blur)
     if transfer is None or estimate.transfer == "linear":
         transfer = estimate.transfer
-    if restores:
+    if estimate.reason:
+        return Result(photo, blur, np.zeros_like(photo), 1.0, estimate.reason)
+    kernel, halo, tile = getattr(blur, "kernel", None), HALO, TILE
+    if kernel is not None:
+        shared = (padded(kernel), effective_noise(photo))
+        piece = _closed_form(denoise or _shipped_denoiser(), min(steps, CLOSED_FORM_STEPS))
+        halo = max(HALO, kernel.shape[0])
+        tile = (max(TILE[0], 4 * halo), max(TILE[1], 4 * halo))
+    elif restores:
         shared, piece = (network.variables,), _learned_restoration(network.model)
     else:
         shared = ()
@@ -142,8 +157,8 @@ def deblur(
         photo,
         blur,
         shared=shared,
-        halo=HALO,
-        tile=photo.shape[:2] if small else TILE,
+        halo=halo,
+        tile=photo.shape[:2] if small else tile,
         progress=progress,
     )
     return Result(
@@ -177,6 +192,22 @@ def _restoration(
         )
 
     return restore_tile
+
+
+@functools.lru_cache(maxsize=8)
+def _closed_form(denoise: Denoiser, steps: int) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """Returns the restoration of one tile with one kernel, in closed form."""
+
+    def restore_tile(kernel: Array, noise: Array, photo: Array, blur: Blur):
+        restored = restore_traced(kernel, noise, photo, denoise=denoise, steps=steps).clip(0, 1)
+        return restored, blur(restored) - photo
+
+    return restore_tile
+
+
+@functools.cache
+def _shipped_denoiser() -> Denoiser:
+    return load_denoiser()
 
 
 @functools.lru_cache(maxsize=8)

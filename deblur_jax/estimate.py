@@ -1,11 +1,37 @@
 """Which blur does a photo have? Arrays only."""
 
+import dataclasses
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 
+from deblur_jax.blind.estimate import estimate_kernel
 from deblur_jax.models.blur_estimate import SMALLEST_SIDE, BlurEstimate
+from deblur_jax.ops.operators import UniformBlur
 from deblur_jax.pretrained import Pretrained, load
 from deblur_jax.typing import Array, Image, typechecked
+
+
+BLIND = "blind"
+
+
+@dataclasses.dataclass(frozen=True)
+class BlindEstimator:
+    """Estimates one kernel for the whole photo by optimisation, with the method of the networks."""
+
+    def estimate_blur(self, variables: Any, photo: Array) -> BlurEstimate:
+        """Returns the estimated kernel of a photo `[h, w, 3]` as a `UniformBlur`."""
+        del variables
+        found = estimate_kernel(np.asarray(photo, np.float32))
+        return BlurEstimate(UniformBlur(jnp.asarray(found.kernel)), reason=found.reason)
+
+
+def find_estimator(model: str | Pretrained) -> Pretrained:
+    """Returns what a name stands for: "blind", shipped weights, or a `.safetensors` file."""
+    if not isinstance(model, str):
+        return model
+    return Pretrained(BLIND, BlindEstimator(), {}, {}) if model == BLIND else load(model)
 
 
 def estimate_blur(photo: Array, model: str | Pretrained) -> BlurEstimate:
@@ -13,8 +39,8 @@ def estimate_blur(photo: Array, model: str | Pretrained) -> BlurEstimate:
 
     Args:
         photo: `[h, w, 3]` in [0, 1], display values.
-        model: a network that estimates motion or kernels: a name or path for `pretrained.load`, or
-            a loaded network.
+        model: "blind" for one kernel found by optimisation; or a network that estimates motion or
+            kernels: a name or path for `pretrained.load`, or a loaded network.
 
     Returns:
         The blur and the options of `restore` that belong to it.
@@ -31,7 +57,7 @@ def estimate_blur(photo: Array, model: str | Pretrained) -> BlurEstimate:
         (64, 80, 2)
     """
     check_photo(photo, "estimate_blur: photo")
-    network = load(model) if isinstance(model, str) else model
+    network = find_estimator(model)
     if not hasattr(network.model, "estimate_blur"):
         raise ValueError(
             f"{network.name} holds a {type(network.model).__name__}, expected a network that "

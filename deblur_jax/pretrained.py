@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 
 from deblur_jax.io.weights import read_weights
 from deblur_jax.models.denoiser import make_denoiser
@@ -43,7 +42,7 @@ class Pretrained:
     """
 
     name: str
-    model: nn.Module
+    model: Any
     variables: dict[str, Any]
     card: dict[str, Any]
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from deblur_jax.ops.periodic import bridge, canvas_side, inside_photo
+from deblur_jax.ops.sensor import QUANTISATION_NOISE
 from deblur_jax.solvers.diagnosis import noise_level
 from deblur_jax.solvers.fourier_plug_and_play import fourier_plug_and_play
 from deblur_jax.solvers.frame import check_range, saturation_weights
@@ -56,22 +57,57 @@ def restore_uniform(
             f"{side} for {height}x{width}"
         )
     values = np.asarray(photo, np.float32)
-    measured = float(noise_level(values)) if noise is None else noise
-    level = min(1.0, max((measured**2 + kernel_error**2) ** 0.5, 1 / 255 / 12**0.5))
+    level = effective_noise(values, noise=noise, kernel_error=kernel_error)
+    return np.asarray(
+        restore_traced(padded(kernel), level, values, denoise=denoise, steps=steps).clip(0, 1)
+    )
+
+
+def padded(kernel: Array) -> np.ndarray:
+    """Return the kernel with zeros around it, so that its side is one of `SIDES` if possible."""
+    side = kernel.shape[0]
     reach = next((each for each in SIDES if each >= side), side)
-    padded = np.pad(np.asarray(kernel, np.float32), (reach - side) // 2)
-    size = (canvas_side(height + reach), canvas_side(width + reach))
-    gaps = ((0, size[0] - height), (0, size[1] - width), (0, 0))
-    known = np.pad(np.asarray(saturation_weights(values)), gaps, constant_values=1)
-    extent = np.asarray((height, width), np.int32)
-    restored = _restore(
-        padded, np.pad(values, gaps), known, extent, np.float32(level),
-        denoise=denoise, steps=steps,
-    )  # fmt: skip
-    return np.clip(np.asarray(restored)[:height, :width], 0, 1)
+    return np.pad(np.asarray(kernel, np.float32), (reach - side) // 2)
+
+
+def effective_noise(
+    photo: np.ndarray, *, noise: float | None = None, kernel_error: float = KERNEL_ERROR
+) -> np.float32:
+    """Return the standard deviation of the photo's noise and of the kernel's error together.
+
+    Args:
+        photo: `[h, w, c]`.
+        noise: standard deviation of the photo's noise; measured if None.
+        kernel_error: noise that the kernel's error counts as.
+    """
+    measured = float(noise_level(photo)) if noise is None else noise
+    together = (measured**2 + kernel_error**2) ** 0.5
+    return np.float32(min(1.0, max(together, QUANTISATION_NOISE)))
 
 
 @functools.partial(jax.jit, static_argnames=("denoise", "steps"))
+def restore_traced(
+    kernel: Array, noise: Array, photo: Array, *, denoise: Denoiser, steps: int = STEPS
+) -> jax.Array:
+    """Restore a photo without checks, for use inside `jit`; the result is not clipped.
+
+    Args:
+        kernel: correlation kernel, `[s, s]`, from `padded`.
+        noise: see `effective_noise`.
+        photo: `[h, w, c]` in [0, 1].
+        denoise: the prior.
+        steps: of the restoration.
+    """
+    height, width, _ = photo.shape
+    size = (canvas_side(height + kernel.shape[0]), canvas_side(width + kernel.shape[0]))
+    gaps = ((0, size[0] - height), (0, size[1] - width), (0, 0))
+    weights = jnp.pad(saturation_weights(photo), gaps, constant_values=1)
+    return _restore(
+        jnp.asarray(kernel), jnp.pad(jnp.asarray(photo), gaps), weights,
+        jnp.asarray((height, width), jnp.int32), jnp.asarray(noise), denoise=denoise, steps=steps,
+    )[:height, :width]  # fmt: skip
+
+
 def _restore(
     kernel: jax.Array,
     canvas: jax.Array,

@@ -44,7 +44,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="a file or an existing folder (default: beside the photo, named ...-deblurred)",
     )  # fmt: skip
     parser.add_argument(
-        "--model", default=None, help="name of shipped weights, or a .safetensors file"
+        "--model",
+        default=None,
+        help="blind (one kernel by optimisation), name of shipped weights, or a file",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace existing results")
     parser.add_argument(

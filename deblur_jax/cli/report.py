@@ -39,6 +39,9 @@ def draw_blur(photo: np.ndarray, result: Result, longest_side: int) -> np.ndarra
         longest_side: largest side of the drawing in pixels.
     """
     small, blur = shrunk(photo, longest_side), result.blur
+    kernel = getattr(blur, "kernel", None)
+    if kernel is not None:
+        return kernels_over(small, np.asarray(kernel)[None], np.ones((*small.shape[:2], 1)))
     if isinstance(blur, BasisBlur):
         mixing = shrunk(np.asarray(blur.mixing), longest_side)
         return kernels_over(small, np.asarray(blur.kernels), mixing)

@@ -36,10 +36,11 @@ class Settings:
 
 @functools.cache
 def find_network(name: str | None) -> Any:
-    """Returns the network of that name, loaded once; the default one if None."""
-    from deblur_jax.pretrained import DEFAULT, load
+    """Returns the estimator of that name, loaded once; the default one if None."""
+    from deblur_jax.estimate import find_estimator
+    from deblur_jax.pretrained import DEFAULT
 
-    return load(name or DEFAULT)
+    return find_estimator(name or DEFAULT)
 
 
 def restore_photo(
@@ -109,6 +110,8 @@ def describe(result: Any) -> str:
 
 
 def _motion(result: Any) -> str:
+    if hasattr(result.blur, "kernel"):
+        return f"one kernel within {result.blur.kernel.shape[0]} pixels; "
     if not hasattr(result, "flow"):
         return ""
     lengths = (result.flow**2).sum(axis=-1) ** 0.5
@@ -117,6 +120,8 @@ def _motion(result: Any) -> str:
 
 def describe_network(network: Any) -> str:
     """Describes a network: its name, its training steps and its gain on test photos."""
+    if "step" not in network.card:
+        return f"{network.name} (one kernel for the photo, by optimisation)"
     metrics = network.card.get("metrics") or {}
     trained = f"{network.name} ({network.card['step']} training steps"
     if "psnr/restored" in metrics:

@@ -30,12 +30,14 @@ class BlurEstimate:
         transfer: curve from display values to the light in which the blur adds up.
         margin: width in pixels of the unknown border that is restored around the photo.
         saturates: whether the sensor clips bright light softly, see `ops.sensor.saturate`.
+        reason: why no blur was found, or an empty string.
     """
 
     blur: Blur
     transfer: Transfer = "linear"
     margin: int = MARGIN
     saturates: bool = False
+    reason: str = ""
 
 
 @functools.partial(jax.jit, static_argnames="model")

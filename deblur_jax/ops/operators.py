@@ -17,13 +17,14 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from deblur_jax.ops.basis_blur import basis_blur
 from deblur_jax.ops.boundary import pad
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.linear import adjoint
 from deblur_jax.ops.pytree import register
-from deblur_jax.typing import Flow, Image, Kernels, Mixing, typechecked
+from deblur_jax.typing import Array, Flow, Image, Kernels, Mixing, typechecked
 
 
 class Blur(abc.ABC):
@@ -140,3 +141,38 @@ class LineBlur(Blur):
         length = jnp.linalg.norm(self.flow, axis=-1, keepdims=True)
         shrink = jnp.minimum(1, max_blur / jnp.maximum(length, max_blur))
         return dataclasses.replace(self, flow=self.flow * shrink)
+
+
+@register
+@dataclasses.dataclass(frozen=True, eq=False)  # hashable, so that `jax.jit(operator)` works
+class UniformBlur(Blur):
+    """One kernel for all pixels of an image of any size.
+
+    Attributes:
+        kernel: correlation kernel, `[s, s]`.
+        padding: how pixels outside the frame are made.
+
+    Example:
+        >>> blur = UniformBlur(jnp.full((3, 3), 1 / 9))
+        >>> blur(jnp.ones((6, 8, 3))).shape
+        (6, 8, 3)
+    """
+
+    kernel: Float[Array, "s s"]
+    padding: str = dataclasses.field(default="reflect", kw_only=True, metadata={"static": True})
+
+    @typechecked
+    def __call__(self, image: Image) -> jax.Array:
+        """Returns the blurred image, `[h, w, c]`."""
+        mixing = jnp.ones((*image.shape[:2], 1), image.dtype)
+        return basis_blur(image, jnp.asarray(self.kernel)[None], mixing, padding=self.padding)
+
+    def extended(self, margin: int) -> "UniformBlur":
+        """Returns the blur itself, which does not depend on the size of the canvas."""
+        del margin
+        return self
+
+    def cut(self, rows: slice, columns: slice) -> "UniformBlur":
+        """Returns the blur itself, which does not depend on the place."""
+        del rows, columns
+        return self
