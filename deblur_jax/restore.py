@@ -25,7 +25,7 @@ from deblur_jax.solvers.schedules import carbajal_sigmas
 from deblur_jax.solvers.steepest_descent import steepest_descent
 from deblur_jax.solvers.tiles import TileProgress, restore_tiled
 from deblur_jax.solvers.total_variation import denoise_total_variation
-from deblur_jax.typing import Array, Denoiser, Flow, Image, typechecked
+from deblur_jax.typing import Array, Denoiser, Flow, Image, standard_promotion, typechecked
 
 
 SMALLEST_SIDE = 32  # pixels
@@ -196,7 +196,8 @@ def _piece_of_net(model: LearnedPlugAndPlayNet) -> Callable[..., jax.Array]:
 
     def restore(variables: Any, photo: Array, flow: Array) -> jax.Array:
         inputs = (jnp.asarray(photo)[None], jnp.asarray(flow)[None])
-        restored = jnp.asarray(model.apply(variables, *inputs, method="restore"))[0].clip(0, 1)
+        with standard_promotion():  # flax mixes ranks, and networks mix dtypes
+            restored = jnp.asarray(model.apply(variables, *inputs, method="restore"))[0].clip(0, 1)
         return jnp.concatenate([restored, LineBlur(flow)(restored) - photo], axis=-1)
 
     return restore
@@ -299,7 +300,8 @@ def _reblur(blur: Blur, restored: jax.Array, transfer: Transfer) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnames="model")
 def _apply(model: Any, variables: Any, blurry: jax.Array) -> Any:
-    return model.apply(variables, blurry)
+    with standard_promotion():  # flax mixes ranks, and networks mix dtypes
+        return model.apply(variables, blurry)
 
 
 @functools.partial(

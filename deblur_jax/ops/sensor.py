@@ -7,7 +7,7 @@ Blur is linear in light, and files store display values: call `to_light` before 
 import jax
 import jax.numpy as jnp
 
-from deblur_jax.typing import Array
+from deblur_jax.typing import Array, compute_dtype
 
 
 Transfer = str | float
@@ -23,12 +23,12 @@ def to_light(display: Array, transfer: Transfer) -> jax.Array:
         transfer: "srgb" (IEC 61966-2-1), "linear" (the identity), or a gamma such as 2.2: light is
             then `display ** gamma`, and zero for negative values.
     """
-    display = jnp.asarray(display)
     gamma = _gamma("to_light", transfer)
+    dtype, display = display.dtype, jnp.asarray(display, compute_dtype(display))
     if gamma is not None:
-        return _power(display, gamma)
+        return _power(display, gamma).astype(dtype)
     bent = _power((display + 0.055) / 1.055, 2.4)
-    return jnp.where(display <= 0.04045, display / 12.92, bent)
+    return jnp.where(display <= 0.04045, display / 12.92, bent).astype(dtype)
 
 
 def to_display(light: Array, transfer: Transfer) -> jax.Array:
@@ -40,12 +40,12 @@ def to_display(light: Array, transfer: Transfer) -> jax.Array:
         light: light, nominally in [0, 1].
         transfer: as for `to_light`.
     """
-    light = jnp.asarray(light)
     gamma = _gamma("to_display", transfer)
+    dtype, light = light.dtype, jnp.asarray(light, compute_dtype(light))
     if gamma is not None:
-        return _power(light, 1.0 / gamma)
+        return _power(light, 1.0 / gamma).astype(dtype)
     bent = 1.055 * _power(light, 1.0 / 2.4) - 0.055
-    return jnp.where(light <= 0.0031308, light * 12.92, bent)
+    return jnp.where(light <= 0.0031308, light * 12.92, bent).astype(dtype)
 
 
 def saturate(light: Array, *, limit: float = 1.0, sharpness: float = 50.0) -> jax.Array:
