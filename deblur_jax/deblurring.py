@@ -20,7 +20,7 @@ from deblur_jax.pretrained import DEFAULT, Pretrained, load_denoiser
 from deblur_jax.restoration import STEPS, restore
 from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, noise_level, verdict
 from deblur_jax.solvers.tiles import TileProgress, restore_tiled
-from deblur_jax.typing import Array, Denoiser
+from deblur_jax.typing import Array, Denoiser, standard_promotion
 
 
 WHOLE_PIXELS = 1_500_000  # a larger photo is restored in tiles
@@ -216,7 +216,8 @@ def _learned_restoration(model: Any) -> Callable[..., tuple[jax.Array, jax.Array
 
     def restore_tile(variables: Any, photo: Array, blur: Any) -> tuple[jax.Array, jax.Array]:
         inputs = (jnp.asarray(photo)[None], jnp.asarray(blur.flow)[None])
-        restored = jnp.asarray(model.apply(variables, *inputs, method="restore"))[0].clip(0, 1)
+        with standard_promotion():  # flax mixes ranks, and networks mix dtypes
+            restored = jnp.asarray(model.apply(variables, *inputs, method="restore"))[0].clip(0, 1)
         return restored, blur(restored) - photo
 
     return restore_tile

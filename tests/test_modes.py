@@ -272,11 +272,12 @@ def test_half_precision_is_computed_in_single_precision(name, dtype):
 
 
 def test_sums_over_a_photo_do_not_overflow_in_half_precision():
-    ones = jnp.ones((150, 150, 3), jnp.float16)
+    ones = jnp.ones((256, 256, 3), jnp.float16)
     assert inner(ones, ones) == ones.size
     assert operator_norm(lambda x: 0.5 * x, ones) == 0.5
-    steps = (ones.at[::2].set(0)).at[:, ::2].set(0)
-    assert float(total_variation.total_variation(steps)) > jnp.finfo(jnp.float16).max
+    stripes = ones.at[:, ::2].set(0)
+    expected = 256 * 255 * 3**0.5
+    np.testing.assert_allclose(total_variation.total_variation(stripes), expected, rtol=1e-3)
 
 
 def test_every_public_function_has_a_case():

@@ -15,6 +15,7 @@ from deblur_jax.ops.operators import Blur, LineBlur
 from deblur_jax.ops.sensor import Transfer
 from deblur_jax.solvers.frame import MARGIN
 from deblur_jax.solvers.motion_spectra import VIEWS, refine_motion
+from deblur_jax.typing import standard_promotion
 
 
 ESTIMATION_PIXELS = 400_000  # a larger photo is shrunk to this before its motion is estimated
@@ -43,7 +44,8 @@ class BlurEstimate:
 @functools.partial(jax.jit, static_argnames="model")
 def apply(model: Any, variables: Any, photo: jax.Array) -> Any:
     """Returns the network's output for one photo `[h, w, 3]`, as a batch of one."""
-    return model.apply(variables, photo[None])
+    with standard_promotion():  # flax mixes ranks, and networks mix dtypes
+        return model.apply(variables, photo[None])
 
 
 def estimate_motion(

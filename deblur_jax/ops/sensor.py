@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from deblur_jax.transfer import Transfer, display_from_light, light_from_display, safe_power
-from deblur_jax.typing import Array
+from deblur_jax.typing import Array, compute_dtype
 
 
 QUANTISATION_NOISE = 1 / 255 / 12**0.5  # standard deviation of rounding to 8 bits
@@ -22,8 +22,8 @@ def to_light(display: Array, transfer: Transfer) -> jax.Array:
         transfer: "srgb" (IEC 61966-2-1), "linear" (the identity), or a gamma such as 2.2: light is
             then `display ** gamma`, and zero for negative values.
     """
-    display = jnp.asarray(display)
-    return light_from_display(display, transfer)
+    dtype, display = display.dtype, jnp.asarray(display, compute_dtype(display))
+    return light_from_display(display, transfer).astype(dtype)
 
 
 def to_display(light: Array, transfer: Transfer) -> jax.Array:
@@ -35,8 +35,8 @@ def to_display(light: Array, transfer: Transfer) -> jax.Array:
         light: light, nominally in [0, 1].
         transfer: as for `to_light`.
     """
-    light = jnp.asarray(light)
-    return display_from_light(light, transfer)
+    dtype, light = light.dtype, jnp.asarray(light, compute_dtype(light))
+    return display_from_light(light, transfer).astype(dtype)
 
 
 def saturate(light: Array, *, limit: float = 1.0, sharpness: float = 50.0) -> jax.Array:

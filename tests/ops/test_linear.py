@@ -17,7 +17,7 @@ def test_the_adjoint_of_a_matrix_is_its_transpose(key):
 
 
 def test_inner_refuses_two_shapes():
-    with pytest.raises(ValueError, match=r"one shape, got \(2,\) and \(3,\)"):
+    with pytest.raises(ValueError, match=r"the same shape, got \(2,\) and \(3,\)"):
         inner(jnp.ones(2), jnp.ones(3))
 
 

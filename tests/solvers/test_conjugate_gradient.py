@@ -75,7 +75,7 @@ def test_vmap_equals_a_loop(key):
 
 def test_what_does_not_fit_is_refused():
     one = jnp.ones(3)
-    with pytest.raises(ValueError, match=r"must have one shape, got \[3\] and \[2\]"):
+    with pytest.raises(ValueError, match=r"must have the same shape, got \[3\] and \[2\]"):
         conjugate_gradient(lambda x: x, one, jnp.ones(2), steps=1)
     with pytest.raises(ValueError, match="steps must be at least 0, got -1"):
         conjugate_gradient(lambda x: x, one, one, steps=-1)

@@ -65,7 +65,7 @@ def test_what_does_not_fit_is_refused():
     photo = jnp.ones((4, 4, 1)) / 2
     blur = LineBlur(jnp.zeros((4, 4, 2)))
     odd = SimpleNamespace(**{**vars(small_mixture()), "directions": jnp.ones((2, 7, 6))})
-    with pytest.raises(ValueError, match="mixture must be of square patches, got 7 pixels"):
+    with pytest.raises(ValueError, match="mixture must have square patches, got 7 pixels"):
         epll(blur, photo, odd, penalties=jnp.ones(1), margin=0)
     large = SimpleNamespace(**{**vars(small_mixture()), "directions": jnp.ones((2, 64, 63))})
     with pytest.raises(ValueError, match="must hold a patch of 8x8 pixels, got 4x4 and margin 1"):
