@@ -1,8 +1,8 @@
 """Blind kernels on the photos of Köhler et al. and Levin et al., and on simulated shake.
 
-    DEBLUR_JAX_DATA=DIR python experiments/blind/run.py kohler
-    DEBLUR_JAX_DATA=DIR python experiments/blind/run.py levin
-    DEBLUR_JAX_DATA=DIR python experiments/blind/run.py simulated --hindsight
+    DEBLUR_JAX_DATA=DIR python -m experiments.blind.run kohler
+    DEBLUR_JAX_DATA=DIR python -m experiments.blind.run levin
+    DEBLUR_JAX_DATA=DIR python -m experiments.blind.run simulated --hindsight
 
 Each command adds its scores to results.json beside this file, or to --out. Köhler's photos are
 aligned by a homography, Levin's by a shift of eighths of a pixel. Simulated photos are parts of
@@ -26,7 +26,7 @@ from deblur_jax.blind import Candidate, estimate_kernel, restore_uniform
 from deblur_jax.data.levin import read_levin
 from deblur_jax.pretrained import load_denoiser
 from deblur_jax.simulate.shake_kernels import Tremor, Wander, shake_kernel
-from experiments.shared import crop, shifted_onto
+from experiments.shared import crop, run_command, shifted_onto, write_record
 
 
 SIMULATED_SIZE = (270, 400)
@@ -184,9 +184,7 @@ def _record(path: Path, table: str, rows: list[dict]) -> None:
         if name in rows[0]
     }
     results[table] = {"photos": len(rows), "means": means, "rows": rows}
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(json.dumps(results, indent=1) + "\n")
-    temporary.replace(path)
+    write_record(path, results)
 
 
 def _draw(folder: Path, name: str, restored: np.ndarray, kernel: np.ndarray) -> None:
@@ -199,4 +197,4 @@ def _draw(folder: Path, name: str, restored: np.ndarray, kernel: np.ndarray) -> 
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)
