@@ -11,6 +11,7 @@ from tqdm import tqdm
 from deblur_jax.cli.deblur_video import deblur_file
 from deblur_jax.cli.photos import Job, find_photos, plan
 from deblur_jax.cli.restore_photo import (
+    BLIND,
     STEPS,
     Settings,
     describe,
@@ -195,9 +196,10 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
     if options.report is not None or options.show:
         _report(job, photo, result, options)
     if not (result.trusted or options.force):
+        other = "" if network.name == BLIND else "--model blind for the shake of a hand, or "
         print(
             f"{job.photo}: left unchanged: {result.verdict}. "
-            "Use --force to write the result anyway."
+            f"Use {other}--force to write the result anyway."
         )
         return False
     chosen = {"strength": options.strength, "verdict": result.verdict}

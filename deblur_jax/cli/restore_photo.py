@@ -18,6 +18,7 @@ from deblur_jax.version import __version__
 
 
 STEPS = 15
+BLIND = "blind"  # as in `deblur_jax.estimate`
 HISTORY_LETTERS = 400  # longest description of the restoration in the EXIF data
 LONG_WAIT = 60  # seconds from which the remaining time is printed
 
