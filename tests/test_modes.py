@@ -282,8 +282,8 @@ def test_sums_over_a_photo_do_not_overflow_in_half_precision():
 
 def test_every_public_function_has_a_case():
     elsewhere = {  # tested with the files and networks that they need
-        "BasisBlur", "LineBlur", "compose", "deblur", "deblur_video", "load", "load_denoiser",
-        "load_mixture", "restore_tiled", "__version__",
+        "BasisBlur", "LineBlur", "Result", "compose", "deblur", "deblur_video", "estimate_blur",
+        "load", "load_denoiser", "load_mixture", "restore", "restore_tiled", "__version__",
     }  # fmt: skip
     named = {name.split()[0] for name in CASES}
     assert set(deblur_jax.__all__) - elsewhere <= named
