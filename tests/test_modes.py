@@ -122,9 +122,6 @@ OPERATORS = {
     "warp_homography": (warp.warp_homography, IMAGE, np.eye(3, dtype=np.float32)),
 }
 SOLVERS = {
-    "conjugate_gradient": (
-        lambda blur, y: conjugate_gradient(normal(blur, y), y, y, steps=2), BASIS, IMAGE,
-    ),
     "denoise_total_variation": (
         functools.partial(total_variation.denoise_total_variation, steps=3), IMAGE, WEIGHT,
     ),
@@ -172,7 +169,7 @@ METRICS = {
     "psnr": (metrics.psnr, IMAGE, OTHER),
     "ssim": (metrics.ssim, PHOTO, uniform(12, 13, 3)),
 }  # fmt: skip
-DRAWS = {
+OTHERS = {  # draws, and what has no floating-point input or keeps its vectors in half precision
     "add_noise": (functools.partial(sensor.add_noise, sigma=0.1, shot=0.1), KEY, IMAGE),
     "average_precision": (metrics.average_precision, uniform(6, 7), uniform(6, 7) > 0.5),
     "camera_flow": (functools.partial(camera_flow, height=6, width=7, attempts=3), KEY),
@@ -183,6 +180,9 @@ DRAWS = {
         ), KEY,
     ),
     "carbajal_sigmas": (carbajal_sigmas,),
+    "conjugate_gradient": (
+        lambda blur, y: conjugate_gradient(normal(blur, y), y, y, steps=2), BASIS, IMAGE,
+    ),
     "develop": (functools.partial(develop, camera=CAMERA), KEY, PHOTO),
     "draw_scene": (
         functools.partial(draw_scene, margin=3, subframes=3, camera=CAMERA),
@@ -200,7 +200,7 @@ DRAWS = {
     "shake_kernel": (functools.partial(shake_kernel, side=9, wander=Wander(steps=10)), KEY),
     "zhang_sigmas": (functools.partial(zhang_sigmas, 0.01),),
 }  # fmt: skip
-CASES: dict[str, tuple[Any, ...]] = {**LINEAR, **OPERATORS, **SOLVERS, **METRICS, **DRAWS}
+CASES: dict[str, tuple[Any, ...]] = {**LINEAR, **OPERATORS, **SOLVERS, **METRICS, **OTHERS}
 LONG = ("draw_scene", "draw_segment_blur", "epll", "refine_motion")  # to compile
 
 
@@ -282,8 +282,8 @@ def test_sums_over_a_photo_do_not_overflow_in_half_precision():
 
 def test_every_public_function_has_a_case():
     elsewhere = {  # tested with the files and networks that they need
-        "BasisBlur", "LineBlur", "compose", "deblur", "deblur_video", "load", "load_denoiser",
-        "load_mixture", "restore_tiled", "__version__",
+        "BasisBlur", "LineBlur", "Result", "compose", "deblur", "deblur_video", "estimate_blur",
+        "load", "load_denoiser", "load_mixture", "restore", "restore_tiled", "__version__",
     }  # fmt: skip
     named = {name.split()[0] for name in CASES}
     assert set(deblur_jax.__all__) - elsewhere <= named

@@ -89,8 +89,8 @@ def quantize(image: Array, *, levels: int = 256) -> jax.Array:
     if levels < 2:
         raise ValueError(f"quantize: levels must be at least 2, got {levels}")
     steps = levels - 1
-    clipped = jnp.clip(jnp.asarray(image), 0.0, 1.0)
-    return _replace_value(clipped, jnp.round(clipped * steps) / steps)
+    clipped = jnp.clip(jnp.asarray(image, compute_dtype(image)), 0.0, 1.0)
+    return _replace_value(clipped, jnp.round(clipped * steps) / steps).astype(image.dtype)
 
 
 @jax.custom_jvp

@@ -23,7 +23,8 @@ def conjugate_gradient(
     """Returns an approximate solution `x` of `apply(x) = target`.
 
     Each step lowers `<x, apply(x)> / 2 - <x, target>`. Once the residual is zero up to rounding,
-    the remaining steps are no-ops, and the derivative stays finite.
+    the remaining steps are no-ops, and the derivative stays finite. Inner products are computed in
+    float32 at least; the arrays keep their dtype, so half precision limits the accuracy.
 
     Args:
         apply: a symmetric positive definite linear map from arrays to arrays; not checked.

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from deblur_jax.typing import Array
+from deblur_jax.typing import Array, compute_dtype
 
 
 BLOCK = 32  # patches that share a filter in a matrix product
@@ -77,11 +77,14 @@ def make_experts(mixture: Mixture, variance: jax.Array, *, rank: int) -> Experts
         rank: number of directions in which Gaussians are compared: the principal directions of all
             patches. With all of them, `d - 1`, the selection is that of the module's equation.
     """
-    directions, values = mixture.directions, mixture.eigenvalues
+    log_weights, directions, values = (  # half precision has no eigenvectors
+        jnp.asarray(array, compute_dtype(array))
+        for array in (mixture.log_weights, mixture.directions, mixture.eigenvalues)
+    )
     rank = min(rank, values.shape[1])
     filters = _spectral(directions, values / (values + variance))
     covariances = _spectral(directions, values)
-    shares = jax.nn.softmax(mixture.log_weights)
+    shares = jax.nn.softmax(log_weights)
     _, vectors = jnp.linalg.eigh(jnp.einsum("m,mde->de", shares, covariances, precision="highest"))
     subspace = vectors[:, ::-1][:, :rank]
     small = jnp.einsum("dq,mde,er->mqr", subspace, covariances, subspace, precision="highest")
@@ -93,7 +96,7 @@ def make_experts(mixture: Mixture, variance: jax.Array, *, rank: int) -> Experts
     return Experts(
         subspace=subspace,
         table=precisions[:, rows, columns] * twice[None],
-        constants=mixture.log_weights - normaliser / 2,
+        constants=log_weights - normaliser / 2,
         filters=filters,
     )
 
