@@ -58,9 +58,15 @@ def restore_uniform(
         )
     values = np.asarray(photo, np.float32)
     level = effective_noise(values, noise=noise, kernel_error=kernel_error)
-    return np.asarray(
-        restore_traced(padded(kernel), level, values, denoise=denoise, steps=steps).clip(0, 1)
+    taps = padded(kernel)
+    size = (canvas_side(height + len(taps)), canvas_side(width + len(taps)))
+    gaps = ((0, size[0] - height), (0, size[1] - width), (0, 0))
+    weights = np.pad(np.asarray(saturation_weights(values)), gaps, constant_values=1)
+    extent = np.asarray((height, width), np.int32)
+    restored = _restore(
+        taps, np.pad(values, gaps), weights, extent, level, denoise=denoise, steps=steps
     )
+    return np.clip(np.asarray(restored)[:height, :width], 0, 1)
 
 
 def padded(kernel: Array) -> np.ndarray:
@@ -85,7 +91,6 @@ def effective_noise(
     return np.float32(min(1.0, max(together, QUANTISATION_NOISE)))
 
 
-@functools.partial(jax.jit, static_argnames=("denoise", "steps"))
 def restore_traced(
     kernel: Array, noise: Array, photo: Array, *, denoise: Denoiser, steps: int = STEPS
 ) -> jax.Array:
@@ -108,17 +113,18 @@ def restore_traced(
     )[:height, :width]  # fmt: skip
 
 
+@functools.partial(jax.jit, static_argnames=("denoise", "steps"))
 def _restore(
-    kernel: jax.Array,
-    canvas: jax.Array,
-    known: jax.Array,
-    extent: jax.Array,
-    noise: jax.Array,
+    kernel: Array,
+    canvas: Array,
+    known: Array,
+    extent: Array,
+    noise: Array,
     *,
     denoise: Denoiser,
     steps: int,
 ) -> jax.Array:
-    filled = bridge(canvas, extent)
+    filled = bridge(jnp.asarray(canvas), extent)
     inside = inside_photo(canvas.shape[:2], extent)[..., None]  # pyright: ignore[reportArgumentType]
     floor = jnp.where(inside, canvas, -jnp.inf)
     restored, _ = fourier_plug_and_play(

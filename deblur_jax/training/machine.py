@@ -100,7 +100,10 @@ def _exit_on_sigterm() -> Iterator[None]:
     def watch() -> None:
         while numbers := ours.recv(16):  # empty when the other end is closed
             if signal.SIGTERM in numbers:
-                print("\nStopped before the first step; the same command goes on.", flush=True)
+                print(
+                    "\nStopped before the first step; run the same command again.",
+                    flush=True,
+                )
                 os._exit(0)
 
     watching = threading.Thread(target=watch, daemon=True)

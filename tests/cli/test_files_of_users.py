@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from deblur_jax.restore import Result
 from PIL import Image, PngImagePlugin
 
-from deblur_jax import restore
+from deblur_jax import deblurring
 from deblur_jax.cli import deblur as command
 from deblur_jax.cli.deblur import main as deblur
+from deblur_jax.deblurring import Result
 from deblur_jax.io.images import read_photo
 from deblur_jax.ops.operators import LineBlur
 from tests.io.blocks import HISTORY, block, entries, jpeg
@@ -32,7 +32,7 @@ def darker(monkeypatch):
         flow = np.full((*image.shape[:2], 2), 3.0, np.float32)
         return Result(image / 2, LineBlur(flow), np.zeros_like(image), 0.95)
 
-    monkeypatch.setattr(restore, "deblur", half)
+    monkeypatch.setattr(deblurring, "deblur", half)
 
 
 def odd_files(folder):
@@ -103,7 +103,7 @@ def test_what_is_lost_is_said_before_the_work(tmp_path, monkeypatch, capsys):
         said.append(capsys.readouterr().out)
         raise ValueError("deblur: image was only looked at")
 
-    monkeypatch.setattr(restore, "deblur", look)
+    monkeypatch.setattr(deblurring, "deblur", look)
     rgba = np.concatenate([PICTURE, PICTURE[..., :1]], -1)
     Image.fromarray(rgba).save(tmp_path / "a.png", exif=b"Exif\0\0" + block([(271, 2, 2, b"m\0")]))
     assert deblur([str(tmp_path / "a.png"), "-o", str(tmp_path / "a.bmp")]) == 1
@@ -172,7 +172,7 @@ def test_light_is_what_a_png_s_chunks_say(tmp_path, monkeypatch):
         seen.append(transfer)
         raise ValueError("deblur: image was only looked at")
 
-    monkeypatch.setattr(restore, "deblur", look)
+    monkeypatch.setattr(deblurring, "deblur", look)
     info = PngImagePlugin.PngInfo()
     info.add(b"gAMA", struct.pack(">I", 100_000))
     Image.fromarray(PICTURE).save(tmp_path / "linear.png", pnginfo=info)

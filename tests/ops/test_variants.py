@@ -6,7 +6,9 @@ import chex
 import numpy as np
 from absl.testing import parameterized
 
-from deblur_jax import basis_blur, cost_volume, line_blur, spatial_rnn
+from deblur_jax import basis_blur, line_blur
+from deblur_jax.ops.cost_volume import cost_volume
+from deblur_jax.ops.spatial_rnn import spatial_rnn
 from tests.reference import basis_blur as basis_reference
 from tests.reference import cost_volume as cost_reference
 from tests.reference import line_blur as line_reference

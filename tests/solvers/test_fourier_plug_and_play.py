@@ -43,7 +43,7 @@ def test_the_division_equals_conjugate_gradients_on_the_same_objective(key):
         lambda x: transpose(blur(x))[0] + penalty * x,
         transpose(observed)[0] + penalty * observed,
         jnp.zeros_like(observed),
-        num_steps=160,
+        steps=160,
     )
     restored, trace = fourier_plug_and_play(
         kernel, observed, keep, sigmas=jnp.asarray([0.1]), noise=0.05

@@ -62,7 +62,7 @@ def test_sigterm_before_the_first_step_ends_well_though_python_waits_for_a_compi
         assert run.stdout.readline() == "begun\n"
         run.terminate()
         assert run.wait(20) == 0
-        assert "Stopped before the first step; the same command goes on." in run.stdout.read()
+        assert "Stopped before the first step; run the same command again." in run.stdout.read()
 
 
 def test_compiled_programs_go_where_the_user_says(tmp_path, monkeypatch):

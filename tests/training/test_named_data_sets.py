@@ -130,7 +130,7 @@ def test_a_variant_follows_the_name(tiny_run, tmp_path):
     flags = source_flags("gopro/blur_gamma", tmp_path / "records", "train", "test")
     assert tiny_run(*sizes, *flags)[0] == 0
     flags = source_flags("gopro/blur", tmp_path / "records", "train", "test")
-    assert "gopro, variant blur, is not prepared" in tiny_run("--config.steps=2", *sizes, *flags)[2]
+    assert "gopro, variant blur, is not prepared" in tiny_run(*sizes, *flags, "--config.steps=2")[2]
 
 
 def test_examples_that_do_not_suit_the_task_are_named(main_command, tmp_path):
