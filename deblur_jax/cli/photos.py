@@ -1,4 +1,4 @@
-"""Which photos a command works on, and where each result goes: settled before any work is done."""
+"""Find the photos of a command and the file of each result, before any work is done."""
 
 import glob
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _ENDINGS = ", ".join(SUFFIXES)
 
 @dataclass(frozen=True)
 class Job:
-    """A photo and the file that its restoration goes to."""
+    """A photo and the file for its restoration."""
 
     photo: Path
     output: Path
@@ -73,7 +73,7 @@ def find_photos(names: Sequence[str]) -> Selection:
 
 
 def plan(photos: Sequence[Path], output: Path | None) -> list[Job]:
-    """Returns where the restoration of each photo goes.
+    """Returns the output file of each photo.
 
     Args:
         photos: the files.

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under another name first, then renamed."""
+"""Write files whole or not at all: to a temporary name first, then renamed."""
 
 import contextlib
 import json
@@ -14,8 +14,8 @@ from typing import Any
 def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """Yields a temporary path beside `path`, renamed to it on success and removed on failure.
 
-    A file that is replaced passes on its mode and, where the system allows it, its owner; a link
-    stays, and the file that it leads to is replaced.
+    The new file gets the mode of the file that it replaces and, where the system allows it, the
+    owner. A symbolic link stays, and its target is replaced.
 
     Raises:
         OSError: if the folder is missing or cannot be written to.
@@ -36,7 +36,7 @@ def check_writable(path: str | os.PathLike) -> None:
 
 
 def _temporary_beside(target: Path, path: Path) -> Path:
-    """Makes a file in the folder of `target`; messages call it `path`, as the user does."""
+    """Creates a temporary file in the folder of `target`; error messages name `path`."""
     try:
         if not target.parent.is_dir():
             raise FileNotFoundError(f"{target.parent}: no such folder; make it first")
@@ -54,7 +54,7 @@ def _temporary_beside(target: Path, path: Path) -> Path:
 
 
 def _take_mode(temporary: Path, target: Path) -> None:
-    """Gives a new file the owner and mode of the one that it replaces, or those of any new file."""
+    """Gives a new file the owner and mode of the file that it replaces, or the defaults."""
     before = _state(target)
     if before is None:
         temporary.chmod(0o666 & ~_umask())
@@ -65,10 +65,10 @@ def _take_mode(temporary: Path, target: Path) -> None:
 
 
 def _state(path: Path) -> os.stat_result | None:
-    """Returns what the system says of a file, or None if there is none.
+    """Returns the status of a file, or None if it does not exist.
 
     Raises:
-        OSError: if there can be none: its name is too long, or links lead in a circle.
+        OSError: if the name is too long, or symbolic links form a cycle.
     """
     try:
         return path.stat()

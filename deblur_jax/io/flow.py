@@ -1,7 +1,7 @@
 """Optical and motion flow in files: Middlebury's .flo, .pfm, and MATLAB's .mat.
 
-A flow holds (u to the right, v down) in pixels, `[h, w, 2]` float32. Middlebury marks a pixel
-whose motion is not known by a value beyond 1e9; in memory that is NaN.
+A flow holds (u to the right, v down) in pixels, `[h, w, 2]` float32. Middlebury marks an
+unknown motion by a value above 1e9; in memory it is NaN.
 """
 
 import os
@@ -16,27 +16,27 @@ from deblur_jax.io.files import existing_file, whole_file
 SUFFIXES = (".flo", ".pfm", ".mat")
 TAG = b"PIEH"  # the first four bytes of a .flo file, 202021.25 as a float
 HEADER_BYTES = 12  # the tag, the width and the height
-LARGEST_SIDE = 99999  # a header that asks for more is damaged
+LARGEST_SIDE = 99999  # a larger size means a damaged header
 UNKNOWN_ABOVE = 1e9
-UNKNOWN_MARK = 1.66666675e9  # what Middlebury's own files hold
+UNKNOWN_MARK = 1.66666675e9  # the value in Middlebury's files
 
 
 def read_flow(path: str | os.PathLike, *, unknown: str = "stop") -> np.ndarray:
-    """Reads a flow in the format that the suffix of `path` names.
+    """Reads a flow file in the format of its suffix.
 
     Args:
         path: ends in `.flo` (Middlebury), `.pfm` (Scene Flow data sets: the third channel is left
             out, the rows are stored upwards) or `.mat` (one `[h, w, 2]` variable in MATLAB's
             format 5, as Gong et al.'s `mfmap`).
-        unknown: what to do about pixels without a motion: "stop" refuses the file, "nan" gives
-            NaN there.
+        unknown: treatment of pixels with unknown motion: "stop" raises an error, "nan" sets them
+            to NaN.
 
     Returns:
         `[h, w, 2]` float32.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the header or the length of the file is not right, a motion is NaN or
+        ValueError: if the header or the length of the file is wrong, a motion is NaN or
             infinite, or is unknown and `unknown` is "stop".
     """
     if unknown not in ("stop", "nan"):
@@ -51,7 +51,7 @@ def read_flow(path: str | os.PathLike, *, unknown: str = "stop") -> np.ndarray:
         count = np.count_nonzero(~finite.all(axis=-1))
         raise ValueError(
             f"{path}: the flow is NaN or infinite at {count} of {flow.shape[0] * flow.shape[1]} "
-            "pixels; mend or remove the file"
+            "pixels; fix or remove the file"
         )
     missing = (np.abs(flow) > UNKNOWN_ABOVE).any(axis=-1)
     if missing.any() and unknown == "stop":
@@ -152,7 +152,7 @@ def read_mat(path: str | os.PathLike) -> dict[str, np.ndarray]:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is damaged, or of version 7.3 (HDF5).
     """
-    from scipy.io import loadmat  # here, since few runs read MATLAB's files and it is slow
+    from scipy.io import loadmat  # imported here: slow, and rarely needed
 
     path = existing_file(path, "a .mat file")
     try:
@@ -161,6 +161,6 @@ def read_mat(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise ValueError(
             f"{path}: a MATLAB file of version 7.3 (HDF5); save it with -v7 to have it read"
         ) from None
-    except Exception as error:  # scipy leaves damage to whichever line trips over it
+    except Exception as error:  # scipy raises anything for damaged files
         raise ValueError(f"{path}: damaged or not a MATLAB file ({error})") from None
     return {name: value for name, value in variables.items() if not name.startswith("__")}

@@ -1,7 +1,7 @@
-"""What the ICC profile of a photo says about light: its tone curve, as one that solvers know.
+"""The tone curve of a photo's ICC profile, as one of the curves that solvers use.
 
-Nearly all profiles of RGB colours bend light like sRGB (sRGB itself, Display P3) or by a plain
-power (Adobe RGB, ProPhoto, linear ones); a curve that is neither is left to the caller.
+Nearly all RGB profiles use the curve of sRGB (sRGB, Display P3) or a power law (Adobe RGB,
+ProPhoto, linear profiles). For any other curve the functions return None.
 
 The format: ICC.1:2022, sections 7.2 (header, tag table), 10.6 (curve), 10.18 (parametric curve).
 """
@@ -31,7 +31,7 @@ GAMMAS = (0.2, 5.0)  # sensible exponents
 def display_transfer(
     profile: bytes | None, chunks: Iterable[tuple[bytes, bytes]] = ()
 ) -> str | float | None:
-    """Returns how display values become light by all that a file says of it.
+    """Returns the curve from display values to light, from the profile and the chunks of a file.
 
     Args:
         profile: its ICC profile, or None.
@@ -50,12 +50,12 @@ def display_transfer(
     return exponent if GAMMAS[0] <= exponent <= GAMMAS[1] else None
 
 
-@np.errstate(all="ignore")  # of senseless numbers, which are like no curve
+@np.errstate(all="ignore")  # damaged profiles hold any numbers
 def profile_transfer(profile: bytes | None) -> str | float | None:
-    """Returns how display values become light: "srgb", or the exponent of a power.
+    """Returns the curve from display values to light: "srgb", or the exponent of a power law.
 
     Args:
-        profile: an ICC profile. None, or one that says nothing that is understood here, gives None.
+        profile: an ICC profile. The result is None without a profile or for an unsupported curve.
     """
     if profile is None:
         return None
@@ -74,7 +74,7 @@ def profile_transfer(profile: bytes | None) -> str | float | None:
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> bool:
-    return bool(np.abs(one - other).max() <= CLOSE)  # what is not a number is like nothing
+    return bool(np.abs(one - other).max() <= CLOSE)  # NaN compares as different
 
 
 def _light(profile: bytes, name: bytes) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Videos, frame by frame: a folder of pictures, or one file.
 
-A folder always works, and keeps every bit. Files are read and written by OpenCV with the codecs
-that its wheel brings; sound is not kept.
+A folder always works and is lossless. Files are read and written by OpenCV with the codecs of its
+wheel; sound is not kept.
 """
 
 import os
@@ -18,16 +18,16 @@ from deblur_jax.io.images import Photo, read_photo, write_photo
 
 CODECS = {".mp4": "mp4v", ".mov": "mp4v", ".mkv": "FFV1", ".avi": "FFV1"}  # FFV1 loses nothing
 VIDEO_SUFFIXES = (*CODECS, ".m4v", ".webm")  # of files that may be read
-RATE = 30.0  # frames a second, where nothing else is known
+RATE = 30.0  # frames per second, if the source does not state it
 
 Frame = tuple[str, np.ndarray]
 
 
 def read_frames(path: str | os.PathLike) -> Iterator[Frame]:
-    """Reads a video in its order: names, and `[h, w, 3]` float32 in [0, 1], display values.
+    """Reads the frames of a video in order: names, and `[h, w, 3]` display values in [0, 1].
 
     Args:
-        path: a folder of pictures, taken in the order of their names, or a video file.
+        path: a folder of pictures, read in the order of their names, or a video file.
 
     Raises:
         FileNotFoundError: if there is no such folder or file.
@@ -45,7 +45,7 @@ def read_frames(path: str | os.PathLike) -> Iterator[Frame]:
 
 
 def frame_rate(path: str | os.PathLike) -> float:
-    """Returns the frames a second of a video file; `RATE` for a folder."""
+    """Returns the frame rate of a video file; `RATE` for a folder."""
     if Path(path).is_dir():
         return RATE
     return _opened(Path(path)).get(cv2.CAP_PROP_FPS) or RATE
@@ -76,7 +76,7 @@ def _decoded(path: Path, video: cv2.VideoCapture) -> Iterator[Frame]:
 
 
 def check_video_writable(path: str | os.PathLike) -> None:
-    """Raises what `write_frames` would, before any work is done."""
+    """Raises the errors of `write_frames`, before any work is done."""
     path = Path(path)
     if path.suffix and path.suffix.lower() not in CODECS:
         raise ValueError(
@@ -92,16 +92,16 @@ def write_frames(path: str | os.PathLike, frames: Iterable[Frame], *, rate: floa
     """Writes a video, clipped to [0, 1] and rounded to 8 bits.
 
     Args:
-        path: of a folder, which gets a PNG of each name, or of a file whose ending is one of
+        path: a folder, which gets a PNG for each name, or a file with one of the suffixes in
             `CODECS`.
         frames: names, and `[h, w, 3]` floats of one size.
-        rate: frames a second of a file.
+        rate: frames per second of a file.
 
     Returns:
-        How many frames there were. A file appears under its name only when it is complete.
+        The number of frames. A file appears under its name only when it is complete.
 
     Raises:
-        FileExistsError: if there is something at `path`.
+        FileExistsError: if `path` exists.
         ValueError: if the ending is not known, a file would get no frame, frames of
             two sizes, or of odd sides.
         OSError: if it cannot be written.

@@ -1,4 +1,4 @@
-"""Weights in safetensors files: a tree of arrays, and what it is in the file's metadata."""
+"""Weights in safetensors files: a tree of arrays, with a model card in the metadata."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a run is about to do, in a table: parameters and arithmetic, by module and of a step."""
+"""Parameters and arithmetic of a network by module, and the arithmetic of a training step."""
 
 import math
 from collections import Counter
@@ -27,7 +27,7 @@ PEAKS = {
 
 
 def overview(model: nn.Module, params: Any, inputs: Any) -> str:
-    """Returns a line for each module of a network, and one for all.
+    """Returns a table with a line for each module of a network and one for the total.
 
     Args:
         model: the network.
@@ -47,12 +47,12 @@ def overview(model: nn.Module, params: Any, inputs: Any) -> str:
 
 
 def step_flops(step: Callable, *arguments: Any) -> int:
-    """Returns the operations that each device does in a step, see `flops_by_module`."""
+    """Returns the FLOP of a step on each device, see `flops_by_module`."""
     return flops_by_module(step, *arguments).total()
 
 
 def peak_flops(device_kind: str, precision: str) -> float | None:
-    """Returns the FLOP a second that a device could do at most; None if it is not known.
+    """Returns the peak FLOP per second of a device; None if it is unknown.
 
     Args:
         device_kind: as JAX calls it.
@@ -67,8 +67,8 @@ def peak_flops(device_kind: str, precision: str) -> float | None:
 def flops_by_module(function: Callable, *arguments: Any) -> Counter[str]:
     """Counts the multiplications and additions of convolutions and matrix products in a program.
 
-    They are counted as the program is written, before XLA compiles it: loops of known length as
-    often as they run, others once. Elementwise work is not counted.
+    They are counted in the program before XLA compiles it: the body of a loop of known length once
+    per iteration, other loops once. Elementwise operations are not counted.
 
     Returns:
         Counts by the path of the modules that they belong to, such as `Net/Conv_0`.
@@ -99,7 +99,7 @@ def _programs_in(parameters: dict[str, Any]) -> list[Any]:
 
 
 def _product(equation: Any) -> int:
-    """Of a product: two for each pair of numbers that meet."""
+    """Returns the FLOP of a product: two for each pair of multiplied numbers."""
     left, right = (each.aval.shape for each in equation.invars)
     made = equation.outvars[0].aval.size
     if equation.primitive is lax.dot_general_p:

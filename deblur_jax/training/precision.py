@@ -1,4 +1,4 @@
-"""What a network computes in, and what it keeps for the backward pass; the task does not notice."""
+"""Set a network's compute dtype and rematerialisation policy, transparently to the task."""
 
 import dataclasses
 from typing import Any
@@ -15,7 +15,7 @@ REMAT = ("all", "none", "pointwise")
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A network whose `apply` is as the config wants it; everything else is the network's own.
+    """A network with another `apply`; all other attributes are those of the network.
 
     Attributes:
         module: the network.
