@@ -108,7 +108,16 @@ def source_flags(name, records, training, evaluation):
         yield f"--config.{group}.smallest=16"
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+QUICK = ("dvd", "gopro")  # the others train and evaluate in the same way
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+        for name in sorted(BUILDERS)
+    ],
+)
 def test_a_run_names_a_prepared_data_set(name, tiny_run, tmp_path):
     save, training, evaluation = SETS[name]
     save(Tree(tmp_path / "files"))
