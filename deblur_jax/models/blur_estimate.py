@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from deblur_jax.models.blocks import SMALLEST_SIDE
 from deblur_jax.ops.operators import Blur, LineBlur
 from deblur_jax.ops.sensor import Transfer
 from deblur_jax.solvers.frame import MARGIN
@@ -19,7 +20,6 @@ from deblur_jax.typing import standard_promotion
 
 
 ESTIMATION_PIXELS = 400_000  # a larger photo is shrunk to this before its motion is estimated
-SMALLEST_SIDE = 32  # pixels
 
 
 @dataclasses.dataclass(frozen=True)
