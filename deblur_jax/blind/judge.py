@@ -2,44 +2,86 @@
 
     energy = mean (k x - y)^2 + WEIGHT * share of pixels at which x has a gradient
 
-with the latent image x that minimises it for the kernel k. An estimate that ran away needs more
-gradients and leaves more over than no blur does. Where energies agree, the ratio of the L1 to the
-L2 norm of the latent image's gradients decides: it falls as edges get sharper.
+with the latent image x that minimises it for the kernel k. A blur that varies has one kernel for
+each window, and so has every blur that it is compared with: the energy is that of the windows'
+cells together. An estimate that ran away needs more gradients and leaves more over than no blur
+does. Where energies agree, the ratio of the L1 to the L2 norm of the latent image's gradients
+decides: it falls as edges get sharper.
 """
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
 
 from deblur_jax.blind.latent import gradients, sparse_latent
 from deblur_jax.ops.periodic import inside_photo, kernel_spectrum
+from deblur_jax.ops.windows import Windows, cells, cut_windows, on_planes
 
 
 WEIGHT = 1e-3  # of a pixel with a gradient
 GRADIENT = 1e-2  # from which a pixel counts as one with a gradient
 BORDER = 46  # pixels beside the photo's border that are not judged
+BATCH = 8  # windows whose transforms run together
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Judgement:
-    """How a kernel and its latent image explain a photo.
+    """How a blur and its latent image explain a photo, or each window of it.
 
     Attributes:
-        energy: mean squared misfit plus the weighted share of gradients, a scalar.
-        misfit: mean squared misfit, a scalar.
-        ratio: L1 norm over L2 norm of the latent gradients, 1 where all are equal, a scalar.
+        energy: mean squared misfit plus the weighted share of gradients.
+        misfit: mean squared misfit.
+        ratio: L1 norm over L2 norm of the latent gradients, 1 where all are equal.
+        pixels: number of pixels that were judged.
     """
 
     energy: jax.Array
     misfit: jax.Array
     ratio: jax.Array
+    pixels: jax.Array
+
+
+def _judgement(sums: jax.Array) -> Judgement:
+    """Return the judgement of sums `[..., 5]` over pixels, see `_sums`."""
+    count, squares, edges, absolute, power = jnp.moveaxis(sums, -1, 0)
+    pixels = jnp.maximum(count, 1)
+    misfit = squares / pixels
+    ratio = absolute / jnp.sqrt(pixels * power + 1e-12)
+    return Judgement(misfit + WEIGHT * edges / pixels, misfit, ratio, count)
+
+
+def _sums(photo, trusted, seen, kernel) -> jax.Array:
+    """Return the sums over the pixels `seen` of a periodic plane that the energy consists of.
+
+    They are the number of pixels, the squared misfit, the number of pixels with a gradient, and the
+    latent gradients' absolute values and squares.
+    """
+    height, width = photo.shape
+    size = (height, width)
+    response = kernel_spectrum(kernel, size)
+    latent = sparse_latent(jnp.fft.rfft2(photo), response, size, WEIGHT)
+    again = jnp.fft.irfft2(response * jnp.fft.rfft2(latent), size)
+    lost = jnp.fft.irfft2(jnp.conj(response) * jnp.fft.rfft2(1 - trusted), size)
+    seen = seen * trusted * (lost < 0.01)
+    right, down = gradients(latent)
+    square = seen * (jnp.square(right) + jnp.square(down))
+    parts = (seen, seen * jnp.square(again - photo), square > GRADIENT**2, jnp.sqrt(square), square)
+    return jnp.stack([jnp.sum(part) for part in parts])
+
+
+def judged_area(size: tuple[int, int], extent: jax.Array) -> jax.Array:
+    """Return whether a pixel of the canvas is judged: inside the photo, away from its border."""
+    border = jnp.minimum(BORDER, jnp.min(extent) // 8)
+    inside = inside_photo(size, extent - 2 * border)
+    return jnp.roll(inside, jnp.stack([border, border]), (0, 1))
 
 
 @jax.jit
 def judge(photo: jax.Array, trusted: jax.Array, extent: jax.Array, kernel: jax.Array) -> Judgement:
-    """Return the energy of a kernel.
+    """Return the energy of one kernel for the whole photo, scalars.
 
     Args:
         photo: bridged canvas, `[h, w]`.
@@ -48,19 +90,29 @@ def judge(photo: jax.Array, trusted: jax.Array, extent: jax.Array, kernel: jax.A
         kernel: correlation kernel, `[s, s]`.
     """
     height, width = photo.shape
-    size = (height, width)
-    response = kernel_spectrum(kernel, size)
-    latent = sparse_latent(jnp.fft.rfft2(photo), response, size, WEIGHT)
-    again = jnp.fft.irfft2(response * jnp.fft.rfft2(latent), size)
-    border = jnp.minimum(BORDER, jnp.min(extent) // 8)
-    inside = inside_photo(size, extent - 2 * border)
-    inside = jnp.roll(inside, jnp.stack([border, border]), (0, 1))
-    lost = jnp.fft.irfft2(jnp.conj(response) * jnp.fft.rfft2(1 - trusted), size)
-    seen = inside * trusted * (lost < 0.01)
-    count = jnp.maximum(jnp.sum(seen), 1)
-    misfit = jnp.sum(seen * jnp.square(again - photo)) / count
-    right, down = gradients(latent)
-    square = seen * (jnp.square(right) + jnp.square(down))
-    share = jnp.sum(square > GRADIENT**2) / count
-    ratio = jnp.sum(jnp.sqrt(square)) / jnp.sqrt(count * jnp.sum(square) + 1e-12)
-    return Judgement(misfit + WEIGHT * share, misfit, ratio)
+    return _judgement(_sums(photo, trusted, judged_area((height, width), extent), kernel))
+
+
+@functools.partial(jax.jit, static_argnames="windows")
+def judge_windows(
+    photo: jax.Array, trusted: jax.Array, extent: jax.Array, kernels: jax.Array, *, windows: Windows
+) -> tuple[Judgement, Judgement]:
+    """Return the energy of a blur with one kernel for each window.
+
+    Args:
+        photo: bridged canvas, `[h, w]`.
+        trusted: one, or zero where the photo is saturated, `[h, w]`.
+        extent: `[2]`, the photo's height and width.
+        kernels: correlation kernels, `[n, s, s]`.
+        windows: of the canvas.
+
+    Returns:
+        The judgement of all windows together, scalars, and of each window, `[n]`.
+    """
+    area = judged_area(windows.canvas, extent).astype(photo.dtype)
+    gaps = ((0, 0), *((0, a - b) for a, b in zip(windows.plane, windows.content, strict=True)))
+    seen = jnp.pad(cut_windows(area, windows) * cells(windows), gaps)
+    planes = on_planes(cut_windows(photo, windows), windows)
+    trusts = jnp.pad(cut_windows(trusted, windows), gaps, constant_values=1)
+    sums = jax.lax.map(lambda each: _sums(*each), (planes, trusts, seen, kernels), batch_size=BATCH)
+    return _judgement(jnp.sum(sums, 0)), _judgement(sums)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from deblur_jax.ops.periodic import bridge, canvas_side, inside_photo
 from deblur_jax.ops.sensor import QUANTISATION_NOISE
+from deblur_jax.ops.windows import Windows
 from deblur_jax.solvers.diagnosis import noise_level
 from deblur_jax.solvers.fourier_plug_and_play import fourier_plug_and_play
 from deblur_jax.solvers.frame import check_range, saturation_weights
@@ -113,7 +114,7 @@ def restore_traced(
     )[:height, :width]  # fmt: skip
 
 
-@functools.partial(jax.jit, static_argnames=("denoise", "steps"))
+@functools.partial(jax.jit, static_argnames=("denoise", "steps", "windows"))
 def _restore(
     kernel: Array,
     canvas: Array,
@@ -123,12 +124,13 @@ def _restore(
     *,
     denoise: Denoiser,
     steps: int,
+    windows: Windows | None = None,
 ) -> jax.Array:
     filled = bridge(jnp.asarray(canvas), extent)
     inside = inside_photo(canvas.shape[:2], extent)[..., None]  # pyright: ignore[reportArgumentType]
     floor = jnp.where(inside, canvas, -jnp.inf)
     restored, _ = fourier_plug_and_play(
         kernel, filled, denoise, sigmas=zhang_sigmas(noise, steps=steps), noise=noise,
-        known=known * inside, floor=floor,
+        known=known * inside, floor=floor, windows=windows,
     )  # fmt: skip
     return restored

@@ -56,12 +56,13 @@ def inside_photo(size: tuple[int, int], extent: Array) -> jax.Array:
     return rows & (jnp.arange(size[1])[None, :] < extent[1])
 
 
-def bridge(canvas: jax.Array, extent: Array) -> jax.Array:
+def bridge(canvas: jax.Array, extent: Array, *, relaxations: int = RELAXATIONS) -> jax.Array:
     """Return the canvas `[h, w, ...]` with the gap beside the photo filled smoothly.
 
     Args:
         canvas: the photo in the corner; other pixels are ignored.
         extent: `[2]`, integers, the photo's height and width; may be traced.
+        relaxations: averaging steps; without any, opposite borders are joined by straight lines.
     """
     height, width = canvas.shape[:2]
     inside = inside_photo((height, width), extent).reshape(height, width, *[1] * (canvas.ndim - 2))
@@ -80,7 +81,7 @@ def bridge(canvas: jax.Array, extent: Array) -> jax.Array:
         around = sum(jnp.roll(filled, step, axis) for step in (1, -1) for axis in (0, 1)) / 4
         return jnp.where(inside, filled, around), None
 
-    return jax.lax.scan(relax, filled, None, length=RELAXATIONS)[0]
+    return jax.lax.scan(relax, filled, None, length=relaxations)[0]
 
 
 def shrink(canvas: jax.Array, size: tuple[int, int]) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Plug-and-play deconvolution of a uniform blur: each data step is one division of spectra.
+"""Plug-and-play deconvolution of a uniform or windowed blur: data steps are divisions of spectra.
 
 The splitting is that of `plug_and_play`. If one kernel blurs a whole periodic plane, the linear
 system of the data step,
@@ -22,17 +22,25 @@ from jaxtyping import Float
 
 from deblur_jax.ops.periodic import kernel_spectrum
 from deblur_jax.ops.sensor import QUANTISATION_NOISE
+from deblur_jax.ops.windows import Windows, blend_windows, cut_windows, on_planes
 from deblur_jax.solvers.frame import check_range, check_sigmas
 from deblur_jax.solvers.plug_and_play import COUPLING
 from deblur_jax.typing import Array, Image, Scalar, typechecked
 
 
+BATCH = 8  # windows whose transforms run together
+
+Fit = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+Blurred = Callable[[jax.Array], jax.Array]
+
+
 @typechecked
 def fourier_plug_and_play(
-    kernel: Float[Array, "s s"],
+    kernel: Array,
     observed: Image,
     denoise: Callable[[Image, Scalar], jax.Array],
     *,
+    windows: Windows | None = None,
     sigmas: Float[Array, " steps"],
     noise: float | Array = QUANTISATION_NOISE,
     coupling: float | Array = COUPLING,
@@ -44,10 +52,13 @@ def fourier_plug_and_play(
     Values are checked only outside of `jit` and `vmap`.
 
     Args:
-        kernel: correlation kernel, `[s, s]`, no larger than the plane.
+        kernel: correlation kernel, `[s, s]`, no larger than the plane; or one for each window,
+            `[n, s, s]`.
         observed: the blurred plane, `[h, w, c]`. Where pixels are missing, the start of their
             estimate.
         denoise: maps `(image, sigma)` to a cleaner image.
+        windows: of the plane, if each has a kernel of its own. The data step is then solved window
+            by window, and its solutions are blended.
         sigmas: noise level of each denoising, usually falling to `noise`; above 0, at most 1.
         noise: standard deviation of the photo's noise, above 0 and at most 1. The error of an
             estimated kernel counts as noise.
@@ -70,26 +81,22 @@ def fourier_plug_and_play(
     check_sigmas("fourier_plug_and_play", noise, name="noise")
     observed = jnp.asarray(observed)
     dtype = observed.dtype
-    size = (height, width)
-    response = kernel_spectrum(jnp.asarray(kernel, dtype), size)[..., None]
-    power = jnp.square(response.real) + jnp.square(response.imag)
+    kernels = jnp.asarray(kernel, dtype)
+    if windows is None:
+        fit, blurred = _on_one_plane(kernels, (height, width))
+    else:
+        fit, blurred = _on_windows(kernels, windows)
     sigmas = jnp.asarray(sigmas, dtype)
     pull = jnp.asarray(coupling, dtype) * jnp.square(jnp.asarray(noise, dtype))
     mask = jnp.ones((height, width, 1), dtype) if known is None else jnp.asarray(known, dtype)
     mask = jnp.broadcast_to(mask, observed.shape)
     least = jnp.full_like(observed, -jnp.inf) if floor is None else jnp.asarray(floor, dtype)
 
-    def to_plane(spectrum):
-        return jnp.fft.irfft2(spectrum, size, axes=(0, 1))
-
     def step(state, entry):
         estimate, filled = state
         sigma, penalty = entry
-        spectrum = jnp.conj(response) * jnp.fft.rfft2(filled, axes=(0, 1))
-        spectrum += jnp.fft.rfft2(penalty * estimate, axes=(0, 1))
-        spectrum /= (power + penalty).astype(spectrum.dtype)
-        estimate = denoise(to_plane(spectrum), sigma)
-        again = to_plane(response * jnp.fft.rfft2(estimate, axes=(0, 1)))
+        estimate = denoise(fit(filled, estimate, penalty), sigma)
+        again = blurred(estimate)
         misfit = jnp.sum(mask * jnp.square(again - observed)) / jnp.sum(mask)
         filled = mask * observed + (1 - mask) * jnp.maximum(again, least)
         return (estimate, filled), {"misfit": misfit}
@@ -97,6 +104,51 @@ def fourier_plug_and_play(
     entries = (sigmas, pull / jnp.square(sigmas))
     (estimate, _), trace = lax.scan(step, (observed, observed), entries)
     return estimate, trace
+
+
+def _on_one_plane(kernel: jax.Array, size: tuple[int, int]) -> tuple[Fit, Blurred]:
+    """Return the data step and the blur of a periodic plane `[h, w, c]`."""
+    response = kernel_spectrum(kernel, size)[..., None]
+
+    def fit(observed, estimate, penalty):
+        return _divided(response, observed, estimate, penalty)
+
+    return fit, lambda image: _multiplied(response, image)
+
+
+def _on_windows(kernels: jax.Array, windows: Windows) -> tuple[Fit, Blurred]:
+    """Return the data step and the blur of a plane `[h, w, c]` whose windows have kernels."""
+    responses = jax.vmap(lambda kernel: kernel_spectrum(kernel, windows.plane))(kernels)[..., None]
+
+    def planes(image):
+        return on_planes(cut_windows(image, windows), windows)
+
+    def fit(observed, estimate, penalty):
+        entries = (responses, planes(observed), planes(estimate))
+        solve = lambda entry: _divided(*entry, penalty)  # noqa: E731
+        return blend_windows(jax.lax.map(solve, entries, batch_size=BATCH), windows)
+
+    def blurred(image):
+        entries = (responses, planes(image))
+        blur = lambda entry: _multiplied(*entry)  # noqa: E731
+        return blend_windows(jax.lax.map(blur, entries, batch_size=BATCH), windows)
+
+    return fit, blurred
+
+
+def _divided(response, observed, estimate, penalty) -> jax.Array:
+    """Return the plane `x` that minimises `|k x - observed|^2 + penalty |x - estimate|^2`."""
+    power = jnp.square(response.real) + jnp.square(response.imag)
+    spectrum = jnp.conj(response) * jnp.fft.rfft2(observed, axes=(0, 1))
+    spectrum += jnp.fft.rfft2(penalty * estimate, axes=(0, 1))
+    spectrum /= (power + penalty).astype(spectrum.dtype)
+    return jnp.fft.irfft2(spectrum, observed.shape[:2], axes=(0, 1))
+
+
+def _multiplied(response, image) -> jax.Array:
+    return jnp.fft.irfft2(
+        response * jnp.fft.rfft2(image, axes=(0, 1)), image.shape[:2], axes=(0, 1)
+    )
 
 
 def _check_kernel(kernel: Array, size: tuple[int, int]) -> None:

@@ -1,0 +1,167 @@
+"""Blurred photos whose sharp original is known, of the kinds that a photo can be.
+
+Each kind draws a case from a sharp photo and a key: the photo as a camera records it, with noise,
+8 bits and JPEG compression, the sharp photo, and the true blur where an operator stands for it.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur
+from deblur_jax.ops.sensor import to_light
+from deblur_jax.simulate.camera_flow import LARGE, MILD, CameraMotion, camera_flow
+from deblur_jax.simulate.develop import Camera, develop
+from deblur_jax.simulate.segments import SegmentBlur, draw_segment_blur
+from deblur_jax.simulate.shake_kernels import Tremor, Wander, draw_tremor, shake_kernel
+
+
+SIDES = (11, 15, 21, 31, 41)  # pixels, of shake kernels
+CAMERAS = tuple(
+    Camera(transfer=transfer, sigma=(0.001, 0.01), levels=256, quality=(80, 98))
+    for transfer in ("linear", "srgb")
+)
+BORDER = 24  # pixels at each edge that are cropped, because their surroundings are made up
+POSES = 96  # of a camera path
+ROLL = 0.35  # displacement of the corners by roll, in units of the translation's extent
+DEFOCUS = (1.5, 4.0)  # pixels, radius
+
+
+@dataclasses.dataclass(frozen=True)
+class Simulated:
+    """A blurred photo and its sharp original, `[h, w, 3]`, and the true blur if it is known."""
+
+    name: str
+    photo: np.ndarray
+    sharp: np.ndarray
+    blur: Blur | None = None
+
+
+def draw_shake(key: jax.Array, side: int) -> np.ndarray:
+    """Return a shake kernel `[side, side]` of about the extent of its side."""
+    hand = {"tremor": Tremor().scaled(side / 33), "wander": Wander().scaled(side / 33)}
+    return np.asarray(shake_kernel(key, side, still_share=0.0, **hand))
+
+
+def shake(key: jax.Array, light: np.ndarray, side: int) -> tuple[np.ndarray, Blur | None]:
+    """Return a photo blurred by one shake kernel, and its blur."""
+    blur = UniformBlur(jnp.asarray(draw_shake(key, side)))
+    return np.asarray(blur(jnp.asarray(light))), blur
+
+
+def roll(key: jax.Array, light: np.ndarray, side: int) -> tuple[np.ndarray, Blur | None]:
+    """Return the mean of a photo along a path of translation and roll about its middle."""
+    keys = jax.random.split(key)
+    focal = 600.0 * side / 33
+    hand = Tremor(focal=(focal, focal))
+    path = focal * np.asarray(draw_tremor(keys[0], hand))
+    turn = focal * np.asarray(draw_tremor(keys[1], hand))[:, 0]
+    height, width, _ = light.shape
+    angles = ROLL * turn / (0.5 * float(np.hypot(height, width)))
+    middle = ((width - 1) / 2, (height - 1) / 2)
+    total = np.zeros_like(light)
+    chosen = np.unique(np.round(np.linspace(0, len(path) - 1, POSES)).astype(int))
+    for index in chosen:
+        matrix = cv2.getRotationMatrix2D(middle, float(np.degrees(angles[index])), 1.0)
+        matrix[:, 2] += path[index]
+        total += cv2.warpAffine(
+            light, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        )
+    return total / len(chosen), None
+
+
+def straight(motion: CameraMotion) -> Callable:
+    """Return the kind of photo that a camera in straight motion takes (Gong et al.)."""
+
+    def make(key: jax.Array, light: np.ndarray, side: int) -> tuple[np.ndarray, Blur | None]:
+        del side
+        blur = LineBlur(camera_flow(key, *light.shape[:2], motion))
+        return np.asarray(blur(jnp.asarray(light))), blur
+
+    return make
+
+
+def defocus(key: jax.Array, light: np.ndarray, side: int) -> tuple[np.ndarray, Blur | None]:
+    """Return a photo out of focus, which no estimate of a motion makes sharp."""
+    del side
+    radius = float(jax.random.uniform(key, (), minval=DEFOCUS[0], maxval=DEFOCUS[1]))
+    place = np.arange(-5, 6)
+    disc = np.clip(radius + 0.5 - np.hypot(place[:, None], place), 0, 1).astype(np.float32)
+    return cv2.filter2D(light, -1, disc / disc.sum(), borderType=cv2.BORDER_REFLECT), None
+
+
+def sharp(key: jax.Array, light: np.ndarray, side: int) -> tuple[np.ndarray, Blur | None]:
+    """Return the sharp photo."""
+    del key, side
+    return light, None
+
+
+KINDS = {
+    "shake": shake,
+    "roll": roll,
+    "mild": straight(MILD),
+    "large": straight(LARGE),
+    "defocus": defocus,
+    "sharp": sharp,
+}
+
+
+def simulate(kind: str, path: Path, number: int, seed: int) -> Simulated:
+    """Return one case of a kind.
+
+    Args:
+        kind: one of `KINDS`, or "segments".
+        path: the sharp photo.
+        number: of the case, from which its camera, its size of blur and its key follow.
+        seed: of the table.
+    """
+    original = read(path)
+    if original.shape[0] > original.shape[1]:
+        original = np.ascontiguousarray(original.transpose(1, 0, 2))
+    names = [*KINDS, "segments"]
+    key = jax.random.fold_in(jax.random.key(seed), 1000 * names.index(kind) + number)
+    blurring, recording = jax.random.split(key)
+    camera, side = CAMERAS[number % len(CAMERAS)], SIDES[number % len(SIDES)]
+    name = f"{kind}-{path.stem}"
+    if kind == "segments":
+        made = _segments(blurring, jnp.asarray(original), camera=camera)
+        return Simulated(name, np.asarray(made.blurry), np.asarray(made.sharp))
+    light = np.asarray(to_light(original, camera.transfer), np.float32)
+    blurred, blur = KINDS[kind](blurring, light, side)
+    photo = np.asarray(develop(recording, jnp.asarray(blurred), camera))
+    inner = slice(BORDER, original.shape[0] - BORDER), slice(BORDER, original.shape[1] - BORDER)
+    if blur is not None:
+        blur = blur.cut(*inner)
+    return Simulated(name, photo[inner], original[inner], blur)
+
+
+@functools.partial(jax.jit, static_argnames="camera")
+def _segments(key: jax.Array, original: jax.Array, *, camera: Camera) -> SegmentBlur:
+    hand = {"tremor": Tremor().scaled(0.6), "wander": Wander().scaled(0.6)}
+    draw = functools.partial(shake_kernel, still_share=0.0, **hand)
+    return draw_segment_blur(key, original, side=31, camera=camera, draw_kernel=draw)
+
+
+def cases(folder: Path, kinds: list[str], limit: int, seed: int) -> Iterator[Simulated]:
+    """Yield cases from the photos of a folder; every kind has its own order of the photos."""
+    paths = sorted(folder.glob("*.jpg")) + sorted(folder.glob("*.png"))
+    if not paths:
+        raise FileNotFoundError(f"{folder}: has no photos; set DEBLUR_JAX_DATA or --data")
+    for kind in kinds:
+        order = np.random.default_rng(seed).permutation(len(paths))
+        for number, index in enumerate(order[:limit]):
+            yield simulate(kind, paths[index], number, seed)
+
+
+def read(path: Path) -> np.ndarray:
+    """Return a photo `[h, w, 3]` in [0, 1]."""
+    photo = cv2.imread(str(path))
+    if photo is None:
+        raise FileNotFoundError(f"{path}: no readable photo")
+    return photo[..., ::-1].astype(np.float32) / 255
