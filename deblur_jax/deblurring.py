@@ -12,11 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.blind.restoration import effective_noise, padded, restore_traced
-from deblur_jax.estimate import SMALLEST_SIDE, check_photo, estimate_blur, find_estimator
+from deblur_jax.blind import restoration as closed_form
+from deblur_jax.blind.verdict import CERTAIN, LIKELY
+from deblur_jax.estimate import AUTO, SMALLEST_SIDE, check_photo, estimate_blur, find_estimator
 from deblur_jax.ops.operators import Blur
 from deblur_jax.ops.sensor import Transfer
-from deblur_jax.pretrained import DEFAULT, Pretrained, load_denoiser
+from deblur_jax.pretrained import Pretrained, load_denoiser
 from deblur_jax.restoration import STEPS, restore
 from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, noise_level, verdict
 from deblur_jax.solvers.tiles import TileProgress, restore_tiled
@@ -26,7 +27,7 @@ from deblur_jax.typing import Array, Denoiser, standard_promotion
 WHOLE_PIXELS = 1_500_000  # a larger photo is restored in tiles
 TILE = (1024, 1024)  # pixels
 HALO = 48  # pixels at a tile's inner edges that are not used
-CLOSED_FORM_STEPS = 8  # denoising steps of a uniform blur
+MILD = 0.5  # strength of a restoration in doubt
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Result:
         residual: `blur(restored) - photo`, `[h, w, c]`, of the restoration at full strength.
         explained: share of the photo where the residual is within a few deviations of its noise.
         reason: why no blur was found, or an empty string.
+        likely: probability that the restoration is better than the photo; None for a network that
+            is not judged.
     """
 
     image: np.ndarray
@@ -47,6 +50,7 @@ class Result:
     residual: np.ndarray
     explained: float
     reason: str = ""
+    likely: float | None = None
 
     @property
     def flow(self) -> np.ndarray:
@@ -63,22 +67,39 @@ class Result:
 
     @property
     def trusted(self) -> bool:
-        """Whether the blur explains enough of the photo for the restoration to be written."""
-        return not self.reason and self.explained >= DOUBTFUL
+        """Whether the restoration is likely enough to be better than the photo to be written."""
+        if self.likely is None:
+            return not self.reason and self.explained >= DOUBTFUL
+        return not self.reason and self.likely >= LIKELY
 
     @property
     def verdict(self) -> str:
-        """The meaning of `explained` in words."""
-        return f"no blur was found: {self.reason}" if self.reason else verdict(self.explained)
+        """How far to trust the restoration, in words."""
+        if self.reason:
+            return f"no blur was found: {self.reason}"
+        if self.likely is None:
+            return verdict(self.explained)
+        chance = f"{int(100 * self.likely)} %"
+        if self.likely >= CERTAIN:
+            return f"the restoration is better than the photo with a probability of {chance}"
+        if self.likely >= LIKELY:
+            return (
+                f"doubtful: better than the photo with a probability of {chance}, therefore mixed "
+                f"with it ({100 * MILD:.0f} %)"
+            )
+        return (
+            f"the restoration is better than the photo with a probability of only {chance} "
+            f"({100 * LIKELY:.0f} % is required)"
+        )
 
 
 def deblur(
     image: Array,
-    model: str | Pretrained = DEFAULT,
+    model: str | Pretrained = AUTO,
     *,
     strength: float = 1.0,
     max_blur: float | None = None,
-    steps: int = STEPS,
+    steps: int | None = None,
     denoise: Denoiser | None = None,
     transfer: Transfer | None = None,
     progress: TileProgress | None = None,
@@ -89,16 +110,18 @@ def deblur(
 
     Args:
         image: `[h, w, 3]` floats in [0, 1], display values.
-        model: "blind" for one kernel found by optimisation, which fits camera shake on a curved
-            path; a network that estimates motion or kernels; or one that also restores, such as
-            "learned-plug-and-play": a name or path for `pretrained.load`, or a loaded network.
-        strength: how much of the restoration is mixed into the photo, from 0 (the photo) to 1.
+        model: "auto" for the most likely of several blurs, "blind" for the same without a
+            network, see `estimate_blur`; a network that estimates motion or kernels; or one that
+            also restores, such as "learned-plug-and-play": a name or path for `pretrained.load`, or
+            a loaded network.
+        strength: how much of the restoration is mixed into the photo, from 0 (the photo) to 1; half
+            of it where "auto" or "blind" is in doubt.
         max_blur: longest estimated motion in pixels; longer ones are shortened. None for no limit.
-        steps: number of denoising steps, see `restore`; with "blind" those of its closed-form
-            restoration, of which it takes at most 8. A network that restores has its own steps and
-            its own denoiser.
-        denoise: the prior, such as `load_denoiser()`. If None, total variation, and with "blind"
-            the shipped denoiser.
+        steps: number of denoising steps; if None, 8 for kernels, which are restored in closed form,
+            and 15 for motions, see `restore`. A network that restores has its own steps and its own
+            denoiser.
+        denoise: the prior, such as `load_denoiser()`. If None, the shipped denoiser for kernels in
+            closed form and total variation for others.
         transfer: curve from the photo's display values to light, see `ops.sensor`, for a network
             that estimates the blur of light; what the network was trained with if None.
         progress: called as `progress(tiles done, all tiles)`.
@@ -115,7 +138,7 @@ def deblur(
     Example:
         >>> from skimage import data
         >>> photo = data.astronaut()[:64, :80].astype(np.float32) / 255
-        >>> result = deblur(photo)
+        >>> result = deblur(photo, "camera-motion")
         >>> result.image.shape, result.flow.shape
         ((64, 80, 3), (64, 80, 2))
         >>> result.verdict  # doctest: +ELLIPSIS
@@ -124,11 +147,11 @@ def deblur(
     check_photo(image, "deblur: image")
     if not 0 <= strength <= 1:
         raise ValueError(f"deblur: strength must be from 0 to 1, got {strength}")
-    if steps < 1:
+    if steps is not None and steps < 1:
         raise ValueError(f"deblur: steps must be at least 1, got {steps}")
     network = find_estimator(model)
     restores = hasattr(network.model, "restore")
-    if restores and (denoise is not None or steps != STEPS):
+    if restores and (denoise is not None or steps is not None):
         raise ValueError(
             f"deblur: {network.name} restores with its own steps and denoiser; omit steps and "
             "denoise, or choose a network that only estimates blur"
@@ -140,32 +163,56 @@ def deblur(
         transfer = estimate.transfer
     if estimate.reason:
         return Result(photo, blur, np.zeros_like(photo), 1.0, estimate.reason)
-    kernel, halo, tile = getattr(blur, "kernel", None), HALO, TILE
-    if kernel is not None:
-        shared = (padded(kernel), effective_noise(photo))
-        piece = _closed_form(denoise or _shipped_denoiser(), min(steps, CLOSED_FORM_STEPS))
-        halo = max(HALO, kernel.shape[0])
-        tile = (max(TILE[0], 4 * halo), max(TILE[1], 4 * halo))
-    elif restores:
-        shared, piece = (network.variables,), _learned_restoration(network.model)
+    if estimate.likely is not None:
+        restored, residual = _restore_closed(
+            photo, blur, denoise or _shipped_denoiser(), steps or closed_form.STEPS, progress
+        )
+        strength *= 1 if estimate.likely >= CERTAIN else MILD
     else:
-        shared = ()
-        piece = _restoration(steps, denoise, estimate.margin, transfer, estimate.saturates)
-    small = photo.shape[0] * photo.shape[1] <= WHOLE_PIXELS
-    restored, residual = restore_tiled(
-        piece,
-        photo,
-        blur,
-        shared=shared,
-        halo=halo,
-        tile=photo.shape[:2] if small else tile,
-        progress=progress,
-    )
+        if restores:
+            shared, piece = (network.variables,), _learned_restoration(network.model)
+        else:
+            shared, steps = (), steps or STEPS
+            piece = _restoration(steps, denoise, estimate.margin, transfer, estimate.saturates)
+        restored, residual = restore_tiled(
+            piece,
+            photo,
+            blur,
+            shared=shared,
+            halo=HALO,
+            tile=photo.shape[:2] if _is_small(photo) else TILE,
+            progress=progress,
+        )
     return Result(
         image=mix(photo, restored, strength),
         blur=blur,
         residual=residual,
         explained=_explained(residual, photo),
+        likely=estimate.likely,
+    )
+
+
+def _is_small(photo: np.ndarray) -> bool:
+    return photo.shape[0] * photo.shape[1] <= WHOLE_PIXELS
+
+
+def _restore_closed(
+    photo: np.ndarray, blur: Any, denoise: Denoiser, steps: int, progress: TileProgress | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the restored photo and the residual of a blur with kernels."""
+    noise = closed_form.effective_noise(photo)
+    restore_part = functools.partial(
+        closed_form.restore_closed, denoise=denoise, noise=noise, steps=steps
+    )
+    if _is_small(photo):
+        found = restore_part(photo, blur)
+        if progress is not None:
+            progress(1, 1)
+        return found
+    halo = max(HALO, closed_form.side_of(blur))
+    side = max(TILE[0], 4 * halo)
+    return restore_tiled(
+        restore_part, photo, blur, halo=halo, tile=(side, side), compiled=True, progress=progress
     )
 
 
@@ -190,17 +237,6 @@ def _restoration(
             transfer=transfer,
             saturates=saturates,
         )
-
-    return restore_tile
-
-
-@functools.lru_cache(maxsize=8)
-def _closed_form(denoise: Denoiser, steps: int) -> Callable[..., tuple[jax.Array, jax.Array]]:
-    """Returns the restoration of one tile with one kernel, in closed form."""
-
-    def restore_tile(kernel: Array, noise: Array, photo: Array, blur: Blur):
-        restored = restore_traced(kernel, noise, photo, denoise=denoise, steps=steps).clip(0, 1)
-        return restored, blur(restored) - photo
 
     return restore_tile
 

@@ -1,46 +1,69 @@
 """Which blur does a photo have? Arrays only."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.blind.estimate import estimate_kernel
+from deblur_jax.blind.estimate import smaller, working_photo
+from deblur_jax.blind.hypotheses import choose_blur
 from deblur_jax.models.blur_estimate import SMALLEST_SIDE, BlurEstimate
-from deblur_jax.ops.operators import UniformBlur
-from deblur_jax.pretrained import Pretrained, load
+from deblur_jax.pretrained import DEFAULT, Pretrained, load
 from deblur_jax.typing import Array, Image, typechecked
 
 
-BLIND = "blind"
+AUTO, BLIND = "auto", "blind"
 
 
 @dataclasses.dataclass(frozen=True)
-class BlindEstimator:
-    """Estimates one kernel for the whole photo by optimisation, with the method of the networks."""
+class Chooser:
+    """Chooses the most likely of several blurs, with the method of the networks.
+
+    Attributes:
+        network: name of the weights whose motion is one of the hypotheses; "" for none.
+    """
+
+    network: str = ""
 
     def estimate_blur(self, variables: Any, photo: Array) -> BlurEstimate:
-        """Returns the estimated kernel of a photo `[h, w, 3]` as a `UniformBlur`."""
+        """Returns the blur of a photo `[h, w, 3]`: a `UniformBlur` or a `WindowedBlur`."""
         del variables
-        found = estimate_kernel(np.asarray(photo, np.float32))
-        return BlurEstimate(UniformBlur(jnp.asarray(found.kernel)), reason=found.reason)
+        values = np.asarray(photo, np.float32)
+        work = working_photo(values)
+        motion = None
+        if self.network and not work.reason:
+            shown = smaller(values, work.shrunk) if work.shrunk < 1 else values
+            estimator = _loaded(self.network)
+            motion = estimator.model.estimate_blur(estimator.variables, jnp.asarray(shown)).blur
+        found = choose_blur(work, motion)
+        return BlurEstimate(found.blur, reason=found.reason, likely=found.likely)
+
+
+@functools.cache
+def _loaded(name: str) -> Pretrained:
+    return load(name)
 
 
 def find_estimator(model: str | Pretrained) -> Pretrained:
-    """Returns what a name stands for: "blind", shipped weights, or a `.safetensors` file."""
+    """Returns what a name stands for: "auto", "blind", shipped weights, a `.safetensors` file."""
     if not isinstance(model, str):
         return model
-    return Pretrained(BLIND, BlindEstimator(), {}, {}) if model == BLIND else load(model)
+    if model in (AUTO, BLIND):
+        return Pretrained(model, Chooser(DEFAULT if model == AUTO else ""), {}, {})
+    return load(model)
 
 
-def estimate_blur(photo: Array, model: str | Pretrained) -> BlurEstimate:
+def estimate_blur(photo: Array, model: str | Pretrained = AUTO) -> BlurEstimate:
     """Estimates the blur of a photo.
 
     Args:
         photo: `[h, w, 3]` in [0, 1], display values.
-        model: "blind" for one kernel found by optimisation; or a network that estimates motion or
-            kernels: a name or path for `pretrained.load`, or a loaded network.
+        model: "auto" for the most likely of several hypotheses: no blur, kernels found by
+            optimisation, a network's motion, and kernels that vary over the photo; "blind" for the
+            same without a network; or a network that estimates motion or kernels: a name or path
+            for `pretrained.load`, or a loaded network.
 
     Returns:
         The blur and the options of `restore` that belong to it.

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 import cv2
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -31,8 +32,44 @@ SHORTEST = 2.5  # the photo's shorter side, in units of the largest support
 LUMA = (0.299, 0.587, 0.114)
 ONLY_NOISE = 1.25  # root mean square of the gradients over that of white noise of the same level
 TOO_SMALL = "the photo is too small for the smallest support"
+NO_BLUR = "no blur explains the photo as well as any kernel"
 
 Progress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkingPhoto:
+    """A photo as its blur is estimated from: grey, at most about a megapixel.
+
+    Attributes:
+        grey: brightness, `[h, w]`.
+        trusted: one, or zero where the photo is saturated, `[h, w]`.
+        noise: standard deviation of the noise of `grey`'s original channels, at this size.
+        shrunk: side of this photo over that of the original, at most 1.
+        supports: sides of the kernels that are tried, in pixels of this photo.
+        reason: why there is no blur to see, or an empty string.
+    """
+
+    grey: np.ndarray
+    trusted: np.ndarray
+    noise: float
+    shrunk: float
+    supports: tuple[int, ...]
+    reason: str
+
+    @property
+    def extent(self) -> np.ndarray:
+        """Height and width, `[2]`."""
+        return np.asarray(self.grey.shape, np.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Planes:
+    """A photo and the trust in its pixels on a periodic canvas, at each scale, the finest first."""
+
+    photos: tuple[jax.Array, ...]
+    trusts: tuple[jax.Array, ...]
+    largest: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +117,24 @@ def estimate_kernel(
         ValueError: if the photo is smaller than 32 pixels, or has values outside [0, 1] or not
             finite, or if the supports are not odd and growing.
     """
+    work = working_photo(photo, transfer=transfer, supports=supports)
+    noise = work.noise / work.shrunk
+    if work.reason:
+        still = np.ones((1, 1), np.float32)
+        return BlindEstimate(still, 1, 0.0, (), noise, work.shrunk, work.reason)
+    candidates = find_candidates(work, planes_of(work), progress)
+    chosen = choose(candidates)
+    reason = NO_BLUR if chosen.support == 1 else ""
+    kernel = full_size(chosen.kernel, work.shrunk)
+    return BlindEstimate(
+        kernel, chosen.support, chosen.energy, tuple(candidates), noise, work.shrunk, reason
+    )
+
+
+def working_photo(
+    photo: Array, *, transfer: Transfer = "linear", supports: Sequence[int] = SUPPORTS
+) -> WorkingPhoto:
+    """Return the photo at the size at which its blur is estimated; see `estimate_kernel`."""
     _check_photo(photo)
     _check_supports(supports)
     values = np.asarray(photo, np.float32)
@@ -89,56 +144,61 @@ def estimate_kernel(
     trusted = np.asarray(saturation_weights(values))[..., 0]
     shrunk = min(1.0, (PIXELS / grey.size) ** 0.5)
     if shrunk < 1:
-        size = (round(grey.shape[1] * shrunk), round(grey.shape[0] * shrunk))
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-        trusted = cv2.resize(trusted, size, interpolation=cv2.INTER_AREA)
-        trusted = (trusted > 0.9).astype(np.float32)
-    supports = [side for side in supports if SHORTEST * side <= min(grey.shape)]
-    reason = _nothing_to_see(grey, trusted, noise) or ("" if supports else TOO_SMALL)
-    if reason:
-        return BlindEstimate(np.ones((1, 1), np.float32), 1, 0.0, (), noise, shrunk, reason)
+        grey = smaller(grey, shrunk)
+        trusted = (smaller(trusted, shrunk) > 0.9).astype(np.float32)
+    tried = tuple(side for side in supports if SHORTEST * side <= min(grey.shape))
+    reason = _nothing_to_see(grey, trusted, noise) or ("" if tried else TOO_SMALL)
+    return WorkingPhoto(grey, trusted, noise * shrunk, shrunk, tried, reason)
 
-    candidates = _candidates(grey, trusted, supports, noise * shrunk, progress)
-    chosen = choose(candidates)
-    if chosen.support == 1:
-        reason = "no blur explains the photo as well as any kernel"
-    kernel = chosen.kernel
-    if shrunk < 1 and chosen.support > 1:
-        side = odd_side(kernel.shape[0] / shrunk) + 2
-        kernel = np.asarray(resized(jnp.asarray(kernel), side, 1 / shrunk))
-    return BlindEstimate(
-        kernel, chosen.support, chosen.energy, tuple(candidates), noise, shrunk, reason
+
+def smaller(photo: np.ndarray, ratio: float) -> np.ndarray:
+    """Return a photo `[h, w, ...]` shrunk by averaging."""
+    size = (round(photo.shape[1] * ratio), round(photo.shape[0] * ratio))
+    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+
+
+def full_size(kernel: np.ndarray, shrunk: float) -> np.ndarray:
+    """Return a kernel `[s, s]` of the working size as one of the original photo's size."""
+    if shrunk == 1 or kernel.shape[0] == 1:
+        return kernel
+    side = odd_side(kernel.shape[0] / shrunk) + 2
+    return np.asarray(resized(jnp.asarray(kernel), side, 1 / shrunk))
+
+
+def planes_of(work: WorkingPhoto) -> Planes:
+    """Return the photo on a canvas with room for the largest support, at all scales."""
+    largest = work.supports[-1]
+    height, width = work.grey.shape
+    size = (canvas_side(height + largest), canvas_side(width + largest))
+    trust = 1 - lay_on_canvas(1 - work.trusted, size)
+    photos, trusts = pyramid(
+        lay_on_canvas(work.grey, size), trust, work.extent, scales=scale_count(largest)
     )
+    return Planes(photos, trusts, largest)
 
 
-def _candidates(
-    grey: np.ndarray,
-    trusted: np.ndarray,
-    supports: Sequence[int],
-    noise: float,
-    progress: Progress | None,
+def find_candidates(
+    work: WorkingPhoto, planes: Planes, progress: Progress | None = None
 ) -> list[Candidate]:
     """Return no blur and the kernels of growing supports, until larger ones gain nothing."""
-    largest = supports[-1]
-    size = (canvas_side(grey.shape[0] + largest), canvas_side(grey.shape[1] + largest))
-    extent = np.asarray(grey.shape, np.int32)
-    trust = 1 - lay_on_canvas(1 - trusted, size)
-    photos, trusts = pyramid(lay_on_canvas(grey, size), trust, extent, scales=scale_count(largest))
+    largest = planes.largest
     still = np.zeros((largest, largest), np.float32)
     still[largest // 2, largest // 2] = 1
 
     def judged(kernel, support: int) -> Candidate:
-        found = judge(photos[0], trusts[0], extent, kernel)
+        found = judge(planes.photos[0], planes.trusts[0], work.extent, kernel)
         border = float(border_mass(kernel, support)) if support > 1 else 0.0
         kernel = trimmed(np.asarray(kernel), support)
         return Candidate(support, kernel, float(found.energy), float(found.ratio), border)
 
     candidates = [judged(still, 1)]
-    for done, support in enumerate(supports):
-        kernel = kernel_of_support(photos, trusts, support, largest=largest, noise=noise)
+    for done, support in enumerate(work.supports):
+        kernel = kernel_of_support(
+            planes.photos, planes.trusts, support, largest=largest, noise=work.noise
+        )
         candidates.append(judged(kernel, support))
         if progress is not None:
-            progress(done + 1, len(supports))
+            progress(done + 1, len(work.supports))
         if settled(candidates):
             break
     return candidates

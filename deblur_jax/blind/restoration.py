@@ -1,4 +1,4 @@
-"""Restoration of a photo whose uniform blur kernel was estimated."""
+"""Restoration of a photo whose blur was estimated, in closed form."""
 
 import functools
 
@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from deblur_jax.ops.operators import UniformBlur, WindowedBlur
 from deblur_jax.ops.periodic import bridge, canvas_side, inside_photo
 from deblur_jax.ops.sensor import QUANTISATION_NOISE
-from deblur_jax.ops.windows import Windows
+from deblur_jax.ops.windows import Windows, centres, windows_of
 from deblur_jax.solvers.diagnosis import noise_level
-from deblur_jax.solvers.fourier_plug_and_play import fourier_plug_and_play
+from deblur_jax.solvers.fourier_plug_and_play import blurred_plane, fourier_plug_and_play
 from deblur_jax.solvers.frame import check_range, saturation_weights
 from deblur_jax.solvers.schedules import zhang_sigmas
 from deblur_jax.typing import Array, Denoiser, Image, typechecked
@@ -49,32 +50,70 @@ def restore_uniform(
     Raises:
         ValueError: if the photo has values outside [0, 1], or the kernel is larger than the photo.
     """
+    level = effective_noise(photo, noise=noise, kernel_error=kernel_error)
+    blur = UniformBlur(jnp.asarray(kernel))
+    return restore_closed(photo, blur, denoise=denoise, noise=level, steps=steps)[0]
+
+
+def restore_closed(
+    photo: Array,
+    blur: UniformBlur | WindowedBlur,
+    *,
+    denoise: Denoiser,
+    noise: Array | float,
+    steps: int = STEPS,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Restore a photo whose blur is uniform, or nearly so in each window.
+
+    Args:
+        photo: `[h, w, c]` in [0, 1].
+        blur: with a `kernel`, or with kernels on a lattice.
+        denoise: the prior.
+        noise: standard deviation of the noise, from `effective_noise`.
+        steps: of the restoration.
+
+    Returns:
+        The restored photo, clipped to [0, 1], and the residual `blur(restored) - photo`.
+
+    Raises:
+        ValueError: if the photo has values outside [0, 1], or a kernel is larger than the photo.
+    """
     check_range("restore_uniform", "photo", photo, 0, 1)
     height, width, _ = photo.shape
-    side = kernel.shape[0]
+    kernels, side = getattr(blur, "kernel", None), side_of(blur)
     if side % 2 == 0 or side > min(height, width):
         raise ValueError(
             "restore_uniform: kernel must have an odd side no larger than the photo, got "
             f"{side} for {height}x{width}"
         )
     values = np.asarray(photo, np.float32)
-    level = effective_noise(values, noise=noise, kernel_error=kernel_error)
-    taps = padded(kernel)
-    size = (canvas_side(height + len(taps)), canvas_side(width + len(taps)))
+    reach = next((each for each in SIDES if each >= side), side)
+    size = (canvas_side(height + reach), canvas_side(width + reach))
+    windows = None
+    if kernels is None:
+        windows = windows_of(size, side)
+        kernels = blur.at(*centres(windows))  # pyright: ignore[reportAttributeAccessIssue]
     gaps = ((0, size[0] - height), (0, size[1] - width), (0, 0))
     weights = np.pad(np.asarray(saturation_weights(values)), gaps, constant_values=1)
     extent = np.asarray((height, width), np.int32)
-    restored = _restore(
-        taps, np.pad(values, gaps), weights, extent, level, denoise=denoise, steps=steps
-    )
-    return np.clip(np.asarray(restored)[:height, :width], 0, 1)
+    restored, again = _restore(
+        padded(kernels, reach), np.pad(values, gaps), weights, extent, np.float32(noise),
+        denoise=denoise, steps=steps, windows=windows,
+    )  # fmt: skip
+    part = (slice(height), slice(width))
+    return np.asarray(restored)[part], np.asarray(again)[part] - values
 
 
-def padded(kernel: Array) -> np.ndarray:
-    """Return the kernel with zeros around it, so that its side is one of `SIDES` if possible."""
-    side = kernel.shape[0]
-    reach = next((each for each in SIDES if each >= side), side)
-    return np.pad(np.asarray(kernel, np.float32), (reach - side) // 2)
+def side_of(blur: UniformBlur | WindowedBlur) -> int:
+    """Return the side of the blur's kernels."""
+    return jax.tree.leaves(blur)[0].shape[-1]
+
+
+def padded(kernels: Array, side: int) -> np.ndarray:
+    """Return kernels `[..., s, s]` with zeros around them, `[..., side, side]`."""
+    margin = (side - kernels.shape[-1]) // 2
+    gaps = [*[(0, 0)] * (kernels.ndim - 2), (margin, margin), (margin, margin)]
+    return np.pad(np.asarray(kernels, np.float32), gaps)
 
 
 def effective_noise(
@@ -92,28 +131,6 @@ def effective_noise(
     return np.float32(min(1.0, max(together, QUANTISATION_NOISE)))
 
 
-def restore_traced(
-    kernel: Array, noise: Array, photo: Array, *, denoise: Denoiser, steps: int = STEPS
-) -> jax.Array:
-    """Restore a photo without checks, for use inside `jit`; the result is not clipped.
-
-    Args:
-        kernel: correlation kernel, `[s, s]`, from `padded`.
-        noise: see `effective_noise`.
-        photo: `[h, w, c]` in [0, 1].
-        denoise: the prior.
-        steps: of the restoration.
-    """
-    height, width, _ = photo.shape
-    size = (canvas_side(height + kernel.shape[0]), canvas_side(width + kernel.shape[0]))
-    gaps = ((0, size[0] - height), (0, size[1] - width), (0, 0))
-    weights = jnp.pad(saturation_weights(photo), gaps, constant_values=1)
-    return _restore(
-        jnp.asarray(kernel), jnp.pad(jnp.asarray(photo), gaps), weights,
-        jnp.asarray((height, width), jnp.int32), jnp.asarray(noise), denoise=denoise, steps=steps,
-    )[:height, :width]  # fmt: skip
-
-
 @functools.partial(jax.jit, static_argnames=("denoise", "steps", "windows"))
 def _restore(
     kernel: Array,
@@ -125,7 +142,8 @@ def _restore(
     denoise: Denoiser,
     steps: int,
     windows: Windows | None = None,
-) -> jax.Array:
+) -> tuple[jax.Array, jax.Array]:
+    """Return the restored canvas, clipped, and the same blurred again."""
     filled = bridge(jnp.asarray(canvas), extent)
     inside = inside_photo(canvas.shape[:2], extent)[..., None]  # pyright: ignore[reportArgumentType]
     floor = jnp.where(inside, canvas, -jnp.inf)
@@ -133,4 +151,5 @@ def _restore(
         kernel, filled, denoise, sigmas=zhang_sigmas(noise, steps=steps), noise=noise,
         known=known * inside, floor=floor, windows=windows,
     )  # fmt: skip
-    return restored
+    restored = jnp.clip(restored, 0, 1)
+    return restored, blurred_plane(kernel, restored, windows=windows)

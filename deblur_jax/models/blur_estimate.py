@@ -32,6 +32,8 @@ class BlurEstimate:
         margin: width in pixels of the unknown border that is restored around the photo.
         saturates: whether the sensor clips bright light softly, see `ops.sensor.saturate`.
         reason: why no blur was found, or an empty string.
+        likely: probability that the restoration is better than the photo; None if the estimator
+            does not judge it.
     """
 
     blur: Blur
@@ -39,6 +41,7 @@ class BlurEstimate:
     margin: int = MARGIN
     saturates: bool = False
     reason: str = ""
+    likely: float | None = None
 
 
 @functools.partial(jax.jit, static_argnames="model")

@@ -23,7 +23,9 @@ from deblur_jax.ops.basis_blur import basis_blur
 from deblur_jax.ops.boundary import pad
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.linear import adjoint
+from deblur_jax.ops.periodic import canvas_side, kernel_spectrum
 from deblur_jax.ops.pytree import register
+from deblur_jax.ops.windows import blend_windows, centres, cut_windows, on_planes, windows_of
 from deblur_jax.typing import Array, Flow, Image, Kernels, Mixing, typechecked
 
 
@@ -176,3 +178,84 @@ class UniformBlur(Blur):
         """Returns the blur itself, which does not depend on the place."""
         del rows, columns
         return self
+
+
+@register
+@dataclasses.dataclass(frozen=True, eq=False)  # hashable, so that `jax.jit(operator)` works
+class WindowedBlur(Blur):
+    """A kernel that varies slowly over an image: one for each place of a lattice.
+
+    The image is cut into overlapping windows, each of which is blurred by the kernel at its middle,
+    interpolated between the places, and blended. The cost follows the area of the image and not
+    the number of places.
+
+    Attributes:
+        kernels: correlation kernels, `[r, c, s, s]`.
+        rows: row of each place in pixels of the frame, `[r]`, growing.
+        columns: column of each place, `[c]`, growing.
+        padding: how pixels outside the frame are made.
+
+    Source:
+        Hirsch et al., "Efficient Filter Flow for Space-Variant Multiframe Blind Deconvolution",
+        CVPR 2010.
+
+    Example:
+        >>> kernels = jnp.full((2, 3, 3, 3), 1 / 9)
+        >>> blur = WindowedBlur(kernels, jnp.asarray([0.0, 8.0]), jnp.asarray([0.0, 8.0, 16.0]))
+        >>> blur(jnp.ones((8, 16, 3))).shape
+        (8, 16, 3)
+    """
+
+    kernels: Float[Array, "r c s s"]
+    rows: Float[Array, " r"]
+    columns: Float[Array, " c"]
+    padding: str = dataclasses.field(default="reflect", kw_only=True, metadata={"static": True})
+
+    @typechecked
+    def __call__(self, image: Image) -> jax.Array:
+        """Returns the blurred image, `[h, w, c]`."""
+        height, width, _ = image.shape
+        half = self.kernels.shape[-1] // 2
+        canvas = (canvas_side(height + 2 * half), canvas_side(width + 2 * half))
+        windows = windows_of(canvas, self.kernels.shape[-1])
+        framed = pad(image, half, self.padding)
+        rest = [(0, size - length) for size, length in zip(canvas, framed.shape[:2], strict=True)]
+        planes = on_planes(cut_windows(jnp.pad(framed, (*rest, (0, 0))), windows), windows)
+        kernels = self.extended(half).at(*centres(windows)).astype(image.dtype)
+
+        def blurred(entry: tuple[jax.Array, jax.Array]) -> jax.Array:
+            plane, kernel = entry
+            response = kernel_spectrum(kernel, windows.plane)[..., None]
+            spectrum = response * jnp.fft.rfft2(plane, axes=(0, 1))
+            return jnp.fft.irfft2(spectrum, windows.plane, axes=(0, 1)).astype(plane.dtype)
+
+        whole = blend_windows(jax.lax.map(blurred, (planes, kernels), batch_size=8), windows)
+        return whole[half : half + height, half : half + width]
+
+    def at(self, rows: Array, columns: Array) -> jax.Array:
+        """Returns the kernels at the crossings of rows and columns, `[n, s, s]`, row by row.
+
+        Kernels outside of the lattice are those of the nearest place.
+        """
+        down, across = _between(self.rows, rows), _between(self.columns, columns)
+        found = jnp.einsum(
+            "ia,jb,abyx->ijyx", down, across, jnp.asarray(self.kernels), precision="highest"
+        )
+        return found.reshape(-1, *self.kernels.shape[2:])
+
+    def extended(self, margin: int) -> "WindowedBlur":
+        """Returns the blur on a canvas with `margin` more pixels on each side."""
+        return dataclasses.replace(self, rows=self.rows + margin, columns=self.columns + margin)
+
+    def cut(self, rows: slice, columns: slice) -> "WindowedBlur":
+        """Returns the blur on a part of the frame."""
+        top, left = rows.start or 0, columns.start or 0
+        return dataclasses.replace(self, rows=self.rows - top, columns=self.columns - left)
+
+
+def _between(places: Array, wanted: Array) -> jax.Array:
+    """Returns the weights of linear interpolation, `[wanted, places]`."""
+    places = jnp.asarray(places)
+    units = jnp.eye(len(places), dtype=places.dtype)
+    wanted = jnp.asarray(wanted, places.dtype)
+    return jax.vmap(lambda unit: jnp.interp(wanted, places, unit), out_axes=1)(units)

@@ -81,11 +81,7 @@ def fourier_plug_and_play(
     check_sigmas("fourier_plug_and_play", noise, name="noise")
     observed = jnp.asarray(observed)
     dtype = observed.dtype
-    kernels = jnp.asarray(kernel, dtype)
-    if windows is None:
-        fit, blurred = _on_one_plane(kernels, (height, width))
-    else:
-        fit, blurred = _on_windows(kernels, windows)
+    fit, blurred = _fit_and_blur(jnp.asarray(kernel, dtype), (height, width), windows)
     sigmas = jnp.asarray(sigmas, dtype)
     pull = jnp.asarray(coupling, dtype) * jnp.square(jnp.asarray(noise, dtype))
     mask = jnp.ones((height, width, 1), dtype) if known is None else jnp.asarray(known, dtype)
@@ -104,6 +100,18 @@ def fourier_plug_and_play(
     entries = (sigmas, pull / jnp.square(sigmas))
     (estimate, _), trace = lax.scan(step, (observed, observed), entries)
     return estimate, trace
+
+
+def blurred_plane(kernel: Array, plane: jax.Array, *, windows: Windows | None = None) -> jax.Array:
+    """Return a periodic plane `[h, w, c]` blurred by a kernel, or by one for each window."""
+    height, width, _ = plane.shape
+    return _fit_and_blur(jnp.asarray(kernel, plane.dtype), (height, width), windows)[1](plane)
+
+
+def _fit_and_blur(
+    kernel: jax.Array, size: tuple[int, int], windows: Windows | None
+) -> tuple[Fit, Blurred]:
+    return _on_one_plane(kernel, size) if windows is None else _on_windows(kernel, windows)
 
 
 def _on_one_plane(kernel: jax.Array, size: tuple[int, int]) -> tuple[Fit, Blurred]:

@@ -50,6 +50,7 @@ def restore_tiled(
     blend: int = BLEND,
     tile: tuple[int, int] | None = None,
     memory: int | None = None,
+    compiled: bool = False,
     progress: TileProgress | None = None,
 ) -> Any:
     """Applies an image-to-image function to a large photo, tile by tile.
@@ -73,6 +74,8 @@ def restore_tiled(
         blend: pixels over which two tiles fade into each other.
         tile: rows and columns of a tile; from the device's memory if None.
         memory: bytes that one tile may need; a share of the device's memory if None.
+        compiled: whether `restore` is called as it is, because it runs compiled programs itself; it
+            then needs a `tile`.
         progress: called as `progress(tiles done, all tiles)`.
 
     Returns:
@@ -99,16 +102,16 @@ def restore_tiled(
         )
     size = (arrays[0].shape[0], arrays[0].shape[1])
     photos = jax.tree.map(np.asarray, photos)
-    compiled = jax.jit(restore)
+    run = restore if compiled else jax.jit(restore)
     if tile is None:
         tile = _affordable(
-            compiled, shared, photos, size, halo, blend, memory or device_memory(SHARE)
+            run, shared, photos, size, halo, blend, memory or device_memory(SHARE)
         )
     tile = (min(tile[0], size[0]), min(tile[1], size[1]))
     while True:
         try:
             pieces = list(tiles(size, tile, halo, blend))
-            return _stitch(compiled, shared, photos, pieces, size, progress)
+            return _stitch(run, shared, photos, pieces, size, progress)
         except (jax.errors.JaxRuntimeError, MemoryError) as error:
             smaller = halved(tile)
             out_of_memory = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)

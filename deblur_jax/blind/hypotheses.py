@@ -1,0 +1,165 @@
+"""All blurs that a photo may have, judged alike, and the choice between them.
+
+The hypotheses are no blur, uniform kernels of several supports, the blur that a network estimates,
+and kernels of the windows, refined from the best of the others. All of them are kernels of windows,
+so that `judge_windows` gives them one energy.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import numpy as np
+
+from deblur_jax.blind.choice import Candidate
+from deblur_jax.blind.estimate import (
+    NO_BLUR,
+    Planes,
+    WorkingPhoto,
+    find_candidates,
+    full_size,
+    planes_of,
+)
+from deblur_jax.blind.judge import judge_windows
+from deblur_jax.blind.local_kernels import window_kernels
+from deblur_jax.blind.verdict import Hypothesis, probability, scores
+from deblur_jax.blind.window_fit import refine_windows
+from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur, WindowedBlur
+from deblur_jax.ops.windows import CLASSES, Windows, centres, windows_of
+
+
+COMPARED = 3  # uniform kernels of the lowest scores that are compared with the other hypotheses
+ROUNDS = 4  # of the windows' refinement
+WEIGHT, DECAY, WEAKEST, NOISY_WEIGHT = 4e-4, 1.1, 1e-4, 0.1  # L0 weight: see `coarse_to_fine`
+RIDGE, NOISY_RIDGE = 1.0, 100.0
+TIE = 0.3  # see `window_fit`
+SMALL_PIECE = 0.05  # share of a kernel's sum
+
+Progress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """The blur that was chosen for a photo, and all that were compared.
+
+    Attributes:
+        blur: at the photo's full size; a kernel of one pixel for no blur.
+        chosen: its hypothesis.
+        hypotheses: all of them, no blur first, with kernels at the working size.
+        scores: of the hypotheses; no blur has zero.
+        likely: probability that the restoration is better than the photo; 0 for no blur.
+        reason: why there is no blur, or an empty string.
+    """
+
+    blur: Blur
+    chosen: Hypothesis | None
+    hypotheses: tuple[Hypothesis, ...]
+    scores: tuple[float, ...]
+    likely: float
+    reason: str
+
+
+STILL = UniformBlur(np.ones((1, 1), np.float32))
+
+
+def choose_blur(
+    work: WorkingPhoto, network: LineBlur | None = None, progress: Progress | None = None
+) -> Choice:
+    """Return the most likely blur of a photo.
+
+    Args:
+        work: the photo, from `working_photo`.
+        network: the motion that a network estimates, at the working size, if there is one.
+        progress: called as `progress(done, all)` as hypotheses are found.
+    """
+    if work.reason:
+        return Choice(STILL, None, (), (), 0.0, work.reason)
+    planes = planes_of(work)
+    steps = len(work.supports) + 2
+    report = progress or (lambda done, steps: None)
+    candidates = find_candidates(work, planes, lambda done, _: report(done, steps))
+    hypotheses, windows = compare(work, planes, candidates, network)
+    report(steps, steps)
+    found = scores(hypotheses, work.noise)
+    best = int(np.argmax(found))
+    chosen = hypotheses[best]
+    if best == 0:
+        return Choice(STILL, chosen, tuple(hypotheses), tuple(found), 0.0, NO_BLUR)
+    return Choice(
+        blur_of(chosen, windows, work), chosen, tuple(hypotheses), tuple(found),
+        probability(found[best]), "",
+    )  # fmt: skip
+
+
+def compare(
+    work: WorkingPhoto, planes: Planes, candidates: list[Candidate], network: LineBlur | None
+) -> tuple[list[Hypothesis], Windows]:
+    """Return the judged hypotheses, no blur first, and the windows of their kernels."""
+    height, width = work.grey.shape
+    uniform = sorted(candidates[1:], key=lambda c: c.score)[:COMPARED]
+    longest = max(c.support for c in uniform)
+    if network is not None:
+        longest = max(longest, int(np.percentile(np.linalg.norm(network.flow, axis=-1), 95)) + 3)
+    side = next((c[0] for c in CLASSES if c[0] >= longest), CLASSES[-1][0])
+    size = planes.photos[0].shape
+    windows = windows_of((size[0], size[1]), side)
+
+    def judged(name: str, kernels: np.ndarray, border: float = 0.0) -> Hypothesis:
+        each = jnp.broadcast_to(jnp.asarray(kernels), (windows.number, *kernels.shape[1:]))
+        whole, parts = judge_windows(
+            planes.photos[0], planes.trusts[0], work.extent, each, windows=windows
+        )
+        return Hypothesis(
+            name, kernels, float(whole.energy), float(whole.misfit), float(whole.ratio),
+            np.asarray(parts.energy), np.asarray(parts.ratio), np.asarray(parts.pixels), border,
+        )  # fmt: skip
+
+    def refined(kernels: np.ndarray) -> np.ndarray:
+        each = jnp.broadcast_to(jnp.asarray(kernels), (windows.number, *kernels.shape[1:]))
+        least = max(WEAKEST, NOISY_WEIGHT * work.noise)
+        weights = np.maximum(WEIGHT / DECAY ** np.arange(ROUNDS), least).astype(np.float32)
+        ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
+        return np.asarray(
+            refine_windows(
+                planes.photos[0], planes.trusts[0], each, np.int32(side), weights, ridge,
+                np.float32(SMALL_PIECE), np.float32(TIE), windows=windows,
+            )
+        )  # fmt: skip
+
+    still = np.zeros((1, side, side), np.float32)
+    still[0, side // 2, side // 2] = 1
+    hypotheses = [judged("none", still)]
+    hypotheses += [judged("uniform", _in_side(c.kernel, side)[None], c.border) for c in uniform]
+    if network is not None:
+        kernels = window_kernels(network.limited(side - 3), (height, width), windows, side)
+        hypotheses.append(judged("network", np.asarray(kernels)))
+    if windows.number > 1:
+        found = scores(hypotheses, work.noise)
+        best = hypotheses[1 + int(np.argmax(found[1:]))]
+        hypotheses.append(judged("windows", refined(best.kernels)))
+    return hypotheses, windows
+
+
+def blur_of(hypothesis: Hypothesis, windows: Windows, work: WorkingPhoto) -> Blur:
+    """Return the operator of a hypothesis for the photo at its full size."""
+    kernels = [full_size(kernel, work.shrunk) for kernel in _without_margin(hypothesis.kernels)]
+    if len(kernels) == 1:
+        return UniformBlur(jnp.asarray(kernels[0]))
+    rows, columns = (jnp.asarray(c / work.shrunk, jnp.float32) for c in centres(windows))
+    lattice = jnp.asarray(np.stack(kernels)).reshape(*windows.counts, *kernels[0].shape)
+    return WindowedBlur(lattice, rows, columns)
+
+
+def _in_side(kernel: np.ndarray, side: int) -> np.ndarray:
+    """Return a kernel with zeros around it, or its middle, so that it has a side."""
+    margin = (side - kernel.shape[0]) // 2
+    return np.pad(kernel, margin) if margin >= 0 else kernel[-margin:margin, -margin:margin]
+
+
+def _without_margin(kernels: np.ndarray) -> np.ndarray:
+    """Return kernels `[n, s, s]` without the zeros around all of them."""
+    rows, columns = np.nonzero(kernels.max(0) > 0)
+    middle = kernels.shape[-1] // 2
+    reach = int(max(np.abs(rows - middle).max(), np.abs(columns - middle).max(), 1))
+    part = slice(middle - reach, middle + reach + 1)
+    return kernels[:, part, part]
