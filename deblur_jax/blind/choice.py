@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from deblur_jax.blind.judge import Judgement
+
 
 SHARPNESS = 0.15  # exponent of the ratio of norms
 CLOSE = 1.01  # scores within this factor are equal, and the smaller support wins
@@ -25,16 +27,26 @@ class Candidate:
     Attributes:
         support: side of the square that the kernel was estimated on; 1 for no blur.
         kernel: correlation kernel, `[s, s]`.
-        energy: the energy of `judge`.
-        ratio: L1 over L2 norm of the latent gradients; lower is sharper.
         border: share of the kernel on the border of its support.
+        whole: how it explains the photo.
+        parts: how it explains each cell, `[n]`.
     """
 
     support: int
     kernel: np.ndarray
-    energy: float
-    ratio: float
     border: float
+    whole: Judgement
+    parts: Judgement
+
+    @property
+    def energy(self) -> float:
+        """The energy of `judge`."""
+        return float(self.whole.energy)
+
+    @property
+    def ratio(self) -> float:
+        """L1 over L2 norm of the latent gradients; lower is sharper."""
+        return float(self.whole.ratio)
 
     @property
     def score(self) -> float:

@@ -20,6 +20,7 @@ from deblur_jax.blind.judge import judge
 from deblur_jax.blind.kernel_shape import border_mass, resized
 from deblur_jax.ops.periodic import canvas_side, lay_on_canvas
 from deblur_jax.ops.sensor import Transfer, to_light
+from deblur_jax.ops.windows import windows_of
 from deblur_jax.solvers.diagnosis import noise_level
 from deblur_jax.solvers.frame import saturation_weights
 from deblur_jax.typing import Array, Image, typechecked
@@ -185,11 +186,15 @@ def find_candidates(
     still = np.zeros((largest, largest), np.float32)
     still[largest // 2, largest // 2] = 1
 
+    size = planes.photos[0].shape
+    windows = windows_of((size[0], size[1]), 1)
+
     def judged(kernel, support: int) -> Candidate:
-        found = judge(planes.photos[0], planes.trusts[0], work.extent, kernel)
+        whole, parts = judge(
+            planes.photos[0], planes.trusts[0], work.extent, kernel, windows=windows
+        )
         border = float(border_mass(kernel, support)) if support > 1 else 0.0
-        kernel = trimmed(np.asarray(kernel), support)
-        return Candidate(support, kernel, float(found.energy), float(found.ratio), border)
+        return Candidate(support, trimmed(np.asarray(kernel), support), border, whole, parts)
 
     candidates = [judged(still, 1)]
     for done, support in enumerate(work.supports):

@@ -11,18 +11,10 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.blind.choice import Candidate
-from deblur_jax.blind.estimate import (
-    NO_BLUR,
-    Planes,
-    WorkingPhoto,
-    find_candidates,
-    full_size,
-    planes_of,
-)
+from deblur_jax.blind.estimate import WorkingPhoto, find_candidates, full_size, planes_of
 from deblur_jax.blind.judge import judge_windows
 from deblur_jax.blind.local_kernels import window_kernels
-from deblur_jax.blind.verdict import Hypothesis, probability, scores
+from deblur_jax.blind.verdict import Hypothesis, probability, score
 from deblur_jax.blind.window_fit import refine_windows
 from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur, WindowedBlur
 from deblur_jax.ops.windows import CLASSES, Windows, centres, windows_of
@@ -44,22 +36,17 @@ class Choice:
 
     Attributes:
         blur: at the photo's full size; a kernel of one pixel for no blur.
-        chosen: its hypothesis.
-        hypotheses: all of them, no blur first, with kernels at the working size.
+        hypotheses: the blurs that were compared with no blur, with kernels at the working size.
         scores: of the hypotheses; no blur has zero.
-        likely: probability that the restoration is better than the photo; 0 for no blur.
+        likely: probability that the restoration is better than the photo.
         reason: why there is no blur, or an empty string.
     """
 
     blur: Blur
-    chosen: Hypothesis | None
     hypotheses: tuple[Hypothesis, ...]
     scores: tuple[float, ...]
     likely: float
     reason: str
-
-
-STILL = UniformBlur(np.ones((1, 1), np.float32))
 
 
 def choose_blur(
@@ -73,70 +60,64 @@ def choose_blur(
         progress: called as `progress(done, all)` as hypotheses are found.
     """
     if work.reason:
-        return Choice(STILL, None, (), (), 0.0, work.reason)
-    planes = planes_of(work)
-    steps = len(work.supports) + 2
-    report = progress or (lambda done, steps: None)
-    candidates = find_candidates(work, planes, lambda done, _: report(done, steps))
-    hypotheses, windows = compare(work, planes, candidates, network)
-    report(steps, steps)
-    found = scores(hypotheses, work.noise)
+        return Choice(UniformBlur(jnp.ones((1, 1))), (), (), 0.0, work.reason)
+    hypotheses, windows = find_hypotheses(work, network, progress)
+    found = tuple(score(each, work.noise / work.shrunk) for each in hypotheses)
     best = int(np.argmax(found))
-    chosen = hypotheses[best]
-    if best == 0:
-        return Choice(STILL, chosen, tuple(hypotheses), tuple(found), 0.0, NO_BLUR)
-    return Choice(
-        blur_of(chosen, windows, work), chosen, tuple(hypotheses), tuple(found),
-        probability(found[best]), "",
-    )  # fmt: skip
+    blur = blur_of(hypotheses[best], windows, work)
+    return Choice(blur, tuple(hypotheses), found, probability(found[best]), "")
 
 
-def compare(
-    work: WorkingPhoto, planes: Planes, candidates: list[Candidate], network: LineBlur | None
+def find_hypotheses(
+    work: WorkingPhoto, network: LineBlur | None = None, progress: Progress | None = None
 ) -> tuple[list[Hypothesis], Windows]:
-    """Return the judged hypotheses, no blur first, and the windows of their kernels."""
-    height, width = work.grey.shape
-    uniform = sorted(candidates[1:], key=lambda c: c.score)[:COMPARED]
+    """Return all judged hypotheses except no blur, and the windows of their kernels."""
+    planes = planes_of(work)
+    steps = len(work.supports) + 1
+    report = progress or (lambda done, steps: None)
+    none, *candidates = find_candidates(work, planes, lambda done, _: report(done, steps))
+    uniform = sorted(candidates, key=lambda c: c.score)[:COMPARED]
     longest = max(c.support for c in uniform)
     if network is not None:
         longest = max(longest, int(np.percentile(np.linalg.norm(network.flow, axis=-1), 95)) + 3)
     side = next((c[0] for c in CLASSES if c[0] >= longest), CLASSES[-1][0])
+    hypotheses = [
+        Hypothesis(
+            "uniform", _in_side(c.kernel, side)[None], c.whole, c.parts, none.whole, none.parts,
+            c.border,
+        )
+        for c in uniform
+    ]  # fmt: skip
     size = planes.photos[0].shape
     windows = windows_of((size[0], size[1]), side)
+    if windows.number == 1:
+        return hypotheses, windows
 
-    def judged(name: str, kernels: np.ndarray, border: float = 0.0) -> Hypothesis:
-        each = jnp.broadcast_to(jnp.asarray(kernels), (windows.number, *kernels.shape[1:]))
-        whole, parts = judge_windows(
-            planes.photos[0], planes.trusts[0], work.extent, each, windows=windows
-        )
-        return Hypothesis(
-            name, kernels, float(whole.energy), float(whole.misfit), float(whole.ratio),
-            np.asarray(parts.energy), np.asarray(parts.ratio), np.asarray(parts.pixels), border,
-        )  # fmt: skip
+    bare = windows_of(windows.canvas, side, ramp=0)
+    known = (planes.photos[0], planes.trusts[0])
+    still = np.zeros((windows.number, side, side), np.float32)
+    still[:, side // 2, side // 2] = 1
+    none = judge_windows(*known, work.extent, still, windows=bare)
 
-    def refined(kernels: np.ndarray) -> np.ndarray:
-        each = jnp.broadcast_to(jnp.asarray(kernels), (windows.number, *kernels.shape[1:]))
-        least = max(WEAKEST, NOISY_WEIGHT * work.noise)
-        weights = np.maximum(WEIGHT / DECAY ** np.arange(ROUNDS), least).astype(np.float32)
-        ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
-        return np.asarray(
-            refine_windows(
-                planes.photos[0], planes.trusts[0], each, np.int32(side), weights, ridge,
-                np.float32(SMALL_PIECE), np.float32(TIE), windows=windows,
-            )
-        )  # fmt: skip
+    def judged(name: str, kernels: np.ndarray) -> Hypothesis:
+        found = judge_windows(*known, work.extent, kernels, windows=bare)
+        return Hypothesis(name, kernels, *found, *none)
 
-    still = np.zeros((1, side, side), np.float32)
-    still[0, side // 2, side // 2] = 1
-    hypotheses = [judged("none", still)]
-    hypotheses += [judged("uniform", _in_side(c.kernel, side)[None], c.border) for c in uniform]
     if network is not None:
-        kernels = window_kernels(network.limited(side - 3), (height, width), windows, side)
+        size = (work.grey.shape[0], work.grey.shape[1])
+        kernels = window_kernels(network.limited(side - 3), size, windows, side)
         hypotheses.append(judged("network", np.asarray(kernels)))
-    if windows.number > 1:
-        found = scores(hypotheses, work.noise)
-        best = hypotheses[1 + int(np.argmax(found[1:]))]
-        hypotheses.append(judged("windows", refined(best.kernels)))
+    best = max(hypotheses, key=lambda each: score(each, work.noise / work.shrunk))
+    kernels = np.broadcast_to(best.kernels, (windows.number, side, side))
+    weights = WEIGHT / DECAY ** np.arange(ROUNDS)
+    weights = np.maximum(weights, max(WEAKEST, NOISY_WEIGHT * work.noise)).astype(np.float32)
+    ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
+    refined = refine_windows(
+        *known, kernels, np.int32(side), weights, ridge, np.float32(SMALL_PIECE), np.float32(TIE),
+        windows=windows,
+    )  # fmt: skip
+    hypotheses.append(judged("windows", np.asarray(refined)))
+    report(steps, steps)
     return hypotheses, windows
 
 

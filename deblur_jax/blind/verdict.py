@@ -7,11 +7,13 @@ regression on simulated photos (`python -m experiments.blind.fit`).
 """
 
 import dataclasses
+import functools
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from deblur_jax.blind.judge import Judgement
 
 
 WEIGHTS = Path(__file__).with_name("verdict.json")
@@ -28,54 +30,51 @@ TYPICAL_ENERGY = 6e-4
 
 @dataclasses.dataclass(frozen=True)
 class Hypothesis:
-    """A blur that a photo may have, and how it explains the photo.
+    """A blur that a photo may have, and how it and no blur explain the photo.
 
     Attributes:
-        name: "none", "uniform", "network" or "windows".
+        name: "uniform", "network" or "windows".
         kernels: one correlation kernel for each window, `[n, s, s]`, or one for all, `[1, s, s]`.
-        energy: of `judge`, of the whole photo.
-        misfit: of the whole photo.
-        ratio: of the whole photo.
-        energies: energy of each window, `[n]`.
-        ratios: ratio of each window, `[n]`.
-        pixels: judged pixels of each window, `[n]`.
+        whole: judgement of the whole photo.
+        parts: judgement of each cell.
+        none: judgement of the whole photo without blur, by the same function.
+        none_parts: that of each cell.
         border: share of the kernel on the border of its support.
     """
 
     name: str
     kernels: np.ndarray
-    energy: float
-    misfit: float
-    ratio: float
-    energies: np.ndarray
-    ratios: np.ndarray
-    pixels: np.ndarray
+    whole: Judgement
+    parts: Judgement
+    none: Judgement
+    none_parts: Judgement
     border: float = 0.0
 
 
-def features(found: Hypothesis, none: Hypothesis, noise: float) -> np.ndarray:
+def features(found: Hypothesis, noise: float) -> np.ndarray:
     """Return what the score of a hypothesis is computed from, in the order of `NAMES`.
 
     Args:
         found: the hypothesis.
-        none: no blur.
         noise: standard deviation of the photo's noise.
     """
-    share = found.pixels / max(found.pixels.sum(), 1)
+    whole, none = found.whole, found.none
+    pixels = np.asarray(found.parts.pixels)
+    share = pixels / max(pixels.sum(), 1)
     mean = found.kernels.mean(0)
     return np.asarray([
         1.0,
-        10 * np.log(found.energy / none.energy),
-        4 * np.log(found.ratio / none.ratio),
-        np.log((found.misfit + LEAST_MISFIT) / (none.misfit + LEAST_MISFIT)),
-        share[found.energies < none.energies].sum(),
-        share[found.ratios < none.ratios].sum(),
+        10 * np.log(float(whole.energy / none.energy)),
+        4 * np.log(float(whole.ratio / none.ratio)),
+        np.log((float(whole.misfit) + LEAST_MISFIT) / (float(none.misfit) + LEAST_MISFIT)),
+        share[np.asarray(found.parts.energy < found.none_parts.energy)].sum(),
+        share[np.asarray(found.parts.ratio < found.none_parts.ratio)].sum(),
         np.log1p(spread(mean)),
         np.log1p(100 * found.border),
         np.log(np.count_nonzero(mean > 0.05 * mean.max())),
         np.log(noise + 1e-3) + 5,
-        4 * np.log(none.ratio / BLUR_RATIO),
-        2 * np.log(none.energy / TYPICAL_ENERGY),
+        4 * np.log(float(none.ratio) / BLUR_RATIO),
+        2 * np.log(float(none.energy) / TYPICAL_ENERGY),
         found.name == "network",
         found.name == "windows",
     ])  # fmt: skip
@@ -90,11 +89,15 @@ def spread(kernel: np.ndarray) -> float:
     return float(np.sqrt((square * kernel).sum() / total))
 
 
-def scores(hypotheses: Sequence[Hypothesis], noise: float) -> list[float]:
-    """Return the score of each hypothesis, of which the first is no blur."""
-    none, *others = hypotheses
-    weights = np.asarray(json.loads(WEIGHTS.read_text())["weights"])
-    return [0.0, *(float(features(each, none, noise) @ weights) for each in others)]
+def score(found: Hypothesis, noise: float) -> float:
+    """Return the score of a hypothesis; no blur has zero."""
+    return float(features(found, noise) @ np.asarray(_weights()))
+
+
+@functools.cache
+def _weights() -> tuple[float, ...]:
+    weights = json.loads(WEIGHTS.read_text())["weights"]
+    return tuple(weights[name] for name in NAMES)
 
 
 def probability(score: float) -> float:

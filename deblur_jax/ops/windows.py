@@ -35,12 +35,14 @@ class Windows:
         counts: rows and columns of windows.
         content: height and width of the part of the canvas that a window holds.
         plane: height and width of the periodic plane that the content lies on.
+        ramp: pixels over which neighbours fade into each other.
     """
 
     canvas: tuple[int, int]
     counts: tuple[int, int]
     content: tuple[int, int]
     plane: tuple[int, int]
+    ramp: int = RAMP
 
     @property
     def number(self) -> int:
@@ -48,22 +50,23 @@ class Windows:
         return self.counts[0] * self.counts[1]
 
 
-def windows_of(canvas: tuple[int, int], side: int) -> Windows:
+def windows_of(canvas: tuple[int, int], side: int, *, ramp: int = RAMP) -> Windows:
     """Return the windows of a canvas for kernels of a side.
 
     Args:
         canvas: height and width.
         side: of the largest kernel.
+        ramp: pixels over which neighbours fade into each other; 0 where nothing is blended.
     """
     _, cell, halo = next((c for c in CLASSES if side <= c[0]), CLASSES[-1])
     counts, content, plane = [], [], []
     for length in canvas:
         count = max(1, round(length / cell))
-        extent = -(-length // count) + RAMP + 2 * halo
+        extent = -(-length // count) + ramp + 2 * halo
         counts.append(count)
         content.append(extent)
         plane.append(fast_size(extent + GAP))
-    return Windows(canvas, _pair(counts), _pair(content), _pair(plane))
+    return Windows(canvas, _pair(counts), _pair(content), _pair(plane), ramp)
 
 
 def centres(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +138,7 @@ def weights(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     The weight of a window's pixel is their product.
     """
     down, across = (
-        _ramps(length, count, extent)
+        _ramps(length, count, extent, max(windows.ramp, 1))
         for length, count, extent in zip(
             windows.canvas, windows.counts, windows.content, strict=True
         )
@@ -157,6 +160,18 @@ def cells(windows: Windows) -> np.ndarray:
     return both.reshape(windows.number, *windows.content)
 
 
+def cell_sums(values: jax.Array, windows: Windows) -> jax.Array:
+    """Return the sum of `values` `[..., h, w]` over the cell of each window, `[..., n]`."""
+    inside = []
+    for length, count in zip(windows.canvas, windows.counts, strict=True):
+        bounds = np.arange(count + 1) * length / count
+        place = np.arange(length) + 0.5
+        inside.append((place >= bounds[:-1, None]) & (place < bounds[1:, None]))
+    down, across = (jnp.asarray(each, values.dtype) for each in inside)
+    found = jnp.einsum("ih,...hw,jw->...ij", down, values, across, precision="highest")
+    return found.reshape(*values.shape[:-2], windows.number)
+
+
 def _first(length: int, count: int, extent: int) -> np.ndarray:
     """Return the first pixel of each window's content along an axis; may be negative."""
     middle = (np.arange(count) + 0.5) * length / count
@@ -175,11 +190,11 @@ def _starts(windows: Windows) -> tuple[np.ndarray, tuple[tuple[int, int], tuple[
     return np.stack([rows.ravel(), columns.ravel()], -1), (padding[0], padding[1])
 
 
-def _ramps(length: int, count: int, extent: int) -> np.ndarray:
+def _ramps(length: int, count: int, extent: int, ramp: int) -> np.ndarray:
     bounds = np.arange(count + 1) * length / count
     place = _first(length, count, extent)[:, None] + np.arange(extent) + 0.5
-    rise = np.clip((place - bounds[:-1, None]) / RAMP + 0.5, 0, 1)
-    fall = np.clip((bounds[1:, None] - place) / RAMP + 0.5, 0, 1)
+    rise = np.clip((place - bounds[:-1, None]) / ramp + 0.5, 0, 1)
+    fall = np.clip((bounds[1:, None] - place) / ramp + 0.5, 0, 1)
     return (rise * fall).astype(np.float32)
 
 

@@ -104,9 +104,7 @@ def restore_tiled(
     photos = jax.tree.map(np.asarray, photos)
     run = restore if compiled else jax.jit(restore)
     if tile is None:
-        tile = _affordable(
-            run, shared, photos, size, halo, blend, memory or device_memory(SHARE)
-        )
+        tile = _affordable(run, shared, photos, size, halo, blend, memory or device_memory(SHARE))
     tile = (min(tile[0], size[0]), min(tile[1], size[1]))
     while True:
         try:

@@ -6,7 +6,7 @@ Each kind draws a case from a sharp photo and a key: the photo as a camera recor
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -112,6 +112,9 @@ KINDS = {
 }
 
 
+ALL_KINDS = [*KINDS, "segments"]
+
+
 def simulate(kind: str, path: Path, number: int, seed: int) -> Simulated:
     """Return one case of a kind.
 
@@ -124,8 +127,7 @@ def simulate(kind: str, path: Path, number: int, seed: int) -> Simulated:
     original = read(path)
     if original.shape[0] > original.shape[1]:
         original = np.ascontiguousarray(original.transpose(1, 0, 2))
-    names = [*KINDS, "segments"]
-    key = jax.random.fold_in(jax.random.key(seed), 1000 * names.index(kind) + number)
+    key = jax.random.fold_in(jax.random.key(seed), 1000 * ALL_KINDS.index(kind) + number)
     blurring, recording = jax.random.split(key)
     camera, side = CAMERAS[number % len(CAMERAS)], SIDES[number % len(SIDES)]
     name = f"{kind}-{path.stem}"
@@ -148,15 +150,26 @@ def _segments(key: jax.Array, original: jax.Array, *, camera: Camera) -> Segment
     return draw_segment_blur(key, original, side=31, camera=camera, draw_kernel=draw)
 
 
-def cases(folder: Path, kinds: list[str], limit: int, seed: int) -> Iterator[Simulated]:
-    """Yield cases from the photos of a folder; every kind has its own order of the photos."""
+def cases(
+    folder: Path, kinds: Iterable[str], limit: int, seed: int, skip: Collection[str] = ()
+) -> Iterator[Simulated]:
+    """Yield cases from the photos of a folder, a photo of each kind after the other.
+
+    Args:
+        folder: of sharp photos.
+        kinds: of `ALL_KINDS`.
+        limit: number of photos.
+        seed: of the order of the photos and of all draws.
+        skip: names of cases that are left out.
+    """
     paths = sorted(folder.glob("*.jpg")) + sorted(folder.glob("*.png"))
     if not paths:
         raise FileNotFoundError(f"{folder}: has no photos; set DEBLUR_JAX_DATA or --data")
-    for kind in kinds:
-        order = np.random.default_rng(seed).permutation(len(paths))
-        for number, index in enumerate(order[:limit]):
-            yield simulate(kind, paths[index], number, seed)
+    order = np.random.default_rng(seed).permutation(len(paths))
+    for number, index in enumerate(order[:limit]):
+        for kind in kinds:
+            if f"{kind}-{paths[index].stem}" not in skip:
+                yield simulate(kind, paths[index], number, seed)
 
 
 def read(path: Path) -> np.ndarray:

@@ -1,0 +1,213 @@
+"""Fit the weights of the verdict on simulated training photos.
+
+    DEBLUR_JAX_DATA=DIR python -m experiments.blind.fit collect --rows runs/verdict.jsonl
+    DEBLUR_JAX_DATA=DIR python -m experiments.blind.fit fit --rows runs/verdict.jsonl
+
+`collect` blurs photos of BSDS500's training set in seven ways, finds all hypotheses, restores the
+photo with each and adds their features and gains to a file; it continues where it stopped. `fit`
+writes `deblur_jax/blind/verdict.json` and prints what the choice gains, with weights that were fitted
+to other photos.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import minimize
+
+from deblur_jax.blind.estimate import working_photo
+from deblur_jax.blind.hypotheses import blur_of, find_hypotheses
+from deblur_jax.blind.restoration import effective_noise, restore_closed
+from deblur_jax.blind.verdict import LIKELY, NAMES, WEIGHTS, features, probability
+from deblur_jax.pretrained import DEFAULT, load, load_denoiser
+from experiments.blind.simulations import ALL_KINDS, Simulated, cases
+from experiments.shared import crop, run_command, shifted_onto, write_record
+
+
+BORDER = 20  # pixels that are not scored
+RIDGE = 0.02  # of the weights
+MOST = 2.0  # decibels from which a gain or loss counts no more
+SAME = 0.05  # decibels below which a loss is none
+FOLDS = 5
+
+
+def psnr_aligned(image: np.ndarray, sharp: np.ndarray) -> float:
+    """Return the PSNR of the brightness of a photo, moved to where it fits best."""
+    grey, truth = (each.mean(-1, keepdims=True).astype(np.float32) for each in (image, sharp))
+    moved = np.asarray(shifted_onto(grey, truth))
+    error = crop(moved, BORDER) - crop(truth, BORDER)
+    return float(-10 * np.log10(np.mean(np.square(error))))
+
+
+def analyse(case: Simulated, network: str = DEFAULT) -> dict:
+    """Return features and gain of each hypothesis on a photo."""
+    work = working_photo(case.photo)
+    row = {
+        "photo": case.name,
+        "blurred": psnr_aligned(case.photo, case.sharp),
+        "reason": work.reason,
+    }
+    if work.reason:
+        return row | {"hypotheses": []}
+    estimator, denoise = load(network), load_denoiser()
+    motion = estimator.model.estimate_blur(estimator.variables, jnp.asarray(case.photo)).blur
+    hypotheses, windows = find_hypotheses(work, motion)
+    rows = []
+    for each in hypotheses:
+        blur = blur_of(each, windows, work)
+        restored, _ = restore_closed(
+            case.photo, blur, denoise=denoise, noise=effective_noise(case.photo)
+        )
+        rows.append({
+            "name": each.name,
+            "features": [round(float(x), 5) for x in features(each, work.noise / work.shrunk)],
+            "gain": round(psnr_aligned(restored, case.sharp) - row["blurred"], 4),
+        })  # fmt: skip
+    return row | {"hypotheses": rows}
+
+
+def collect(options: argparse.Namespace) -> None:
+    """Add the rows of all cases that the file does not hold yet."""
+    options.rows.parent.mkdir(parents=True, exist_ok=True)
+    done = {row["photo"] for row in read_rows(options.rows)}
+    folder = Path(options.data) / "bsds500/images" / options.split
+    for case in cases(folder, options.kinds, options.limit, options.seed, skip=done):
+        row = analyse(case)
+        with options.rows.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        gains = [(each["name"], round(each["gain"], 2)) for each in row["hypotheses"]]
+        print(f"{case.name}: {row['blurred']:.2f} dB, gains {gains}", flush=True)
+
+
+def read_rows(path: Path) -> list[dict]:
+    """Return the collected rows."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def loss(weights: np.ndarray, photos: list[tuple[np.ndarray, np.ndarray]]) -> tuple:
+    """Return the loss and its gradient.
+
+    It is the logistic loss of whether each hypothesis gains, plus that of whether a hypothesis
+    gains more than another one of the photo; both count by decibels, up to `MOST`.
+    """
+    total, slope = 0.0, np.zeros_like(weights)
+    for given, gains in photos:
+        values = given @ weights
+        sign = np.where(gains > 0, 1.0, -1.0)
+        count = np.clip(np.abs(gains), SAME, MOST) / len(gains)
+        total += np.sum(count * np.logaddexp(0, -sign * values))
+        slope -= given.T @ (count * sign * _logistic(-sign * values))
+        first, second = np.nonzero(gains[:, None] - gains > 2 * SAME)
+        if len(first):
+            better = np.minimum(gains[first] - gains[second], MOST) / len(first)
+            lead = values[first] - values[second]
+            total += np.sum(better * np.logaddexp(0, -lead))
+            slope -= (better * _logistic(-lead)) @ (given[first] - given[second])
+    free = np.concatenate([[0.0], weights[1:]])
+    return total / len(photos) + RIDGE * free @ free / 2, slope / len(photos) + RIDGE * free
+
+
+def fit_weights(rows: list[dict]) -> np.ndarray:
+    """Return the weights that minimise the loss on the rows."""
+    photos = [_arrays(row) for row in rows]
+    start = np.zeros(len(NAMES))
+    return minimize(loss, start, args=(photos,), jac=True, method="L-BFGS-B").x
+
+
+def cross_validated(rows: list[dict]) -> list[dict]:
+    """Return what is chosen on each photo by weights that were fitted to other photos."""
+    stems = sorted({stem(row) for row in rows})
+    chosen = []
+    for fold in range(FOLDS):
+        held = set(stems[fold::FOLDS])
+        rest = [row for row in rows if stem(row) not in held]
+        weights = fit_weights(rest)
+        chosen += [_choose(row, weights) for row in rows if stem(row) in held]
+    return chosen
+
+
+def stem(row: dict) -> str:
+    """Return the name of a row's sharp photo."""
+    return row["photo"].split("-", 1)[1]
+
+
+def _choose(row: dict, weights: np.ndarray) -> dict:
+    given, gains = _arrays(row)
+    values = given @ weights
+    best = int(np.argmax(values))
+    likely = probability(values[best])
+    return {
+        "kind": row["photo"].split("-")[0], "gain": gains[best], "likely": likely,
+        "written": likely >= LIKELY, "best": max(0.0, gains.max()),
+    }  # fmt: skip
+
+
+def summary(chosen: list[dict]) -> dict[str, dict]:
+    """Return the figures of each kind of photo, and of all."""
+    table = {}
+    for kind in [*dict.fromkeys(each["kind"] for each in chosen), "all"]:
+        some = [each for each in chosen if kind in (each["kind"], "all")]
+        written = [each for each in some if each["written"]]
+        table[kind] = {
+            "photos": len(some),
+            "gain": round(float(np.mean([each["gain"] * each["written"] for each in some])), 3),
+            "best": round(float(np.mean([each["best"] for each in some])), 3),
+            "written": len(written),
+            "worse": sum(each["gain"] < -SAME for each in written),
+            "could": sum(each["best"] >= 1 for each in some),
+            "did": sum(each["best"] >= 1 for each in written),
+        }
+    return table
+
+
+def _arrays(row: dict) -> tuple[np.ndarray, np.ndarray]:
+    given = np.asarray([each["features"] for each in row["hypotheses"]])
+    return given, np.asarray([each["gain"] for each in row["hypotheses"]])
+
+
+def _logistic(values: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(values, -40, 40)))
+
+
+def fit(options: argparse.Namespace) -> None:
+    """Fit the weights, write them and print the cross-validated figures."""
+    rows = [row for row in read_rows(options.rows) if row["hypotheses"]]
+    if len(rows) < FOLDS:
+        raise ValueError(f"{options.rows}: holds {len(rows)} photos, at least {FOLDS} are needed")
+    weights = fit_weights(rows)
+    table = summary(cross_validated(rows))
+    for kind, each in table.items():
+        print(kind, each)
+    write_record(
+        options.out,
+        {
+            "command": "python -m experiments.blind.fit",
+            "photos": len(rows),
+            "weights": dict(zip(NAMES, (round(float(x), 4) for x in weights), strict=True)),
+            "cross_validated": table,
+        },
+    )
+
+
+def main() -> None:
+    """Run one of the two steps."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("step", choices=("collect", "fit"))
+    parser.add_argument("--data", type=Path, default=os.environ.get("DEBLUR_JAX_DATA"))
+    parser.add_argument("--rows", type=Path, default=Path("runs/verdict.jsonl"))
+    parser.add_argument("--split", default="train")
+    parser.add_argument("--kinds", nargs="+", default=ALL_KINDS, choices=ALL_KINDS)
+    parser.add_argument("--limit", type=int, default=8, help="photos of each kind")
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    options = parser.parse_args()
+    if options.data is None:
+        parser.error("no data: set DEBLUR_JAX_DATA or give --data")
+    {"collect": collect, "fit": fit}[options.step](options)
+
+
+if __name__ == "__main__":
+    run_command(main)
