@@ -128,6 +128,36 @@ def kernels_over(photo: Array, kernels: Array, mixing: Array) -> np.ndarray:
     return to_bytes(picture)
 
 
+def kernels_at_places(
+    photo: Array, kernels: Array, rows: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
+    """Draws the point spread functions of a lattice over a photo.
+
+    Args:
+        photo: `[h, w, 3]`, display values in [0, 1].
+        kernels: `[r, c, s, s]`, correlation kernels.
+        rows: row of each place in pixels of the drawing, `[r]`.
+        columns: column of each place, `[c]`.
+
+    Returns:
+        8-bit pixels `[h, w, 3]`: the darkened photo with a yellow point spread function at each
+        place that lies on it, as far as there is room.
+    """
+    picture = 0.4 * np.array(photo, np.float64)
+    height, width, _ = picture.shape
+    side = kernels.shape[-1]
+    for row, line in zip(rows, kernels, strict=True):
+        for column, kernel in zip(columns, line, strict=True):
+            top, left = round(float(row)) - side // 2, round(float(column)) - side // 2
+            if top < 0 or left < 0 or top + side > height or left + side > width:
+                continue
+            spot = kernel[::-1, ::-1, None]
+            strength = np.sqrt(spot / spot.max())
+            place = (slice(top, top + side), slice(left, left + side))
+            picture[place] += strength * (np.asarray([1.0, 1.0, 0.2]) - picture[place])
+    return to_bytes(picture)
+
+
 def panels(pictures: Mapping[str, Array], *, caption: str = "") -> np.ndarray:
     """Arranges pictures side by side, each below its title.
 

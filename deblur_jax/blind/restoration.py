@@ -1,13 +1,14 @@
 """Restoration of a photo whose blur was estimated, in closed form."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from deblur_jax.ops.operators import UniformBlur, WindowedBlur
+from deblur_jax.ops.operators import UniformBlur
 from deblur_jax.ops.periodic import bridge, canvas_side, inside_photo
 from deblur_jax.ops.sensor import QUANTISATION_NOISE
 from deblur_jax.ops.windows import Windows, centres, windows_of
@@ -50,14 +51,14 @@ def restore_uniform(
     Raises:
         ValueError: if the photo has values outside [0, 1], or the kernel is larger than the photo.
     """
-    level = effective_noise(photo, noise=noise, kernel_error=kernel_error)
+    level = effective_noise(np.asarray(photo), noise=noise, kernel_error=kernel_error)
     blur = UniformBlur(jnp.asarray(kernel))
     return restore_closed(photo, blur, denoise=denoise, noise=level, steps=steps)[0]
 
 
 def restore_closed(
     photo: Array,
-    blur: UniformBlur | WindowedBlur,
+    blur: Any,
     *,
     denoise: Denoiser,
     noise: Array | float,
@@ -67,7 +68,7 @@ def restore_closed(
 
     Args:
         photo: `[h, w, c]` in [0, 1].
-        blur: with a `kernel`, or with kernels on a lattice.
+        blur: a `UniformBlur` or a `WindowedBlur`.
         denoise: the prior.
         noise: standard deviation of the noise, from `effective_noise`.
         steps: of the restoration.
@@ -92,7 +93,7 @@ def restore_closed(
     windows = None
     if kernels is None:
         windows = windows_of(size, side)
-        kernels = blur.at(*centres(windows))  # pyright: ignore[reportAttributeAccessIssue]
+        kernels = blur.at(*centres(windows))
     gaps = ((0, size[0] - height), (0, size[1] - width), (0, 0))
     weights = np.pad(np.asarray(saturation_weights(values)), gaps, constant_values=1)
     extent = np.asarray((height, width), np.int32)
@@ -104,7 +105,7 @@ def restore_closed(
     return np.asarray(restored)[part], np.asarray(again)[part] - values
 
 
-def side_of(blur: UniformBlur | WindowedBlur) -> int:
+def side_of(blur: Any) -> int:
     """Return the side of the blur's kernels."""
     return jax.tree.leaves(blur)[0].shape[-1]
 
@@ -118,7 +119,7 @@ def padded(kernels: Array, side: int) -> np.ndarray:
 
 def effective_noise(
     photo: np.ndarray, *, noise: float | None = None, kernel_error: float = KERNEL_ERROR
-) -> np.float32:
+) -> float:
     """Return the standard deviation of the photo's noise and of the kernel's error together.
 
     Args:
@@ -128,7 +129,7 @@ def effective_noise(
     """
     measured = float(noise_level(photo)) if noise is None else noise
     together = (measured**2 + kernel_error**2) ** 0.5
-    return np.float32(min(1.0, max(together, QUANTISATION_NOISE)))
+    return min(1.0, max(together, QUANTISATION_NOISE))
 
 
 @functools.partial(jax.jit, static_argnames=("denoise", "steps", "windows"))

@@ -11,8 +11,6 @@ from tqdm import tqdm
 from deblur_jax.cli.deblur_video import deblur_file
 from deblur_jax.cli.photos import Job, find_photos, plan
 from deblur_jax.cli.restore_photo import (
-    BLIND,
-    STEPS,
     Settings,
     describe,
     describe_network,
@@ -47,7 +45,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--model",
         default=None,
-        help="blind (one kernel by optimisation), name of shipped weights, or a file",
+        help="auto (the most likely of several blurs; default), blind (the same without a "
+        "network), name of shipped weights, or a file",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace existing results")
     parser.add_argument(
@@ -63,8 +62,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="clip estimated motions to this length in pixels (default: no limit)",
     )  # fmt: skip
     parser.add_argument(
-        "--steps", type=_number(1, 1000, int), default=STEPS, metavar="N",
-        help=f"denoising steps; more steps are sharper and slower (default: {STEPS})",
+        "--steps", type=_number(1, 1000, int), default=None, metavar="N",
+        help="denoising steps (default: 8 for kernels, 15 for motions)",
     )  # fmt: skip
     parser.add_argument(
         "--device", default=None, help="cpu, gpu, gpu:1 ... (default: the fastest available)"
@@ -196,10 +195,9 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
     if options.report is not None or options.show:
         _report(job, photo, result, options)
     if not (result.trusted or options.force):
-        other = "" if network.name == BLIND else "--model blind for the shake of a hand, or "
         print(
             f"{job.photo}: left unchanged: {result.verdict}. "
-            f"Use {other}--force to write the result anyway."
+            "Use --force to write the result anyway."
         )
         return False
     chosen = {"strength": options.strength, "verdict": result.verdict}

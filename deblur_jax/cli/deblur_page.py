@@ -19,7 +19,7 @@ from pathlib import Path
 from deblur_jax.cli.page.jobs import Jobs
 from deblur_jax.cli.page.server import Limits, PageServer
 from deblur_jax.cli.page.worker import start_process
-from deblur_jax.cli.restore_photo import STEPS, Settings, find_network
+from deblur_jax.cli.restore_photo import Settings, find_network
 
 
 MILLION = 1_000_000
@@ -46,10 +46,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--max-megapixels", type=float, default=50, metavar="N", help="largest photo (default: 50)"
     )
     parser.add_argument(
-        "--model", default=None, help="name of shipped weights, or a .safetensors file"
+        "--model",
+        default=None,
+        help="auto (default), blind, name of shipped weights, or a .safetensors file",
     )
     parser.add_argument(
-        "--steps", type=int, default=STEPS, help=f"denoising steps (default: {STEPS})"
+        "--steps",
+        type=int,
+        default=None,
+        help="denoising steps (default: 8 for kernels, 15 for motions)",
     )
     parser.add_argument(
         "--device", default=None, help="cpu, gpu, gpu:1 ... (default: the fastest available)"

@@ -1,12 +1,14 @@
 """Draw the estimated blur, the restored photo and the residual side by side."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 
 from deblur_jax.deblurring import Result
 from deblur_jax.io.images import Photo
 from deblur_jax.ops.operators import BasisBlur
-from deblur_jax.pictures import kernels_over, motion_over, panels
+from deblur_jax.pictures import kernels_at_places, kernels_over, motion_over, panels
 
 
 LONGEST_SIDE = 640  # pixels, of each picture
@@ -38,10 +40,17 @@ def draw_blur(photo: np.ndarray, result: Result, longest_side: int) -> np.ndarra
         result: as returned by `deblur`.
         longest_side: largest side of the drawing in pixels.
     """
-    small, blur = shrunk(photo, longest_side), result.blur
+    small: np.ndarray = shrunk(photo, longest_side)
+    blur: Any = result.blur
     kernel = getattr(blur, "kernel", None)
     if kernel is not None:
         return kernels_over(small, np.asarray(kernel)[None], np.ones((*small.shape[:2], 1)))
+    if hasattr(blur, "rows"):
+        scale = small.shape[0] / photo.shape[0]
+        return kernels_at_places(
+            small, np.asarray(blur.kernels), scale * np.asarray(blur.rows),
+            scale * np.asarray(blur.columns),
+        )  # fmt: skip
     if isinstance(blur, BasisBlur):
         mixing = shrunk(np.asarray(blur.mixing), longest_side)
         return kernels_over(small, np.asarray(blur.kernels), mixing)

@@ -17,8 +17,6 @@ from deblur_jax.io.profile import display_transfer
 from deblur_jax.version import __version__
 
 
-STEPS = 15
-BLIND = "blind"  # as in `deblur_jax.estimate`
 HISTORY_LETTERS = 400  # longest description of the restoration in the EXIF data
 LONG_WAIT = 60  # seconds from which the remaining time is printed
 
@@ -31,17 +29,16 @@ class Settings:
 
     model: str | None = None
     max_blur: float | None = None
-    steps: int = STEPS
+    steps: int | None = None
     device: str | None = None
 
 
 @functools.cache
 def find_network(name: str | None) -> Any:
     """Returns the estimator of that name, loaded once; the default one if None."""
-    from deblur_jax.estimate import find_estimator
-    from deblur_jax.pretrained import DEFAULT
+    from deblur_jax.estimate import AUTO, find_estimator
 
-    return find_estimator(name or DEFAULT)
+    return find_estimator(name or AUTO)
 
 
 def restore_photo(
@@ -112,7 +109,11 @@ def describe(result: Any) -> str:
 
 def _motion(result: Any) -> str:
     if hasattr(result.blur, "kernel"):
-        return f"one kernel within {result.blur.kernel.shape[0]} pixels; "
+        return f"one kernel of {result.blur.kernel.shape[0]} pixels; "
+    if hasattr(result.blur, "rows"):
+        kernels = result.blur.kernels
+        places = kernels.shape[0] * kernels.shape[1]
+        return f"{places} kernels of {kernels.shape[-1]} pixels that vary over the photo; "
     if not hasattr(result, "flow"):
         return ""
     lengths = (result.flow**2).sum(axis=-1) ** 0.5
@@ -122,7 +123,7 @@ def _motion(result: Any) -> str:
 def describe_network(network: Any) -> str:
     """Describes a network: its name, its training steps and its gain on test photos."""
     if "step" not in network.card:
-        return f"{network.name} (one kernel for the photo, by optimisation)"
+        return f"{network.name} (the most likely of several blurs)"
     metrics = network.card.get("metrics") or {}
     trained = f"{network.name} ({network.card['step']} training steps"
     if "psnr/restored" in metrics:

@@ -131,14 +131,21 @@ def _on_windows(kernels: jax.Array, windows: Windows) -> tuple[Fit, Blurred]:
     def planes(image):
         return on_planes(cut_windows(image, windows), windows)
 
-    def fit(observed, estimate, penalty):
+    def fit(observed: jax.Array, estimate: jax.Array, penalty: jax.Array) -> jax.Array:
         entries = (responses, planes(observed), planes(estimate))
-        solve = lambda entry: _divided(*entry, penalty)  # noqa: E731
+
+        def solve(entry):
+            response, known, start = entry
+            return _divided(response, known, start, penalty)
+
         return blend_windows(jax.lax.map(solve, entries, batch_size=BATCH), windows)
 
     def blurred(image):
         entries = (responses, planes(image))
-        blur = lambda entry: _multiplied(*entry)  # noqa: E731
+
+        def blur(entry):
+            return _multiplied(*entry)
+
         return blend_windows(jax.lax.map(blur, entries, batch_size=BATCH), windows)
 
     return fit, blurred

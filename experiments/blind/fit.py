@@ -5,8 +5,8 @@
 
 `collect` blurs photos of BSDS500's training set in seven ways, finds all hypotheses, restores the
 photo with each and adds their features and gains to a file; it continues where it stopped. `fit`
-writes `deblur_jax/blind/verdict.json` and prints what the choice gains, with weights that were fitted
-to other photos.
+writes `deblur_jax/blind/verdict.json` and prints what the choice gains on each photo with weights
+that were fitted to other photos.
 """
 
 import argparse

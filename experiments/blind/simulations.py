@@ -81,7 +81,7 @@ def straight(motion: CameraMotion) -> Callable:
 
     def make(key: jax.Array, light: np.ndarray, side: int) -> tuple[np.ndarray, Blur | None]:
         del side
-        blur = LineBlur(camera_flow(key, *light.shape[:2], motion))
+        blur = LineBlur(camera_flow(key, light.shape[0], light.shape[1], motion))
         return np.asarray(blur(jnp.asarray(light))), blur
 
     return make
