@@ -3,10 +3,14 @@
     DEBLUR_JAX_DATA=DIR python -m experiments.blind.fit collect --rows runs/verdict.jsonl
     DEBLUR_JAX_DATA=DIR python -m experiments.blind.fit fit --rows runs/verdict.jsonl
 
+    DEBLUR_JAX_DATA=DIR python -m experiments.blind.fit collect --split val --rows runs/val.jsonl
+    DEBLUR_JAX_DATA=DIR python -m experiments.blind.fit evaluate --split val --rows runs/val.jsonl
+
 `collect` blurs photos of BSDS500's training set in seven ways, finds all hypotheses, restores the
 photo with each and adds their features and gains to a file; it continues where it stopped. `fit`
 writes `deblur_jax/blind/verdict.json` and prints what the choice gains on each photo with weights
-that were fitted to other photos.
+that were fitted to other photos. `evaluate` adds the figures of the shipped weights to results.json
+beside this file, for rows of photos that the weights were not fitted to.
 """
 
 import argparse
@@ -192,10 +196,21 @@ def fit(options: argparse.Namespace) -> None:
     )
 
 
+def evaluate(options: argparse.Namespace) -> None:
+    """Record what the shipped weights choose."""
+    rows = [row for row in read_rows(options.rows) if row["hypotheses"]]
+    weights = json.loads(WEIGHTS.read_text())["weights"]
+    table = summary([_choose(row, np.asarray([weights[name] for name in NAMES])) for row in rows])
+    for kind, each in table.items():
+        print(kind, each)
+    path = Path(__file__).with_name("results.json")
+    write_record(path, json.loads(path.read_text()) | {f"simulated {options.split}": table})
+
+
 def main() -> None:
     """Run one of the two steps."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("step", choices=("collect", "fit"))
+    parser.add_argument("step", choices=("collect", "fit", "evaluate"))
     parser.add_argument("--data", type=Path, default=os.environ.get("DEBLUR_JAX_DATA"))
     parser.add_argument("--rows", type=Path, default=Path("runs/verdict.jsonl"))
     parser.add_argument("--split", default="train")
@@ -206,7 +221,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.data is None:
         parser.error("no data: set DEBLUR_JAX_DATA or give --data")
-    {"collect": collect, "fit": fit}[options.step](options)
+    {"collect": collect, "fit": fit, "evaluate": evaluate}[options.step](options)
 
 
 if __name__ == "__main__":

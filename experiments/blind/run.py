@@ -1,12 +1,12 @@
-"""Blind kernels on the photos of Köhler et al. and Levin et al., and on simulated shake.
+"""What `deblur` gains on photos of real shake whose sharp original is known.
 
     DEBLUR_JAX_DATA=DIR python -m experiments.blind.run kohler
     DEBLUR_JAX_DATA=DIR python -m experiments.blind.run levin
-    DEBLUR_JAX_DATA=DIR python -m experiments.blind.run simulated --hindsight
+    DEBLUR_JAX_DATA=DIR python -m experiments.blind.run gopro
 
 Each command adds its scores to results.json beside this file, or to --out. Köhler's photos are
-aligned by a homography, Levin's by a shift of eighths of a pixel. Simulated photos are parts of
-BSDS500 validation photos, blurred by one shake kernel, with noise and 8 bits.
+aligned by a homography, Levin's and GoPro's by a shift of eighths of a pixel. GoPro's are the pairs
+at hand and means of 7 to 13 frames of 240 Hz.
 """
 
 import argparse
@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import jax
 import numpy as np
 
 from deblur_jax.alignment import align_homography, aligned_scores
-from deblur_jax.blind import Candidate, estimate_kernel, restore_uniform
+from deblur_jax.blind.restoration import restore_uniform
 from deblur_jax.data.levin import read_levin
+from deblur_jax.deblurring import deblur
+from deblur_jax.ops.sensor import to_display, to_light
 from deblur_jax.pretrained import load_denoiser
-from deblur_jax.simulate.shake_kernels import Tremor, Wander, shake_kernel
+from experiments.blind.simulations import read
 from experiments.shared import crop, run_command, shifted_onto, write_record
 
 
-SIMULATED_SIZE = (270, 400)
-SIMULATED_SIDES = (15, 21, 31, 45)
+WINDOWS = ((0, 7), (2, 9), (4, 11), (1, 10), (5, 14), (0, 11), (3, 14), (6, 17), (0, 13), (4, 17))
 
 
 class Case(NamedTuple):
@@ -42,76 +42,44 @@ class Case(NamedTuple):
     kernel: np.ndarray | None
 
 
-def kohler(data: Path, limit: int, seed: int) -> Iterator[Case]:
+def kohler(data: Path) -> Iterator[Case]:
     """Yield the photos of Köhler et al. 2012."""
-    del seed
-    for path in sorted((data / "kohler/blurred").glob("*.png"))[:limit]:
+    for path in sorted((data / "kohler/blurred").glob("*.png")):
         sharp = data / f"kohler/sharp/GroundTruth{path.stem[6]}.jpg"
-        yield Case(path.stem[6:], _read(path), _read(sharp), None)
+        yield Case(path.stem[6:], read(path), read(sharp), None)
 
 
-def levin(data: Path, limit: int, seed: int) -> Iterator[Case]:
-    """Yield the photos of Levin et al. 2009."""
-    del seed
-    for path in sorted((data / "levin2009").glob("*.mat"))[:limit]:
+def levin(data: Path) -> Iterator[Case]:
+    """Yield the photos of Levin et al. 2009, grey as three equal channels."""
+    for path in sorted((data / "levin2009").glob("*.mat")):
         found = read_levin(path)
-        photo = np.clip(found["blurry"], 0, 1)
+        photo = np.repeat(np.clip(found["blurry"], 0, 1), 3, axis=-1)
         yield Case(path.stem, photo, found["sharp"], found["kernels"][0])
 
 
-def simulated(data: Path, limit: int, seed: int) -> Iterator[Case]:
-    """Yield shaken parts of BSDS500 validation photos."""
-    draw = np.random.default_rng(seed)
-    paths = sorted((data / "bsds500/images/val").glob("*.jpg"))
-    for number, index in enumerate(draw.permutation(len(paths))[:limit]):
-        sharp = _read(paths[index])
-        sharp = sharp.transpose(1, 0, 2) if sharp.shape[0] > sharp.shape[1] else sharp
-        side = SIMULATED_SIDES[number % len(SIMULATED_SIDES)]
-        hand = {"tremor": Tremor().scaled(side / 33), "wander": Wander().scaled(side / 33)}
-        key = jax.random.key(1000 * seed + number)
-        kernel = np.asarray(shake_kernel(key, side, still_share=0.0, **hand))
-        photo = cv2.filter2D(sharp, -1, kernel, borderType=cv2.BORDER_REFLECT)
-        noise = (0.002, 0.005, 0.01)[number % 3]
-        photo = np.clip(photo + noise * draw.standard_normal(photo.shape), 0, 1)
-        photo = (np.round(255 * photo) / 255).astype(np.float32)
-        around = (side // 2, side // 2)
-        height, width = (
-            min(a, b - side) for a, b in zip(SIMULATED_SIZE, sharp.shape, strict=False)
-        )
-        part = slice(around[0], around[0] + height), slice(around[1], around[1] + width)
-        yield Case(paths[index].stem, photo[part], sharp[part], kernel)
+def gopro(data: Path) -> Iterator[Case]:
+    """Yield the pairs of Nah et al. 2017, and means of frames of 240 Hz in linear light."""
+    for path in sorted((data / "gopro/pairs").glob("*_gt.png")):
+        blurred = path.with_name(path.name.replace("_gt", ""))
+        yield Case(path.stem, read(blurred), read(path), None)
+    frames = sorted((data / "gopro/raw240").glob("*.png"))
+    for first, last in WINDOWS:
+        light = np.mean([to_light(read(path), "srgb") for path in frames[first:last]], axis=0)
+        photo = np.round(255 * np.asarray(to_display(light, "srgb"))) / np.float32(255)
+        middle = frames[(first + last) // 2]
+        yield Case(f"mean-{first}-{last}", photo.astype(np.float32), read(middle), None)
 
 
-CASES = {"kohler": kohler, "levin": levin, "simulated": simulated}
+CASES = {"kohler": kohler, "levin": levin, "gopro": gopro}
 
 
 def score(image: np.ndarray, case: Case, name: str) -> float:
     """Return the PSNR of a photo after it was aligned."""
     if name == "kohler":
         return aligned_scores(align_homography(image, case.sharp))["psnr"]
-    grey = image if name == "levin" else image.mean(-1, keepdims=True)
-    truth = case.sharp if name == "levin" else case.sharp.mean(-1, keepdims=True)
-    moved = np.asarray(shifted_onto(grey.astype(np.float32), truth.astype(np.float32)))
-    error = crop(moved, 25) - crop(truth, 25)
+    grey, truth = (each.mean(-1, keepdims=True).astype(np.float32) for each in (image, case.sharp))
+    error = crop(np.asarray(shifted_onto(grey, truth)), 25) - crop(truth, 25)
     return float(-10 * np.log10(np.mean(np.square(error))))
-
-
-def likeness(kernel: np.ndarray, true: np.ndarray) -> float:
-    """Return the largest normalised correlation of two kernels over shifts."""
-    length = 2 * max(len(kernel), len(true)) + 1
-    spectra = (np.fft.rfft2(each, (length, length)) for each in (kernel, true))
-    shared = np.fft.irfft2(next(spectra) * np.conj(next(spectra)), (length, length)).max()
-    return float(shared / np.sqrt(np.square(kernel).sum() * np.square(true).sum()))
-
-
-def described(candidate: Candidate) -> dict[str, float]:
-    """Return the numbers of a candidate."""
-    return {
-        "support": candidate.support,
-        "energy": candidate.energy,
-        "ratio": candidate.ratio,
-        "border": candidate.border,
-    }
 
 
 def main() -> None:
@@ -119,81 +87,58 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("table", choices=sorted(CASES))
     parser.add_argument("--data", type=Path, default=os.environ.get("DEBLUR_JAX_DATA"))
-    parser.add_argument("--limit", type=int, default=12)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--hindsight", action="store_true", help="score all candidates")
-    parser.add_argument("--denoiser", default="denoiser")
+    parser.add_argument("--model", default="auto")
+    parser.add_argument("--photos", nargs="+", help="names of the photos (default: all)")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
-    parser.add_argument("--pictures", type=Path, help="folder for restored photos and kernels")
+    parser.add_argument("--pictures", type=Path, help="folder for restored photos")
     options = parser.parse_args()
     if options.data is None:
         parser.error("no data: set DEBLUR_JAX_DATA or give --data")
-    denoise = load_denoiser(options.denoiser)
     rows = []
-    for case in CASES[options.table](Path(options.data), options.limit, options.seed):
+    for case in CASES[options.table](Path(options.data)):
+        if options.photos and case.name not in options.photos:
+            continue
         start, busy = time.perf_counter(), time.process_time()
-        found = estimate_kernel(case.photo)
-        halfway = time.process_time()
-        restored = case.photo
-        if found.support > 1:
-            restored = restore_uniform(case.photo, found.kernel, denoise=denoise)
+        result = deblur(case.photo, options.model)
         row = {
             "photo": case.name,
             "blurred": score(case.photo, case, options.table),
-            "restored": score(restored, case, options.table),
-            "support": found.support,
-            "noise": found.noise,
+            "restored": score(result.image, case, options.table),
+            "likely": result.likely,
+            "written": result.trusted,
+            "blur": type(result.blur).__name__,
             "seconds": time.perf_counter() - start,
-            "cpu_estimate": halfway - busy,
-            "cpu_restore": time.process_time() - halfway,
-            "candidates": [described(each) for each in found.candidates],
+            "processor_seconds": time.process_time() - busy,
         }
+        row["after_verdict"] = row["restored"] if result.trusted else row["blurred"]
         if case.kernel is not None:
-            row["likeness"] = likeness(found.kernel, case.kernel)
-            known = restore_uniform(case.photo, case.kernel, denoise=denoise, kernel_error=0.0)
+            known = restore_uniform(
+                case.photo, case.kernel, denoise=load_denoiser(), kernel_error=0.0
+            )
             row["known"] = score(known, case, options.table)
-        if options.hindsight:
-            for each, entry in zip(found.candidates, row["candidates"], strict=True):
-                image = case.photo
-                if each.support > 1:
-                    image = restore_uniform(case.photo, each.kernel, denoise=denoise)
-                entry["psnr"] = score(image, case, options.table)
+            row["error_ratio"] = 10 ** ((row["known"] - row["restored"]) / 10)
         rows.append(row)
-        print(
-            f"{case.name}: {row['blurred']:.2f} -> {row['restored']:.2f} dB, support "
-            f"{row['support']}, {row['cpu_estimate']:.0f} + {row['cpu_restore']:.0f} s",
-            flush=True,
-        )
+        print({k: round(v, 2) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
         if options.pictures:
-            _draw(options.pictures, case.name, restored, found.kernel)
+            _draw(options.pictures, case.name, result.image)
         _record(options.out, options.table, rows)
-
-
-def _read(path: Path) -> np.ndarray:
-    photo = cv2.imread(str(path))
-    if photo is None:
-        raise FileNotFoundError(f"{path}: no readable photo")
-    return photo[..., ::-1].astype(np.float32) / 255
 
 
 def _record(path: Path, table: str, rows: list[dict]) -> None:
     results = json.loads(path.read_text()) if path.exists() else {}
     means = {
         name: float(np.mean([row[name] for row in rows]))
-        for name in ("blurred", "restored", "known", "likeness")
+        for name in ("blurred", "restored", "after_verdict", "known", "error_ratio")
         if name in rows[0]
     }
     results[table] = {"photos": len(rows), "means": means, "rows": rows}
     write_record(path, results)
 
 
-def _draw(folder: Path, name: str, restored: np.ndarray, kernel: np.ndarray) -> None:
+def _draw(folder: Path, name: str, restored: np.ndarray) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     picture = np.round(255 * restored[..., ::-1]).astype(np.uint8)
-    shown = (255 * kernel / kernel.max()).astype(np.uint8)
     cv2.imwrite(str(folder / f"{name}.png"), picture)
-    shown = cv2.resize(shown, (240, 240), interpolation=cv2.INTER_NEAREST)
-    cv2.imwrite(str(folder / f"{name}-kernel.png"), shown)
 
 
 if __name__ == "__main__":
