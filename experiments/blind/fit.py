@@ -160,9 +160,9 @@ def summary(chosen: list[dict]) -> dict[str, dict]:
             "gain": round(float(np.mean([each["gain"] * each["written"] for each in some])), 3),
             "best": round(float(np.mean([each["best"] for each in some])), 3),
             "written": len(written),
-            "worse": sum(each["gain"] < -SAME for each in written),
-            "could": sum(each["best"] >= 1 for each in some),
-            "did": sum(each["best"] >= 1 for each in written),
+            "worse": int(sum(each["gain"] < -SAME for each in written)),
+            "could": int(sum(each["best"] >= 1 for each in some)),
+            "did": int(sum(each["best"] >= 1 for each in written)),
         }
     return table
 
