@@ -25,7 +25,7 @@ from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.linear import adjoint
 from deblur_jax.ops.periodic import canvas_side, kernel_spectrum
 from deblur_jax.ops.pytree import register
-from deblur_jax.ops.windows import blend_windows, centres, cut_windows, on_planes, windows_of
+from deblur_jax.ops.windows import RAMP, blend_windows, centres, cut_windows, on_planes, windows_of
 from deblur_jax.typing import Array, Flow, Image, Kernels, Mixing, compute_dtype, typechecked
 
 
@@ -216,13 +216,18 @@ class WindowedBlur(Blur):
         """Returns the blurred image, `[h, w, c]`."""
         height, width, _ = image.shape
         half = self.kernels.shape[-1] // 2
-        canvas = (canvas_side(height + 2 * half), canvas_side(width + 2 * half))
+        edge = RAMP // 2  # opposite borders of the canvas fade into each other
+        before = half + edge
+        canvas = (canvas_side(height + 2 * before), canvas_side(width + 2 * before))
         windows = windows_of(canvas, self.kernels.shape[-1])
         compute = compute_dtype(image, self.kernels)  # no half-precision FFT in XLA
         framed = pad(image.astype(compute), half, self.padding)
-        rest = [(0, size - length) for size, length in zip(canvas, framed.shape[:2], strict=True)]
-        planes = on_planes(cut_windows(jnp.pad(framed, (*rest, (0, 0))), windows), windows)
-        kernels = self.extended(half).at(*centres(windows)).astype(compute)
+        gaps = [
+            (edge, size - length - edge)
+            for size, length in zip(canvas, framed.shape[:2], strict=True)
+        ]
+        planes = on_planes(cut_windows(jnp.pad(framed, (*gaps, (0, 0))), windows), windows)
+        kernels = self.extended(before).at(*centres(windows)).astype(compute)
 
         def blurred(entry: tuple[jax.Array, jax.Array]) -> jax.Array:
             plane, kernel = entry
@@ -231,7 +236,7 @@ class WindowedBlur(Blur):
             return jnp.fft.irfft2(spectrum, windows.plane, axes=(0, 1)).astype(plane.dtype)
 
         whole = blend_windows(jax.lax.map(blurred, (planes, kernels), batch_size=8), windows)
-        return whole[half : half + height, half : half + width].astype(image.dtype)
+        return whole[before : before + height, before : before + width].astype(image.dtype)
 
     def at(self, rows: Array, columns: Array) -> jax.Array:
         """Returns the kernels at the crossings of rows and columns, `[n, s, s]`, row by row.
