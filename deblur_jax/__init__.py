@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers; a test compa
     from deblur_jax.ops.linear import adjoint as adjoint
     from deblur_jax.ops.operators import BasisBlur as BasisBlur
     from deblur_jax.ops.operators import LineBlur as LineBlur
+    from deblur_jax.ops.operators import WindowedBlur as WindowedBlur
     from deblur_jax.ops.sensor import to_display as to_display
     from deblur_jax.ops.sensor import to_light as to_light
     from deblur_jax.ops.sharded import sharded_basis_blur as sharded_basis_blur
@@ -58,6 +59,7 @@ _MODULES = {
     "line_blur": "ops.line_blur",
     "BasisBlur": "ops.operators",
     "LineBlur": "ops.operators",
+    "WindowedBlur": "ops.operators",
     "adjoint": "ops.linear",
     "sharded_basis_blur": "ops.sharded",
     # The values of files and the light in which blur adds up.

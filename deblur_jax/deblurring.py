@@ -14,7 +14,14 @@ import numpy as np
 
 from deblur_jax.blind import restoration as closed_form
 from deblur_jax.blind.verdict import CERTAIN, LIKELY
-from deblur_jax.estimate import AUTO, SMALLEST_SIDE, check_photo, estimate_blur, find_estimator
+from deblur_jax.estimate import (
+    AUTO,
+    SMALLEST_SIDE,
+    Chooser,
+    check_photo,
+    estimate_blur,
+    find_estimator,
+)
 from deblur_jax.ops.operators import Blur
 from deblur_jax.ops.sensor import Transfer
 from deblur_jax.pretrained import Pretrained, load_denoiser
@@ -28,6 +35,10 @@ WHOLE_PIXELS = 1_500_000  # a larger photo is restored in tiles
 TILE = (1024, 1024)  # pixels
 HALO = 48  # pixels at a tile's inner edges that are not used
 MILD = 0.5  # strength of a restoration in doubt
+LIMITS_MOTIONS = (
+    "deblur: max_blur limits motions, and this model estimates kernels; omit max_blur, or choose a "
+    "network that estimates motion, such as 'camera-motion'"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +127,8 @@ def deblur(
             a loaded network.
         strength: how much of the restoration is mixed into the photo, from 0 (the photo) to 1; half
             of it where "auto" or "blind" is in doubt.
-        max_blur: longest estimated motion in pixels; longer ones are shortened. None for no limit.
+        max_blur: longest estimated motion in pixels, for a network that estimates motion; longer
+            ones are shortened. None for no limit.
         steps: number of denoising steps; if None, 8 for kernels, which are restored in closed form,
             and 15 for motions, see `restore`. A network that restores has its own steps and its own
             denoiser.
@@ -150,6 +162,8 @@ def deblur(
     if steps is not None and steps < 1:
         raise ValueError(f"deblur: steps must be at least 1, got {steps}")
     network = find_estimator(model)
+    if max_blur is not None and isinstance(network.model, Chooser):
+        raise ValueError(LIMITS_MOTIONS)
     restores = hasattr(network.model, "restore")
     if restores and (denoise is not None or steps is not None):
         raise ValueError(
@@ -261,9 +275,7 @@ def _learned_restoration(model: Any) -> Callable[..., tuple[jax.Array, jax.Array
 
 def _limited(blur: Any, max_blur: float) -> Blur:
     if not hasattr(blur, "limited"):
-        raise ValueError(
-            "deblur: max_blur limits motions, and this network estimates kernels; omit max_blur"
-        )
+        raise ValueError(LIMITS_MOTIONS)
     if not max_blur > 0:
         raise ValueError(f"deblur: max_blur must be above 0 pixels, got {max_blur}")
     return blur.limited(max_blur)

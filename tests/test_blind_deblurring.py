@@ -1,4 +1,4 @@
-"""`deblur` with one kernel found by optimisation: what it gains, what it leaves alone."""
+"""`deblur` with kernels found by optimisation: what it gains, what it leaves alone."""
 
 import jax
 import jax.numpy as jnp
@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from skimage import data
 
-from deblur_jax import deblur, psnr
+from deblur_jax import deblur, deblurring, estimate_blur, psnr
 from deblur_jax.deblurring import HALO
+from deblur_jax.models.blur_estimate import BlurEstimate
 from deblur_jax.ops.operators import UniformBlur
+from deblur_jax.pretrained import Pretrained
 
 
 def hook():
@@ -25,30 +27,86 @@ def sharp():
 
 
 @pytest.mark.slow  # to compile
-def test_shake_on_a_curved_path_is_restored(sharp):
+@pytest.mark.parametrize("model", ["auto", "blind"])
+def test_shake_on_a_curved_path_is_restored(sharp, model):
     photo = np.round(255 * np.clip(UniformBlur(jnp.asarray(hook()))(sharp), 0, 1)) / np.float32(255)
-    result = deblur(photo, "blind")
-    assert psnr(result.image, sharp) > psnr(photo, sharp) + 2
+    result = deblur(photo, model)
+    assert psnr(result.image, sharp) > psnr(photo, sharp) + 1
     assert not result.reason
+    assert result.trusted
+    assert result.likely is not None
     assert result.image.shape == photo.shape
-    residual = result.blur(jnp.asarray(result.image)) - photo
-    np.testing.assert_allclose(result.residual, residual, atol=1e-5)
+    again = result.blur(jnp.asarray(result.image)) - photo
+    assert np.sqrt(np.mean(np.square(again))) < 0.5 * np.sqrt(np.mean(np.square(sharp - photo)))
+    assert result.reblur_error < 0.02
     with pytest.raises(AttributeError, match="kernels and no motion"):
         _ = result.flow
 
 
+NOISE = np.random.default_rng(0).standard_normal((64, 80, 3))
+
+
+@pytest.mark.parametrize("model", ["auto", "blind"])
 @pytest.mark.parametrize(
     ("photo", "reason"),
     [
-        (np.full((64, 80, 3), 0.5, np.float32), "the photo is flat"),
-        (np.ones((64, 80, 3), np.float32), "saturated"),
+        (np.full((64, 80, 3), 0.5), "the photo is flat"),
+        (np.ones((64, 80, 3)), "saturated"),
+        (np.clip(0.5 + 0.1 * NOISE, 0, 1), "noise"),
     ],
 )
-def test_a_photo_without_information_is_returned_unchanged(photo, reason):
-    result = deblur(photo, "blind")
+def test_a_photo_without_information_is_returned_unchanged(photo, reason, model):
+    photo = np.float32(photo)
+    result = deblur(photo, model)
     np.testing.assert_array_equal(result.image, photo)
     assert reason in result.verdict
+    assert result.verdict.startswith("no blur was found: ")
     assert not result.trusted
+    assert result.blur.kernel.shape == (1, 1)
+
+
+@pytest.mark.slow  # to compile
+@pytest.mark.parametrize("size", [(32, 32), (100, 700)])
+def test_tiny_and_narrow_photos_are_restored_or_left_alone(size):
+    height, width = size
+    wide = np.tile(data.astronaut()[:height], (1, 2, 1))[:, 100 : 100 + width]
+    photo = np.ascontiguousarray(wide, np.float32) / 255
+    result = deblur(photo)
+    assert result.image.shape == photo.shape
+    assert np.isfinite(result.image).all()
+    assert 0 <= result.image.min() <= result.image.max() <= 1
+    assert result.reason or 0 <= result.likely <= 1
+    assert str(result.verdict)
+
+
+@pytest.mark.parametrize("ask", [deblur, estimate_blur])
+@pytest.mark.parametrize(
+    ("photo", "message"),
+    [
+        (np.full((40, 48, 3), np.nan, np.float32), "must be finite and in"),
+        (np.zeros((31, 48, 3), np.float32), "at least 32 pixels a side, got 48x31"),
+    ],
+)
+def test_a_photo_that_cannot_be_estimated_is_refused(ask, photo, message):
+    with pytest.raises(ValueError, match=message):
+        ask(photo)
+
+
+def test_a_limit_of_motions_is_no_limit_of_kernels(monkeypatch):
+    monkeypatch.setattr(deblurring, "estimate_blur", None)  # refused before it is estimated
+    with pytest.raises(ValueError, match="max_blur limits motions, and this model estimates"):
+        deblur(np.full((40, 48, 3), 0.5, np.float32), max_blur=5.0)
+
+
+def test_a_kernel_larger_than_the_photo_is_refused():
+    class Estimator:
+        def estimate_blur(self, variables, photo):
+            del variables, photo
+            return BlurEstimate(UniformBlur(jnp.ones((41, 41)) / 41**2), likely=0.95)
+
+    photo = np.zeros((40, 48, 3), np.float32)
+    with pytest.raises(ValueError, match="no larger than the photo, got 41 for 40x48"):
+        deblur(photo, Pretrained("mine", Estimator(), {}, {}), denoise=lambda image, sigma: image)
 
 
 def test_a_uniform_blur_is_the_same_everywhere(sharp):

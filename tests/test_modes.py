@@ -24,7 +24,7 @@ from deblur_jax.ops.dense_blur import dense_blur
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.linear import adjoint, inner, normal, operator_norm
 from deblur_jax.ops.low_rank import factor_grid, factor_kernels
-from deblur_jax.ops.operators import BasisBlur, LineBlur
+from deblur_jax.ops.operators import BasisBlur, LineBlur, WindowedBlur
 from deblur_jax.ops.sharded import sharded_basis_blur
 from deblur_jax.ops.spatial_rnn import spatial_rnn
 from deblur_jax.simulate.averaging import average_frames
@@ -78,6 +78,7 @@ DENSE = uniform(6, 7, 3, 3) / 5
 PHOTO = uniform(12, 13, 3)
 FRAMES = uniform(3, 4, 4, 3)
 LINE, BASIS = LineBlur(FLOW), BasisBlur(KERNELS, MIXING)
+WINDOWED = WindowedBlur(KERNELS[None], np.zeros(1, np.float32), np.asarray([0, 9], np.float32))
 SIGMAS = np.asarray([0.05, 0.02], np.float32)
 WEIGHT = np.asarray(1e-3, np.float32)
 CAMERA = Camera(transfer=2.2, sigma=(0.01, 0.02), shot=(0.01, 0.02), levels=256, quality=(60, 90))
@@ -85,6 +86,7 @@ MESH = jax.make_mesh((1,), ("rows",))
 
 # name: (function, its arguments). Options are bound, arrays and pytrees of arrays are arguments.
 LINEAR = {
+    "WindowedBlur": (lambda blur, x: blur(x), WINDOWED, IMAGE),
     "adjoint": (lambda blur, y: adjoint(blur, y)(y), LINE, IMAGE),
     "basis_blur fft": (functools.partial(basis_blur, method="fft"), IMAGE, KERNELS, MIXING),
     "basis_blur pixelwise": (

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from deblur_jax.ops.operators import UniformBlur
 from deblur_jax.ops.periodic import bridge, canvas_side, inside_photo
 from deblur_jax.ops.sensor import QUANTISATION_NOISE
-from deblur_jax.ops.windows import Windows, centres, windows_of
+from deblur_jax.ops.windows import RAMP, Windows, centres, windows_of
 from deblur_jax.solvers.diagnosis import noise_level
 from deblur_jax.solvers.fourier_plug_and_play import blurred_plane, fourier_plug_and_play
 from deblur_jax.solvers.frame import check_range, saturation_weights
@@ -89,11 +89,12 @@ def restore_closed(
         )
     values = np.asarray(photo, np.float32)
     reach = next((each for each in SIDES if each >= side), side)
-    size = (canvas_side(height + reach), canvas_side(width + reach))
+    room = max(reach, RAMP) if kernels is None else reach
+    size = (canvas_side(height + room), canvas_side(width + room))
     windows = None
     if kernels is None:
         windows = windows_of(size, side)
-        kernels = blur.at(*centres(windows))
+        kernels = blur.at(*(places - RAMP // 2 for places in centres(windows)))
     gaps = ((0, size[0] - height), (0, size[1] - width), (0, 0))
     weights = np.pad(np.asarray(saturation_weights(values)), gaps, constant_values=1)
     extent = np.asarray((height, width), np.int32)
@@ -148,9 +149,15 @@ def _restore(
     filled = bridge(jnp.asarray(canvas), extent)
     inside = inside_photo(canvas.shape[:2], extent)[..., None]  # pyright: ignore[reportArgumentType]
     floor = jnp.where(inside, canvas, -jnp.inf)
+    # Opposite borders of the canvas fade into each other: in the middle of a gap, not in the photo.
+    moved = 0 if windows is None else RAMP // 2
+    filled, seen, floor = (
+        jnp.roll(each, (moved, moved), (0, 1)) for each in (filled, known * inside, floor)
+    )
     restored, _ = fourier_plug_and_play(
         kernel, filled, denoise, sigmas=zhang_sigmas(noise, steps=steps), noise=noise,
-        known=known * inside, floor=floor, windows=windows,
+        known=seen, floor=floor, windows=windows,
     )  # fmt: skip
     restored = jnp.clip(restored, 0, 1)
-    return restored, blurred_plane(kernel, restored, windows=windows)
+    again = blurred_plane(kernel, restored, windows=windows)
+    return jnp.roll(restored, (-moved, -moved), (0, 1)), jnp.roll(again, (-moved, -moved), (0, 1))

@@ -51,7 +51,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--overwrite", action="store_true", help="replace existing results")
     parser.add_argument(
         "--force", action="store_true",
-        help="write the result even if the estimated blur does not explain the photo",
+        help="write the result even if it is unlikely to be better than the photo",
     )  # fmt: skip
     parser.add_argument(
         "--strength", type=_number(0, 1), default=1.0, metavar="0..1",
@@ -59,7 +59,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--max-blur", type=_number(0.1, 1e4), metavar="PIXELS",
-        help="clip estimated motions to this length in pixels (default: no limit)",
+        help="clip the motions of a network to this length in pixels (default: no limit)",
     )  # fmt: skip
     parser.add_argument(
         "--steps", type=_number(1, 1000, int), default=None, metavar="N",

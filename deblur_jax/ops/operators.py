@@ -25,8 +25,8 @@ from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.linear import adjoint
 from deblur_jax.ops.periodic import canvas_side, kernel_spectrum
 from deblur_jax.ops.pytree import register
-from deblur_jax.ops.windows import blend_windows, centres, cut_windows, on_planes, windows_of
-from deblur_jax.typing import Array, Flow, Image, Kernels, Mixing, typechecked
+from deblur_jax.ops.windows import RAMP, blend_windows, centres, cut_windows, on_planes, windows_of
+from deblur_jax.typing import Array, Flow, Image, Kernels, Mixing, compute_dtype, typechecked
 
 
 class Blur(abc.ABC):
@@ -216,12 +216,18 @@ class WindowedBlur(Blur):
         """Returns the blurred image, `[h, w, c]`."""
         height, width, _ = image.shape
         half = self.kernels.shape[-1] // 2
-        canvas = (canvas_side(height + 2 * half), canvas_side(width + 2 * half))
+        edge = RAMP // 2  # opposite borders of the canvas fade into each other
+        before = half + edge
+        canvas = (canvas_side(height + 2 * before), canvas_side(width + 2 * before))
         windows = windows_of(canvas, self.kernels.shape[-1])
-        framed = pad(image, half, self.padding)
-        rest = [(0, size - length) for size, length in zip(canvas, framed.shape[:2], strict=True)]
-        planes = on_planes(cut_windows(jnp.pad(framed, (*rest, (0, 0))), windows), windows)
-        kernels = self.extended(half).at(*centres(windows)).astype(image.dtype)
+        compute = compute_dtype(image, self.kernels)  # no half-precision FFT in XLA
+        framed = pad(image.astype(compute), half, self.padding)
+        gaps = [
+            (edge, size - length - edge)
+            for size, length in zip(canvas, framed.shape[:2], strict=True)
+        ]
+        planes = on_planes(cut_windows(jnp.pad(framed, (*gaps, (0, 0))), windows), windows)
+        kernels = self.extended(before).at(*centres(windows)).astype(compute)
 
         def blurred(entry: tuple[jax.Array, jax.Array]) -> jax.Array:
             plane, kernel = entry
@@ -230,17 +236,18 @@ class WindowedBlur(Blur):
             return jnp.fft.irfft2(spectrum, windows.plane, axes=(0, 1)).astype(plane.dtype)
 
         whole = blend_windows(jax.lax.map(blurred, (planes, kernels), batch_size=8), windows)
-        return whole[half : half + height, half : half + width]
+        return whole[before : before + height, before : before + width].astype(image.dtype)
 
     def at(self, rows: Array, columns: Array) -> jax.Array:
         """Returns the kernels at the crossings of rows and columns, `[n, s, s]`, row by row.
 
         Kernels outside of the lattice are those of the nearest place.
         """
-        down, across = _between(self.rows, rows), _between(self.columns, columns)
-        found = jnp.einsum(
-            "ia,jb,abyx->ijyx", down, across, jnp.asarray(self.kernels), precision="highest"
-        )
+        compute = compute_dtype(self.kernels)
+        down = _between(jnp.asarray(self.rows, compute), rows)
+        across = _between(jnp.asarray(self.columns, compute), columns)
+        kernels = jnp.asarray(self.kernels, compute)
+        found = jnp.einsum("ia,jb,abyx->ijyx", down, across, kernels, precision="highest")
         return found.reshape(-1, *self.kernels.shape[2:])
 
     def extended(self, margin: int) -> "WindowedBlur":
@@ -253,9 +260,8 @@ class WindowedBlur(Blur):
         return dataclasses.replace(self, rows=self.rows - top, columns=self.columns - left)
 
 
-def _between(places: Array, wanted: Array) -> jax.Array:
+def _between(places: jax.Array, wanted: Array) -> jax.Array:
     """Returns the weights of linear interpolation, `[wanted, places]`."""
-    places = jnp.asarray(places)
     units = jnp.eye(len(places), dtype=places.dtype)
     wanted = jnp.asarray(wanted, places.dtype)
     return jax.vmap(lambda unit: jnp.interp(wanted, places, unit), out_axes=1)(units)

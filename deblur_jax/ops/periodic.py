@@ -68,14 +68,18 @@ def bridge(canvas: jax.Array, extent: Array, *, relaxations: int = RELAXATIONS) 
     inside = inside_photo((height, width), extent).reshape(height, width, *[1] * (canvas.ndim - 2))
     filled = jnp.where(inside, canvas, 0)
     for axis in (1, 0):
-        length, last = canvas.shape[axis], extent[axis] - 1
-        place = jnp.arange(length, dtype=canvas.dtype)
-        share = jnp.clip((place - last) / (length - last), 0, 1)
+        length, last = canvas.shape[axis], jnp.asarray(extent[axis]) - 1
+        place = jnp.arange(length, dtype=last.dtype)
+        gap = (length - last).astype(canvas.dtype)
+        share = jnp.clip((place - last).astype(canvas.dtype) / gap, 0, 1)
         share = share.reshape([-1 if a == axis else 1 for a in range(canvas.ndim)])
         end = jnp.take(filled, last[None], axis=axis)
         start = jnp.take(filled, jnp.zeros(1, int), axis=axis)
         beyond = (place > last).reshape(share.shape)
         filled = jnp.where(beyond, end * (1 - share) + start * share, filled)
+
+    if relaxations == 0:
+        return filled
 
     def relax(filled, _):
         around = sum(jnp.roll(filled, step, axis) for step in (1, -1) for axis in (0, 1)) / 4

@@ -190,7 +190,8 @@ def _starts(windows: Windows) -> tuple[np.ndarray, tuple[tuple[int, int], tuple[
     return np.stack([rows.ravel(), columns.ravel()], -1), (padding[0], padding[1])
 
 
-def _ramps(length: int, count: int, extent: int, ramp: int) -> np.ndarray:
+def _ramps(length: int, count: int, extent: int, ramp: float) -> np.ndarray:
+    ramp = min(ramp, length / count)  # the two ramps of a longer one would overlap
     bounds = np.arange(count + 1) * length / count
     place = _first(length, count, extent)[:, None] + np.arange(extent) + 0.5
     rise = np.clip((place - bounds[:-1, None]) / ramp + 0.5, 0, 1)

@@ -44,7 +44,12 @@ def main() -> None:
     print(f"seam: {differences}", flush=True)
     started = time.perf_counter()
     denoise = load_denoiser(arguments.denoiser) if arguments.denoiser else None
-    result = deblur(blurry, denoise=denoise, progress=lambda done, of: report(done, of, started))
+    result = deblur(
+        blurry,
+        "camera-motion",
+        denoise=denoise,
+        progress=lambda done, of: report(done, of, started),
+    )
     record = {
         "command": "python -m experiments.large_photo.run",
         "seed": arguments.seed,

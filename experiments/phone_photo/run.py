@@ -48,7 +48,7 @@ def main() -> None:
         photo, output = Path(folder, "phone.jpg"), Path(folder, "phone-deblurred.jpg")
         make_photo(photo, arguments)
         command = [sys.executable, "-m", "deblur_jax.cli.deblur", str(photo), "--force"]
-        command += ["--steps", str(arguments.steps)]
+        command += ["--model", "camera-motion", "--steps", str(arguments.steps)]
         started = time.time()
         shown = subprocess.run(command, capture_output=True, text=True, check=True)
         seconds = time.time() - started

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from deblur_jax.blind.choice import Candidate, choose, settled
-from deblur_jax.blind.judge import WEIGHT, judge
+from deblur_jax.blind.judge import WEIGHT, Judgement, judge
 from deblur_jax.blind.kernel_fit import fit_kernel, normal_equations
 from deblur_jax.blind.kernel_shape import (
     border_mass,
@@ -29,6 +29,7 @@ from deblur_jax.ops.periodic import (
     scale_sizes,
     shrink,
 )
+from deblur_jax.ops.windows import windows_of
 from tests.blind.scenes import hook, sharp_photo
 
 
@@ -178,7 +179,11 @@ def test_the_mass_on_the_border_of_a_support_is_measured():
 
 def energy(plane, kernel, trusted=None):
     trusted = np.ones_like(plane) if trusted is None else trusted
-    return judge(jnp.asarray(plane), jnp.asarray(trusted), np.asarray(plane.shape), kernel)
+    windows = windows_of(plane.shape, 1)
+    whole, _ = judge(
+        jnp.asarray(plane), jnp.asarray(trusted), np.asarray(plane.shape), kernel, windows=windows
+    )
+    return whole
 
 
 def test_the_energy_is_the_misfit_and_the_counted_gradients():
@@ -216,7 +221,8 @@ def test_pixels_that_are_not_trusted_do_not_count():
 
 
 def candidate(support, energy, ratio, border=0.0):
-    return Candidate(support, np.ones((support, support)), energy, ratio, border)
+    whole = Judgement(*map(jnp.asarray, (energy, 0.0, ratio, 1.0)))
+    return Candidate(support, np.ones((support, support)), border, whole, whole)
 
 
 STILL = candidate(1, 1.0, 0.40)

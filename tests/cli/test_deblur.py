@@ -16,10 +16,10 @@ from deblur_jax.cli import deblur as command
 from deblur_jax.cli import restore_photo
 from deblur_jax.cli.deblur import main as deblur
 from deblur_jax.deblurring import Result
+from deblur_jax.estimate import AUTO
 from deblur_jax.io import images
 from deblur_jax.io.images import Photo, read_photo, write_photo
 from deblur_jax.ops.operators import LineBlur
-from deblur_jax.pretrained import DEFAULT
 from tests.io.profiles import SRGB as SRGB_CURVE
 from tests.io.profiles import make_profile, parametric, power
 
@@ -55,12 +55,12 @@ def darker(monkeypatch):
 def test_a_photo_is_written_and_how_well_it_fits_is_said(photo, capsys):
     assert deblur([str(photo), "--report", str(photo.parent / "report"), "--force"]) == 0
     shown = capsys.readouterr().out
-    assert DEFAULT in shown
+    assert f"estimating blur with {AUTO} (the most likely of several blurs)" in shown
     assert "the re-blurred result differs from the photo by 0.0" in shown
     with Image.open(photo.with_name("photo-deblurred.jpg")) as result:
         assert result.size == (80, 64)
         assert result.getexif()[271] == "a maker"
-        assert f"motion blur removed, model {DEFAULT}" in result.getexif()[0x000B]
+        assert f"motion blur removed, model {AUTO}" in result.getexif()[0x000B]
     with Image.open(photo.parent / "report" / "photo.jpg-report.png") as report:
         assert report.width > 4 * 80
 

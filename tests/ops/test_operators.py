@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from deblur_jax import BasisBlur, LineBlur, basis_blur, line_blur
+from deblur_jax import BasisBlur, LineBlur, WindowedBlur, basis_blur, line_blur
 from deblur_jax.ops.dense_blur import dense_blur
 from deblur_jax.ops.linear import compose, inner
 from deblur_jax.ops.sensor import saturate
@@ -25,6 +25,9 @@ def make(kind, key, padding="reflect"):
         flow = jax.random.uniform(key, (HEIGHT, WIDTH, 2), minval=0.5, maxval=3.5)
         return LineBlur(flow, padding=padding)
     _, kernels, mixing = sample(key, HEIGHT, WIDTH, 5, basis=2)
+    if kind == "windowed":
+        places = jnp.asarray([0.0]), jnp.asarray([0.0, 8.0])
+        return WindowedBlur(kernels[None], *places, padding=padding)
     return BasisBlur(kernels, mixing, order=kind, padding=padding)
 
 
@@ -32,11 +35,12 @@ def picture(key, height=HEIGHT, width=WIDTH):
     return jax.random.normal(jax.random.fold_in(key, 7), (height, width, 2))
 
 
-@pytest.fixture(params=["gather", "scatter", "line"])
+@pytest.fixture(params=["gather", "scatter", "line", "windowed"])
 def kind(request):
     return request.param
 
 
+@pytest.mark.parametrize("kind", ["gather", "scatter", "line"])
 def test_an_operator_is_its_function(key, kind):
     image, blur = picture(key), make(kind, key, "wrap")
     if kind == "line":
@@ -60,8 +64,8 @@ def test_an_operator_passes_through_vmap_and_grad(key, kind):
     keys = jax.random.split(key, 2)
     blurs, images = [make(kind, k) for k in keys], [picture(k) for k in keys]
     stacked = jax.tree.map(lambda *arrays: jnp.stack(arrays), *blurs)
-    batch = jax.vmap(jax.grad(energy))(stacked, jnp.stack(images))
-    alone = jax.grad(energy)(blurs[1], images[1])
+    batch = jax.jit(jax.vmap(jax.grad(energy)))(stacked, jnp.stack(images))
+    alone = jax.jit(jax.grad(energy))(blurs[1], images[1])
     second = jax.tree.map(lambda gradients: gradients[1], batch)
     chex.assert_trees_all_close(second, alone, rtol=1e-9, atol=1e-12)
     check_grads(jax.jit(energy), (blurs[0], images[0]), 1)
@@ -103,7 +107,7 @@ def test_a_gathering_operator_is_a_dense_blur_by_the_kernels_it_draws(key, kind)
     np.testing.assert_allclose(blur(image), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["gather", "line"])
+@pytest.mark.parametrize("kind", ["gather", "line", "windowed"])
 def test_a_flat_image_stays_flat(key, kind):
     flat = jnp.full((HEIGHT, WIDTH, 2), 0.25)
     np.testing.assert_allclose(make(kind, key)(flat), flat, rtol=1e-12)
