@@ -205,7 +205,7 @@ LONG = ("draw_scene", "draw_segment_blur", "epll", "refine_motion")  # to compil
 
 
 def each(*groups: dict[str, tuple[Any, ...]]) -> pytest.MarkDecorator:
-    """Parametrises a test by the names of cases."""
+    """Parametrise a test by the names of cases."""
     names = [name for group in groups for name in group]
     return pytest.mark.parametrize(
         "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in names]
@@ -214,7 +214,7 @@ def each(*groups: dict[str, tuple[Any, ...]]) -> pytest.MarkDecorator:
 
 @contextlib.contextmanager
 def strict():
-    """Forbids implicit promotion, NaN and leaked tracers; double precision is the default."""
+    """Forbid implicit promotion, NaN and leaked tracers, and make double precision the default."""
     with (
         jax.enable_x64(True),
         jax.numpy_dtype_promotion("strict"),
@@ -226,9 +226,14 @@ def strict():
 
 
 @functools.cache
+def compiled(name: str) -> Any:
+    """Return the compiled function of a case, one for all tests."""
+    return jax.jit(CASES[name][0])
+
+
+@functools.cache
 def reference(name: str) -> Any:
-    function, *arguments = CASES[name]
-    return jax.jit(function)(*arguments)
+    return compiled(name)(*CASES[name][1:])
 
 
 def check(actual: Any, expected: Any) -> None:
@@ -237,25 +242,37 @@ def check(actual: Any, expected: Any) -> None:
 
 
 @each(CASES)
-def test_strict_modes_and_double_precision_change_no_number_and_no_dtype(name):
+def test_strict_modes_change_no_dtype_under_jit(name):
+    """Nothing is compiled: a forbidden promotion and a leaked tracer are errors while tracing."""
     function, *arguments = CASES[name]
-    expected = reference(name)
+    expected = jax.eval_shape(function, *arguments)
     with strict():
-        check(jax.jit(function)(*arguments), expected)
+        actual = jax.eval_shape(lambda *arrays: function(*arrays), *arguments)  # traced again
+    assert actual == expected
 
 
 @each(CASES)
-def test_without_jit_the_numbers_are_the_same(name):
+def test_without_jit_and_in_strict_modes_the_numbers_are_the_same(name):
     function, *arguments = CASES[name]
     expected = reference(name)
-    with jax.disable_jit():
+    with strict(), jax.disable_jit():
         check(function(*arguments), expected)
+
+
+@pytest.mark.slow  # to compile; the two tests above check the same modes apart
+@pytest.mark.parametrize("mode", [strict, jax.disable_jit])
+@pytest.mark.parametrize("name", CASES)
+def test_each_mode_alone_changes_no_number_and_no_dtype(name, mode):
+    function, *arguments = CASES[name]
+    expected = reference(name)
+    with mode():
+        check(jax.jit(lambda *arrays: function(*arrays))(*arguments), expected)
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, pytest.param(jnp.float16, marks=pytest.mark.slow)])
 @each(LINEAR, OPERATORS, SOLVERS, METRICS)
 def test_half_precision_is_computed_in_single_precision(name, dtype):
-    function, *arguments = CASES[name]
+    arguments = CASES[name][1:]
 
     def convert(tree, target):
         return jax.tree.map(
@@ -263,7 +280,7 @@ def test_half_precision_is_computed_in_single_precision(name, dtype):
         )
 
     half = convert(arguments, dtype)
-    actual, expected = (jax.jit(function)(*each) for each in (half, convert(half, jnp.float32)))
+    actual, expected = (compiled(name)(*each) for each in (half, convert(half, jnp.float32)))
     for one, other in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
         scale = float(jnp.max(jnp.abs(other)))
         bound = float(jnp.finfo(dtype).eps) * scale

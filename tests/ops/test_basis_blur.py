@@ -132,8 +132,15 @@ def test_the_adjoint_of_gather_is_scatter_with_turned_kernels_on_a_wrapped_frame
     np.testing.assert_allclose(jax.jit(adjoint(gather, y))(y), scattered, atol=1e-12)
 
 
-@pytest.mark.parametrize("method", ["fft", "pixelwise"])
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("order", "method"),
+    [
+        ("gather", "pixelwise"),
+        ("scatter", "fft"),
+        pytest.param("gather", "fft", marks=pytest.mark.slow),
+        pytest.param("scatter", "pixelwise", marks=pytest.mark.slow),
+    ],
+)
 def test_first_and_second_derivatives_match_finite_differences(key, order, method):
     arrays = sample(key, 3, 4, 3, basis=2, channels=1)
     directions = [
@@ -162,7 +169,10 @@ def test_first_and_second_derivatives_match_finite_differences(key, order, metho
     np.testing.assert_allclose(second[3], weights @ first, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("order", "side"), [("gather", 3), ("scatter", 3), ("gather", 9)])
+@pytest.mark.parametrize(
+    ("order", "side"),
+    [("gather", 9), ("scatter", 3), pytest.param("gather", 3, marks=pytest.mark.slow)],
+)
 def test_every_method_has_the_same_gradients(key, order, side):
     """With the larger side, those of "pixelwise" to the kernels and mixing are by transforms."""
     arrays = sample(key, 5, 6, side, basis=3)
@@ -186,8 +196,11 @@ def test_vmap_equals_a_loop(key, method):
     np.testing.assert_allclose(batched, looped, rtol=1e-10)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("side", [3, 13])
+@pytest.mark.parametrize(
+    ("side", "method"),
+    [(3, "pixelwise"), (13, "fft"), pytest.param(3, "fft", marks=pytest.mark.slow),
+     pytest.param(13, "pixelwise", marks=pytest.mark.slow)],
+)  # fmt: skip
 def test_single_precision_is_within_two_millionths_of_double(key, side, method):
     arrays = sample(key, 24, 24, side)
     exact = blur(*arrays, method="pixelwise")
@@ -222,7 +235,9 @@ def test_single_precision_is_as_accurate_on_photographs_sizes(key, height, width
     np.testing.assert_allclose(single, exact, rtol=0, atol=2e-6 * float(jnp.max(jnp.abs(exact))))
 
 
-@pytest.mark.parametrize(("bits", "stated"), [(10, 0.002), (7, 0.016)])
+@pytest.mark.parametrize(
+    ("bits", "stated"), [(10, 0.002), pytest.param(7, 0.016, marks=pytest.mark.slow)]
+)
 def test_with_rounded_factors_a_blur_of_light_is_as_far_off_as_is_stated(key, bits, stated):
     """TF32 keeps 10 bits of each factor of a product and bfloat16 keeps 7; sums stay in float32."""
     image, kernels, mixing = (x.astype(jnp.float32) for x in sample(key, 20, 21, 9))
@@ -267,7 +282,7 @@ def test_auto_makes_pixel_kernels_where_these_are_small_for_their_number():
     assert choose_method(9, 25, "gpu") == "fft"
 
 
-@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, pytest.param(jnp.float16, marks=pytest.mark.slow)])
 def test_half_precision_is_computed_in_single_and_returned_in_half(key, dtype):
     arrays = [array.astype(dtype) for array in sample(key, 6, 7, 3)]
     exact = blur(*[array.astype(jnp.float32) for array in arrays])
@@ -383,7 +398,7 @@ def test_with_transforms_a_pixel_that_is_not_a_number_spoils_no_other_tile(key):
     assert not bool(spoiled[rows.block :].any())
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", ["gather", pytest.param("scatter", marks=pytest.mark.slow)])
 def test_pixelwise_derivatives_map_over_batches(key, order):
     samples = [sample(k, 5, 4, 3, basis=2) for k in jax.random.split(key, 2)]
     batch = [jnp.stack(arrays) for arrays in zip(*samples, strict=True)]
