@@ -202,13 +202,19 @@ OTHERS = {  # draws, and what has no floating-point input or keeps its vectors i
 }  # fmt: skip
 CASES: dict[str, tuple[Any, ...]] = {**LINEAR, **OPERATORS, **SOLVERS, **METRICS, **OTHERS}
 LONG = ("draw_scene", "draw_segment_blur", "epll", "refine_motion")  # to compile
+LONG_WITHOUT_JIT = (  # each operation is compiled on its own
+    "basis_blur pixelwise", "dense_blur", "factor_grid", "fit_plane", "jpeg", "normal",
+    "sharded_basis_blur", "spatial_rnn", "warp_affine", "warp_homography",
+)  # fmt: skip
 
 
-def each(*groups: dict[str, tuple[Any, ...]]) -> pytest.MarkDecorator:
-    """Parametrise a test by the names of cases."""
+def each(
+    *groups: dict[str, tuple[Any, ...]], slow: tuple[str, ...] = LONG
+) -> pytest.MarkDecorator:
+    """Parametrise a test by the names of cases, of which some are slow."""
     names = [name for group in groups for name in group]
     return pytest.mark.parametrize(
-        "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in names]
+        "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in slow)) for name in names]
     )
 
 
@@ -233,7 +239,8 @@ def compiled(name: str) -> Any:
 
 @functools.cache
 def reference(name: str) -> Any:
-    return compiled(name)(*CASES[name][1:])
+    with jax.debug_nans(True):
+        return compiled(name)(*CASES[name][1:])
 
 
 def check(actual: Any, expected: Any) -> None:
@@ -248,25 +255,24 @@ def test_strict_modes_change_no_dtype_under_jit(name):
     expected = jax.eval_shape(function, *arguments)
     with strict():
         actual = jax.eval_shape(lambda *arrays: function(*arrays), *arguments)  # traced again
-    assert actual == expected
+    chex.assert_trees_all_equal_shapes_and_dtypes(actual, expected)
 
 
-@each(CASES)
-def test_without_jit_and_in_strict_modes_the_numbers_are_the_same(name):
-    function, *arguments = CASES[name]
-    expected = reference(name)
-    with strict(), jax.disable_jit():
-        check(function(*arguments), expected)
-
-
-@pytest.mark.slow  # to compile; the two tests above check the same modes apart
-@pytest.mark.parametrize("mode", [strict, jax.disable_jit])
+@pytest.mark.slow  # to compile; the test above finds forbidden operations without compiling
 @pytest.mark.parametrize("name", CASES)
-def test_each_mode_alone_changes_no_number_and_no_dtype(name, mode):
+def test_strict_modes_and_double_precision_change_no_number_and_no_dtype(name):
     function, *arguments = CASES[name]
     expected = reference(name)
-    with mode():
+    with strict():
         check(jax.jit(lambda *arrays: function(*arrays))(*arguments), expected)
+
+
+@each(CASES, slow=(*LONG, *LONG_WITHOUT_JIT))
+def test_without_jit_the_numbers_are_the_same(name):
+    function, *arguments = CASES[name]
+    expected = reference(name)
+    with jax.disable_jit():
+        check(function(*arguments), expected)
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, pytest.param(jnp.float16, marks=pytest.mark.slow)])
