@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from skimage import data
 
 import deblur_jax
 from deblur_jax import metrics
@@ -24,7 +25,7 @@ from deblur_jax.ops.dense_blur import dense_blur
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.linear import adjoint, inner, normal, operator_norm
 from deblur_jax.ops.low_rank import factor_grid, factor_kernels
-from deblur_jax.ops.operators import BasisBlur, LineBlur
+from deblur_jax.ops.operators import BasisBlur, LineBlur, UniformBlur
 from deblur_jax.ops.sharded import sharded_basis_blur
 from deblur_jax.ops.spatial_rnn import spatial_rnn
 from deblur_jax.simulate.averaging import average_frames
@@ -203,14 +204,13 @@ OTHERS = {  # draws, and what has no floating-point input or keeps its vectors i
 CASES: dict[str, tuple[Any, ...]] = {**LINEAR, **OPERATORS, **SOLVERS, **METRICS, **OTHERS}
 LONG = ("draw_scene", "draw_segment_blur", "epll", "refine_motion")  # to compile
 LONG_WITHOUT_JIT = (  # each operation is compiled on its own
-    "basis_blur pixelwise", "dense_blur", "factor_grid", "fit_plane", "jpeg", "normal",
-    "sharded_basis_blur", "spatial_rnn", "warp_affine", "warp_homography",
+    "basis_blur pixelwise", "camera_flow", "dense_blur", "develop", "factor_grid", "fit_plane",
+    "jpeg", "learned_steepest_descent", "normal", "shake_kernel", "sharded_basis_blur",
+    "spatial_rnn", "warp_affine", "warp_homography",
 )  # fmt: skip
 
 
-def each(
-    *groups: dict[str, tuple[Any, ...]], slow: tuple[str, ...] = LONG
-) -> pytest.MarkDecorator:
+def each(*groups: dict[str, tuple[Any, ...]], slow: tuple[str, ...] = LONG) -> pytest.MarkDecorator:
     """Parametrise a test by the names of cases, of which some are slow."""
     names = [name for group in groups for name in group]
     return pytest.mark.parametrize(
@@ -301,6 +301,47 @@ def test_sums_over_a_photo_do_not_overflow_in_half_precision():
     stripes = ones.at[:, ::2].set(0)
     expected = 256 * 255 * 3**0.5
     np.testing.assert_allclose(total_variation.total_variation(stripes), expected, rtol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def deblurred():
+    """Return a function that deblurs a small photo by a model, and once for all tests."""
+    kernel = np.zeros((5, 5), np.float32)
+    kernel[[0, 1, 2, 2, 3], [1, 1, 2, 3, 3]] = 0.2
+    sharp = data.astronaut()[60:124, 150:214].astype(np.float32) / 255
+    photo = np.clip(np.asarray(UniformBlur(jnp.asarray(kernel))(jnp.asarray(sharp))), 0, 1)
+
+    def run(model):
+        return deblur_jax.deblur(photo, model, steps=2)
+
+    return run, functools.cache(run)
+
+
+def same_result(actual: Any, expected: Any) -> None:
+    check(jax.tree.leaves(actual.blur), jax.tree.leaves(expected.blur))
+    check((actual.image, actual.residual), (expected.image, expected.residual))
+    np.testing.assert_allclose(actual.explained, expected.explained, atol=0.01)
+
+
+MODELS = pytest.mark.parametrize(
+    "model", ["motion-context", pytest.param("blind", marks=pytest.mark.slow)]
+)
+
+
+@MODELS
+def test_deblur_gives_the_same_numbers_and_dtypes_in_strict_modes(deblurred, model):
+    run, cached = deblurred
+    expected = cached(model)
+    with strict():
+        same_result(run(model), expected)
+
+
+@pytest.mark.slow  # each operation is compiled on its own
+def test_deblur_gives_the_same_numbers_without_jit(deblurred):
+    run, cached = deblurred
+    expected = cached("motion-context")
+    with jax.disable_jit():
+        same_result(run("motion-context"), expected)
 
 
 def test_every_public_function_has_a_case():

@@ -17,7 +17,10 @@ PACKAGE = ROOT / "deblur_jax"
 README = (ROOT / "README.md").read_text()
 COMMANDS = (PACKAGE / "cli" / "README.md").read_text()
 TRAINING = (PACKAGE / "training" / "README.md").read_text()
-PAGES = sorted([*ROOT.glob("*.md"), *PACKAGE.rglob("*.md"), *(ROOT / "experiments").rglob("*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "tools").glob("*.md"), *PACKAGE.rglob("*.md"),
+     *(ROOT / "experiments").rglob("*.md")]
+)  # fmt: skip
 
 
 def python_blocks():
@@ -96,6 +99,11 @@ def test_the_two_commands_install_the_pinned_versions(name):
     assert block
     assert len(block[1].splitlines()) == 1
     assert "-c constraints.txt" in block[1]
+
+
+def test_the_page_on_tools_lists_every_script():
+    named = re.findall(r"^\| `python tools/(\w+\.py)", (ROOT / "tools/README.md").read_text(), re.M)
+    assert named == sorted(path.name for path in (ROOT / "tools").glob("*.py"))
 
 
 def test_the_path_of_a_batch_names_files_that_exist():

@@ -265,6 +265,6 @@ def test_a_panorama_is_read_and_what_looks_like_a_trap_is_refused(tmp_path, pixe
     np.testing.assert_array_equal(np.rint(read_photo(path).pixels * 255), pixels)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # from twice as many on it refuses
     with pytest.raises(
-        ValueError, match=r"a\.png: Image size \(240 pixels\) .*; crop or shrink it"
+        ValueError, match=r"a\.png: Image size \(240 pixels\) .*; crop or resize it"
     ):
         read_photo(path)

@@ -52,6 +52,9 @@ def test_the_adjoint_is_exact(key, kind):
     np.testing.assert_allclose(inner(image, backward), inner(forward, blurry), rtol=1e-10)
 
 
+@pytest.mark.parametrize(
+    "kind", ["line", "scatter", pytest.param("gather", marks=pytest.mark.slow)]
+)
 def test_an_operator_passes_through_vmap_and_grad(key, kind):
     def energy(blur, image):
         return jnp.sum(jnp.square(blur(image)))

@@ -13,7 +13,7 @@ from deblur_jax import basis_blur, sharded_basis_blur
 from tests.ops.test_basis_blur import sample
 
 
-@pytest.fixture(params=[AxisType.Explicit, AxisType.Auto])
+@pytest.fixture(params=[AxisType.Explicit, pytest.param(AxisType.Auto, marks=pytest.mark.slow)])
 def mesh(request):
     return jax.make_mesh((8,), ("rows",), axis_types=(request.param,))
 

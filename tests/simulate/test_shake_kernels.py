@@ -64,7 +64,7 @@ def test_kernels_of_both_kinds_are_non_negative_sum_to_one_and_are_centred(key, 
     assert np.abs(centroids(many(key, wander=wander, smooth=0.0))).max() < 1e-4
 
 
-@pytest.mark.parametrize("share", [0.3, 1.0])
+@pytest.mark.parametrize("share", [0.3, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_shares_are_those_asked_for(key, share):
     def is_still(kernels):
         return np.mean(np.max(kernels, axis=(1, 2)) > 0.9999)
@@ -154,6 +154,7 @@ def test_scaled_generators_scale_their_paths(key):
     assert Tremor(focal=(2.0, 4.0)).scaled(3.0).focal == (6.0, 12.0)
 
 
+@pytest.mark.slow  # most tests of this file draw many kernels by vmap
 def test_vmap_equals_a_loop(key):
     single = jax.jit(shake)
     looped = [single(k, 500.0, 0.5, 0.01, 0.5) for k in jax.random.split(key, 200)[:3]]
