@@ -200,7 +200,7 @@ def _opened(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd entries, and of panoramas
         with Image.open(_bare(path, page)) as image:
-            # In an MPO file the pictures after the first are previews; elsewhere they would be lost.
+            # An MPO file holds previews after the photo; in other formats pictures would be lost.
             count = getattr(image, "n_frames", 1)
             if count > 1 and image.format != "MPO":
                 raise UnfitError(

@@ -264,7 +264,8 @@ def test_what_is_too_large_is_refused_before_it_is_read_or_decoded(page, folder,
     assert list(folder.iterdir()) == []
     Image.fromarray(np.zeros((200, 200, 3), np.uint8)).save(tmp_path / "wide.png")
     assert outcome(page, send(page, tmp_path / "wide.png"))["says"] == (
-        "wide.png: has 200x200 pixels (0.04 million), expected at most 0.02 million; resize the photo"
+        "wide.png: has 200x200 pixels (0.04 million), expected at most 0.02 million; "
+        "resize the photo"
     )
 
 
