@@ -1,4 +1,4 @@
-"""`deblur` with one kernel found by optimisation: what it gains, what it leaves alone."""
+"""`deblur` with one kernel found by optimisation: its gain, and photos left unchanged."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from deblur_jax.ops.operators import UniformBlur
 
 
 def hook():
-    """Returns a kernel on a curved path whose centroid is its middle, since none finds a shift."""
+    """Return a kernel on a curved path whose centroid is its middle, since none finds a shift."""
     kernel = np.zeros((9, 9), np.float32)
     for row, column in [(1, 5), (1, 4), (2, 3), (3, 3), (4, 4), (5, 5), (6, 5), (7, 4), (7, 3)]:
         kernel[row, column] = 1 / 9

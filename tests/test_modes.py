@@ -1,4 +1,4 @@
-"""Public functions under the modes of JAX: same numbers and dtypes without jit, strict or in half.
+"""Public functions give the same numbers without jit, in strict modes and in half precision.
 
 Every case is a function and its arguments. The reference is its result under `jit`.
 """

@@ -1,4 +1,4 @@
-"""The pages are true: their code runs, and what they name exists."""
+"""The pages are true: their code runs, and the files, options and weights they name exist."""
 
 import re
 import subprocess
@@ -36,7 +36,7 @@ def run(code):
 
 
 @pytest.mark.slow
-def test_the_photo_is_deblurred_as_the_comments_say(capsys):
+def test_the_first_python_block_prints_the_stated_decibels(capsys):
     code = python_blocks()[0]
     names = run(code)
     said = re.search(r"# ([\d.]+) dB before, ([\d.]+) dB after", code)
@@ -47,7 +47,7 @@ def test_the_photo_is_deblurred_as_the_comments_say(capsys):
     assert names["result"].trusted
 
 
-def test_the_operators_are_used_as_the_comments_say():
+def test_the_second_python_block_runs_and_restores():
     names = run(python_blocks()[1])
     assert names["gradient"].shape == (*names["transposed"].shape[:2], 2)
     image, blurry = names["image"], names["blurry"]

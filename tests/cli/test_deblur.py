@@ -1,4 +1,4 @@
-"""The command for photos: what is kept, what is said, what is refused."""
+"""The command for photos: metadata, messages and errors."""
 
 import errno
 import os

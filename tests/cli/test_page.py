@@ -1,4 +1,4 @@
-"""The page without a browser: what is answered, what is refused, what survives."""
+"""The server of the page without a browser: responses, errors and recovery."""
 
 import json
 import multiprocessing
@@ -36,7 +36,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def ask(server, path, body=None, method=None, **headers):
-    """Returns the status, the body and the headers of an answer."""
+    """Return the status, the body and the headers of an answer."""
     address = f"http://127.0.0.1:{server.server_port}{path}"
     request = urllib.request.Request(address, body, headers, method=method)
     try:
@@ -57,7 +57,7 @@ def state(server, key):
 
 
 def outcome(server, key):
-    """Returns the state of a photo once it is settled."""
+    """Return the state of a photo once it is settled."""
     end = time.monotonic() + 60
     while (now := state(server, key))["state"] not in ("done", "failed"):
         assert time.monotonic() < end, now

@@ -1,4 +1,4 @@
-"""The page as a person uses it, in a real browser without a window."""
+"""The page in a headless browser, used as a person would."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Which photos are meant, and where results go."""
+"""Which photos an argument selects, and where results are written."""
 
 import re
 from pathlib import Path

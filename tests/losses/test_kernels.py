@@ -54,7 +54,7 @@ def test_the_size_of_a_chunk_changes_nothing(fields, chunk):
 
 
 def largest_array(jaxpr):
-    """Returns the number of values in the largest array of a jaxpr and of all those within."""
+    """Return the number of values in the largest array of a jaxpr and of all those within."""
     sizes = [0]
     for equation in jaxpr.eqns:
         sizes += [variable.aval.size for variable in equation.outvars]

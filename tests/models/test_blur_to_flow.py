@@ -1,4 +1,4 @@
-"""B2F-net: its size in parameters, the sizes it takes, what its switches do."""
+"""B2F-net: number of parameters, photo sizes and options."""
 
 import jax
 import jax.numpy as jnp

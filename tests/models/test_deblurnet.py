@@ -1,4 +1,4 @@
-"""Noroozi's net: its size in parameters, its three scales, its statistics over devices."""
+"""Noroozi's network: number of parameters, three scales, and statistics over devices."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The denoiser: its sizes, what it is equivariant to, which photos it takes."""
+"""The denoiser: number of parameters, equivariance, and accepted photos."""
 
 import jax
 import jax.numpy as jnp
@@ -104,7 +104,7 @@ def test_wrong_channels_and_noise_levels_are_refused():
         model.init(jax.random.key(0), jnp.zeros((2, 8, 8, 3)), jnp.zeros(3))
 
 
-def test_a_widened_head_does_not_look_at_hints_and_a_net_without_gain_changes_nothing(key):
+def test_a_widened_head_ignores_hints_and_zero_gain_is_the_identity(key):
     shape = {"widths": (4, 8), "blocks": 1, "fold": 2, "residual": True}
     photo, hints = jax.random.uniform(key, (1, 8, 8, 3)), jnp.ones((1, 8, 8, 2))
     narrow, wide = DenoiserNet(**shape), DenoiserNet(**shape, hints=2, gain=0.0)

@@ -1,4 +1,4 @@
-"""The flow-RNN and its predecessor: their sizes in parameters, the frames they take, switches."""
+"""The flow-RNN and its predecessor: number of parameters, accepted frames and options."""
 
 import jax
 import jax.numpy as jnp

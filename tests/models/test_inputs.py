@@ -1,4 +1,4 @@
-"""What the papers' networks are given: the same is taken and refused, in the same words, by all."""
+"""Inputs of the papers' networks: all accept the same photos and raise the same errors."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The unrolled net: it begins as its parts, and its gradient reaches all of them."""
+"""The unrolled network: it starts as its parts, and all of them have a gradient."""
 
 import jax
 import jax.numpy as jnp

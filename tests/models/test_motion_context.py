@@ -1,4 +1,4 @@
-"""The nets with context: sizes, signs, and what they make of a photo that shows nothing."""
+"""The networks with context: photo sizes, signs of the motion, and photos without texture."""
 
 import jax
 import jax.numpy as jnp
@@ -69,14 +69,14 @@ def test_before_training_the_estimated_motion_is_zero(net, key):
 
 
 @pytest.mark.slow
-def test_a_camera_is_seen_from_all_over_the_frame(key):
+def test_camera_motion_is_estimated_from_the_whole_frame(key):
     net = NETS["camera_motion"]
     photo = jax.random.uniform(key, (1, 32, 160, 1))
     params = jax.tree.map(
         lambda w: w + 0.1 * jax.random.normal(key, w.shape), net.init(key, photo)["params"]
     )
     flow = net.apply({"params": params}, photo)
-    # What 130 pixels away does not reach through three convolutions of stride 16 at most.
+    # Three convolutions of stride 16 at most do not reach over 130 pixels.
     apply = jax.jit(net.apply)
     shown = apply({"params": params}, photo.at[:, :, -16:].set(photo[:, :, :16]))
     assert float(jnp.max(jnp.abs(shown - flow)[:, :, :16])) > 1e-3

@@ -1,4 +1,4 @@
-"""Gong's net: its size in parameters, its alignment with the photo, what its labels mean."""
+"""Gong's network: number of parameters, alignment with the photo, and meaning of its labels."""
 
 import jax
 import jax.numpy as jnp

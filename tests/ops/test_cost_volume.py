@@ -1,4 +1,4 @@
-"""The cost volume: what it equals, where its best match lies, how it transforms."""
+"""The cost volume: reference, position of the best match, transformations."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Line blur: what it draws, what it equals, what its adjoint and gradients are."""
+"""Line blur: point spread function, reference, adjoint and gradients."""
 
 import functools
 
@@ -211,7 +211,7 @@ def test_shards_of_a_batch_equal_the_batch(key):
     chex.assert_trees_all_close(apart, together, rtol=1e-10, atol=1e-12)
 
 
-def test_in_single_precision_the_gradient_to_the_flow_is_exact_but_for_pixels_at_a_kink(key):
+def test_single_precision_gradients_to_the_flow_are_accurate_except_at_kinks(key):
     """At a kink the slope jumps, and a change of the flow by 1e-7 moves a pixel across it."""
     image, flow = (x.astype(jnp.float32) for x in draw(key, (16, 16, 1), length=100))
     gradient = jax.jit(jax.grad(lambda flow, image: jnp.sum(line_blur(image, flow) ** 2)))
@@ -236,14 +236,14 @@ def test_the_image_keeps_its_dtype(dtype):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
-def test_a_flow_that_is_no_line_spoils_its_own_pixel_only(key, value):
+def test_a_flow_that_is_not_finite_affects_only_its_own_pixel(key, value):
     image, flow = draw(key)
     spoiled = np.isnan(blur(image, flow.at[2, 3, 0].set(value)))
     assert spoiled[2, 3].all()
     assert spoiled.sum() == SHAPE[-1]
 
 
-def test_a_flow_that_is_no_line_spoils_its_own_gradients_only(key):
+def test_a_nan_flow_affects_only_its_own_gradients(key):
     image, flow = draw(key)
     gradients = jax.grad(lambda *x: jnp.sum(blur(*x) * image), (0, 1))
     for gradient in gradients(image, flow.at[2, 3, 1].set(jnp.nan)):
@@ -253,7 +253,7 @@ def test_a_flow_that_is_no_line_spoils_its_own_gradients_only(key):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_bad_pixel_spoils_the_lines_that_hold_it_only(value):
+def test_a_bad_pixel_affects_only_lines_through_it(value):
     image = jnp.ones((7, 7, 1)).at[3, 3].set(value)
     flow = jnp.zeros((7, 7, 2)).at[3].set(jnp.array([4.0, 0.0])).at[0].set(jnp.array([9.0, 0.0]))
     spoiled = ~np.isfinite(blur(image, flow))[..., 0]

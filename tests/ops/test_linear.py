@@ -54,7 +54,7 @@ def test_the_norm_refuses_no_steps():
 
 
 def blurry(key):
-    """Returns an image, a blur that can be undone, and what it makes of the image."""
+    """Return an image, a blur that can be undone, and what it makes of the image."""
     image, kernels, mixing = sample(key, 8, 8, 3)
     blur = BasisBlur(kernels.at[:, 1, 1].add(2.0) / 3.0, mixing)
     return image, blur, blur(image)

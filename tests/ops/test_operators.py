@@ -19,7 +19,7 @@ HEIGHT, WIDTH = 6, 7
 
 
 def make(kind, key, padding="reflect"):
-    """Returns an operator of a kind on images of HEIGHT by WIDTH."""
+    """Return an operator of a kind on images of HEIGHT by WIDTH."""
     if kind == "line":
         flow = jax.random.uniform(key, (HEIGHT, WIDTH, 2), minval=0.5, maxval=3.5)
         return LineBlur(flow, padding=padding)

@@ -1,4 +1,4 @@
-"""Sharded blur: eight devices draw what one draws."""
+"""Sharded blur: eight devices give the result of one."""
 
 from functools import partial
 
@@ -46,7 +46,7 @@ def test_gradients_on_eight_devices_equal_those_on_one(key, mesh):
 
 
 def test_spread_arrays_have_gradients_that_stay_spread(key, mesh):
-    """Also where an array's type says how it is spread, and for a mesh that is set for all."""
+    """Also for arrays whose type holds their sharding, and under `jax.set_mesh`."""
     image, kernels, mixing = sample(key, 24, 7, 5, basis=2)
     rows = NamedSharding(mesh, PartitionSpec("rows"))
     image, mixing = jax.device_put(image, rows), jax.device_put(mixing, rows)

@@ -1,4 +1,4 @@
-"""Tiling: plans that cover, tiles that come back together, transforms that do not see the cuts."""
+"""Tiling: plans cover the frame, tiles are joined exactly, and results do not depend on tiles."""
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ def test_a_fast_size_has_no_large_prime_factor():
 
 @pytest.mark.parametrize("reach", [0, 8, 64])
 @pytest.mark.parametrize("limit", [200, 5000, 10**6])
-def test_a_plan_covers_the_frame_with_tiles_that_see_enough(reach, limit):
+def test_a_plan_covers_the_frame_with_tiles_that_include_the_halo(reach, limit):
     for length, cut in zip((57, 131), plan((57, 131), reach, limit), strict=True):
         assert cut.count * cut.block >= length > (cut.count - 1) * cut.block
         assert cut.tile >= cut.block + reach

@@ -1,4 +1,4 @@
-"""Conjugate gradients: exact after as many steps as unknowns, harmless afterwards."""
+"""Conjugate gradients: exact after as many steps as unknowns; further steps change nothing."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Hybrid steepest descent: what it minimises, what it leaves alone, how it transforms."""
+"""Hybrid steepest descent: its objective, fixed points and transformations."""
 
 import jax
 import jax.numpy as jnp
