@@ -10,11 +10,11 @@ _FOLDER = os.environ.get("DEBLUR_JAX_DATA")
 
 
 def real_path(name):
-    """Returns the path of a file or folder of the data, or of nothing without the variable."""
+    """Return the path of a file or folder of the data, or of nothing without the variable."""
     return Path(_FOLDER or "DEBLUR_JAX_DATA is not set") / name
 
 
 def needs(name):
-    """Returns a mark that skips a test unless the data hold the file or folder `name`."""
+    """Return a mark that skips a test unless the data hold the file or folder `name`."""
     reason = f"needs {name} below DEBLUR_JAX_DATA"
     return pytest.mark.skipif(not real_path(name).exists(), reason=reason)

@@ -1,4 +1,4 @@
-"""Scores against a reference from elsewhere."""
+"""Scores against a reference that is shifted or warped."""
 
 import cv2
 import numpy as np

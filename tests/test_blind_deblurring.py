@@ -14,7 +14,7 @@ from deblur_jax.pretrained import Pretrained
 
 
 def hook():
-    """Returns a kernel on a curved path whose centroid is its middle, since none finds a shift."""
+    """Return a kernel on a curved path whose centroid is its middle, since none finds a shift."""
     kernel = np.zeros((9, 9), np.float32)
     for row, column in [(1, 5), (1, 4), (2, 3), (3, 3), (4, 4), (5, 5), (6, 5), (7, 4), (7, 3)]:
         kernel[row, column] = 1 / 9

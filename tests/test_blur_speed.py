@@ -1,4 +1,4 @@
-"""The figures that a page quotes of several runs of the benchmark are their medians."""
+"""The benchmark figures on the page are the medians of the recorded runs."""
 
 import json
 from argparse import Namespace

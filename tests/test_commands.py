@@ -1,4 +1,4 @@
-"""The two commands, as a person runs them."""
+"""Training, export and deblurring with the commands of the README."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 SMOKE = "configs/quickstart.py:smoke"
 
 
-def test_the_main_job_trains_evaluates_draws_and_says_so(tmp_path, main_command):
+def test_the_quick_start_trains_evaluates_and_draws(tmp_path, main_command):
     workdir = tmp_path / "run"
     command = [sys.executable, "-m", "deblur_jax.main", "--config", SMOKE, "--workdir", workdir]
     shown = subprocess.run(

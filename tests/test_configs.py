@@ -1,4 +1,4 @@
-"""Every config: what it says is what the code takes."""
+"""Every config holds exactly the arguments of the functions it configures."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
 
 
 def variants():
-    """The variants of every config, as it lists them itself where one is unknown."""
+    """Yield the variants of every config, read from its error for an unknown variant."""
     for path in CONFIGS:
         with pytest.raises(ValueError, match="variant must be .*got 'tiny'") as refused:
             load_config(f"{path}:tiny")

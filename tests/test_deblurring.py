@@ -1,4 +1,4 @@
-"""From a photo to its restoration: what is gained, what is said, what is refused."""
+"""`deblur`: its gain, its verdict and its errors."""
 
 import functools
 
@@ -48,7 +48,7 @@ def test_no_motion_leaves_the_photo_almost_as_it_is(sharp):
     assert psnr(restored, sharp) > 35
 
 
-def test_the_shipped_net_sees_the_motion_and_restores(sharp, network):
+def test_the_shipped_network_estimates_the_motion_and_restores(sharp, network):
     blurry, flow = moved(sharp)
     result = deblur(np.asarray(blurry), network)
     assert result.image.dtype == np.float32
@@ -65,7 +65,7 @@ def test_the_shipped_net_sees_the_motion_and_restores(sharp, network):
 
 @pytest.mark.slow  # to compile
 @pytest.mark.parametrize("transfer", ["linear", 2.2])
-def test_a_net_that_sees_kernels_is_asked_for_kernels(sharp, transfer, key):
+def test_a_network_that_estimates_kernels_gives_a_blur_of_kernels(sharp, transfer, key):
     model = KernelBasisNet(basis=2, side=9, width=2, transfer=transfer)
     variables = jax.jit(model.init)(key, sharp[None])
     blurry, _ = moved(sharp)
@@ -86,14 +86,14 @@ def test_a_net_that_sees_kernels_is_asked_for_kernels(sharp, transfer, key):
 
 
 @pytest.mark.parametrize("options", [{"steps": 4}, {"denoise": lambda x, sigma: x}])
-def test_a_net_with_steps_of_its_own_takes_no_others(sharp, options):
+def test_options_of_the_solver_are_refused_for_a_network_that_restores(sharp, options):
     network = Pretrained("mine", LearnedPlugAndPlayNet(), {}, {})
     with pytest.raises(ValueError, match="mine restores with its own steps and denoiser"):
         deblur(np.asarray(sharp), network, **options)
 
 
 @pytest.mark.slow  # to compile
-def test_a_net_with_steps_of_its_own_restores_with_the_motion_that_it_sees(sharp, key):
+def test_a_network_that_restores_uses_its_own_estimated_motion(sharp, key):
     shape = {"width": 8, "blocks": 1, "window": 16, "prior_widths": (4, 8)}
     model = LearnedPlugAndPlayNet(**shape, denoising_steps=1, linear_steps=2, margin=4)
     photo = np.asarray(sharp[:48, :56])
@@ -138,7 +138,7 @@ def test_strength_mixes_the_restoration_into_the_photo(sharp, network):
     np.testing.assert_array_equal(half.residual, whole.residual)
 
 
-def test_no_motion_is_longer_than_the_longest(sharp, network):
+def test_max_blur_clips_the_estimated_motion(sharp, network):
     blurry, _ = moved(sharp)
     free = deblur(np.asarray(blurry), network)
     lengths = np.linalg.norm(free.flow, axis=-1)
@@ -160,7 +160,7 @@ def test_an_option_out_of_range_is_refused(sharp, network, options, message):
         deblur(np.asarray(sharp), network, **options)
 
 
-def test_a_network_that_sees_no_blur_is_refused(sharp):
+def test_a_network_that_does_not_estimate_blur_is_refused(sharp):
     network = Pretrained("mine", DeblurNet(), {}, {})
     with pytest.raises(ValueError, match="mine holds a DeblurNet, expected a network that est"):
         deblur(np.asarray(sharp), network)
@@ -196,13 +196,13 @@ def test_a_photo_that_cannot_be_restored_is_refused(network, image, error, messa
         deblur(image, network)
 
 
-def test_an_unknown_model_is_answered_with_the_shipped_ones():
+def test_the_error_for_an_unknown_model_lists_the_shipped_ones():
     with pytest.raises(FileNotFoundError, match=r"model must be one of \[.*'motion-context'.*\]"):
         load("best")
 
 
 @pytest.mark.slow  # to compile
-def test_the_default_network_sees_a_long_motion_exactly():
+def test_the_default_network_estimates_a_long_motion_to_a_pixel():
     photo = data.astronaut()[:240, :320].astype(np.float32) / 255
     truth = plane_flow(jnp.asarray([[-16.0, 9.0], [1.0, 2.0], [-3.0, 1.0]]), 240, 320)
     blurry = jax.jit(line_blur)(jnp.asarray(photo), truth)

@@ -33,10 +33,10 @@ SHOWN = {
 SLOW = {
     "camera_flow", "deblur", "diagnose", "epll", "estimate_blur", "factor_grid",
     "factor_kernels", "jpeg",
-    "proximal_gradient", "richardson_lucy", "shake_kernel", "steepest_descent",
-    "learned_steepest_descent",
+    "load_denoiser", "proximal_gradient", "restore", "richardson_lucy", "shake_kernel",
+    "sharded_basis_blur", "steepest_descent", "learned_steepest_descent",
 }  # fmt: skip  # to compile
-# What the examples take for granted: `from deblur_jax import *`, and the usual three.
+# The names that the examples use without importing them.
 KNOWN = {name: getattr(deblur_jax, name) for name in NAMES}
 KNOWN |= {
     name: getattr(importlib.import_module(f"deblur_jax.{module}"), name)

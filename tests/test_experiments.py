@@ -287,7 +287,7 @@ def test_frames_of_a_fast_camera_and_pairs_are_found(tmp_path):
         module.find_source(gone, flow=False, missing="place them there")
 
 
-def test_the_error_for_an_empty_folder_says_what_to_download(tmp_path):
+def test_the_error_for_an_empty_folder_names_the_download(tmp_path):
     module = shared
     for place in ("pairs", "frames"):
         folders = {"pairs": None, "frames": None, place: tmp_path}

@@ -1,4 +1,4 @@
-"""What is wrong with a command line is told at once, in one line."""
+"""A wrong command line ends at once in a one-line error."""
 
 import re
 
@@ -43,14 +43,14 @@ SMOKE = "configs/quickstart.py:smoke"
         (["--config.source.name=web"], SMOKE, r"source.name must be one of \['ade', "),
     ],
 )
-def test_a_mistake_is_told_in_one_line(main_command, tmp_path, arguments, config, message):
+def test_a_wrong_flag_ends_in_a_one_line_error(main_command, tmp_path, arguments, config, message):
     status, _, error = main_command("--config", config, "--workdir", tmp_path / "run", *arguments)
     assert status == 1
     assert re.match(f"error: .*{message}", error), error
     assert len(error.splitlines()) == 1
 
 
-def test_a_workdir_that_is_a_file_is_told_in_one_line(main_command, tmp_path):
+def test_a_workdir_that_is_a_file_ends_in_a_one_line_error(main_command, tmp_path):
     (tmp_path / "run").write_text("")
     _, _, error = main_command("--config", SMOKE, "--workdir", tmp_path / "run")
     assert error.startswith(f"error: --workdir {tmp_path / 'run'} cannot be written to")

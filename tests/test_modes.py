@@ -1,4 +1,4 @@
-"""Public functions under the modes of JAX: same numbers and dtypes without jit, strict or in half.
+"""Public functions give the same numbers without jit, in strict modes and in half precision.
 
 Every case is a function and its arguments. The reference is its result under `jit`.
 """
@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from skimage import data
 
 import deblur_jax
 from deblur_jax import metrics
@@ -24,7 +25,7 @@ from deblur_jax.ops.dense_blur import dense_blur
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.linear import adjoint, inner, normal, operator_norm
 from deblur_jax.ops.low_rank import factor_grid, factor_kernels
-from deblur_jax.ops.operators import BasisBlur, LineBlur, WindowedBlur
+from deblur_jax.ops.operators import BasisBlur, LineBlur, UniformBlur, WindowedBlur
 from deblur_jax.ops.sharded import sharded_basis_blur
 from deblur_jax.ops.spatial_rnn import spatial_rnn
 from deblur_jax.simulate.averaging import average_frames
@@ -204,19 +205,24 @@ OTHERS = {  # draws, and what has no floating-point input or keeps its vectors i
 }  # fmt: skip
 CASES: dict[str, tuple[Any, ...]] = {**LINEAR, **OPERATORS, **SOLVERS, **METRICS, **OTHERS}
 LONG = ("draw_scene", "draw_segment_blur", "epll", "refine_motion")  # to compile
+LONG_WITHOUT_JIT = (  # each operation is compiled on its own
+    "basis_blur pixelwise", "camera_flow", "dense_blur", "develop", "factor_grid", "fit_plane",
+    "jpeg", "learned_steepest_descent", "normal", "shake_kernel", "sharded_basis_blur",
+    "spatial_rnn", "warp_affine", "warp_homography",
+)  # fmt: skip
 
 
-def each(*groups: dict[str, tuple[Any, ...]]) -> pytest.MarkDecorator:
-    """Parametrises a test by the names of cases."""
+def each(*groups: dict[str, tuple[Any, ...]], slow: tuple[str, ...] = LONG) -> pytest.MarkDecorator:
+    """Parametrise a test by the names of cases, of which some are slow."""
     names = [name for group in groups for name in group]
     return pytest.mark.parametrize(
-        "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in names]
+        "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in slow)) for name in names]
     )
 
 
 @contextlib.contextmanager
 def strict():
-    """Forbids implicit promotion, NaN and leaked tracers; double precision is the default."""
+    """Forbid implicit promotion, NaN and leaked tracers, and make double precision the default."""
     with (
         jax.enable_x64(True),
         jax.numpy_dtype_promotion("strict"),
@@ -228,9 +234,15 @@ def strict():
 
 
 @functools.cache
+def compiled(name: str) -> Any:
+    """Return the compiled function of a case, one for all tests."""
+    return jax.jit(CASES[name][0])
+
+
+@functools.cache
 def reference(name: str) -> Any:
-    function, *arguments = CASES[name]
-    return jax.jit(function)(*arguments)
+    with jax.debug_nans(True):
+        return compiled(name)(*CASES[name][1:])
 
 
 def check(actual: Any, expected: Any) -> None:
@@ -239,14 +251,25 @@ def check(actual: Any, expected: Any) -> None:
 
 
 @each(CASES)
+def test_strict_modes_change_no_dtype_under_jit(name):
+    """Nothing is compiled: a forbidden promotion and a leaked tracer are errors while tracing."""
+    function, *arguments = CASES[name]
+    expected = jax.eval_shape(function, *arguments)
+    with strict():
+        actual = jax.eval_shape(lambda *arrays: function(*arrays), *arguments)  # traced again
+    chex.assert_trees_all_equal_shapes_and_dtypes(actual, expected)
+
+
+@pytest.mark.slow  # to compile; the test above finds forbidden operations without compiling
+@pytest.mark.parametrize("name", CASES)
 def test_strict_modes_and_double_precision_change_no_number_and_no_dtype(name):
     function, *arguments = CASES[name]
     expected = reference(name)
     with strict():
-        check(jax.jit(function)(*arguments), expected)
+        check(jax.jit(lambda *arrays: function(*arrays))(*arguments), expected)
 
 
-@each(CASES)
+@each(CASES, slow=(*LONG, *LONG_WITHOUT_JIT))
 def test_without_jit_the_numbers_are_the_same(name):
     function, *arguments = CASES[name]
     expected = reference(name)
@@ -257,7 +280,7 @@ def test_without_jit_the_numbers_are_the_same(name):
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, pytest.param(jnp.float16, marks=pytest.mark.slow)])
 @each(LINEAR, OPERATORS, SOLVERS, METRICS)
 def test_half_precision_is_computed_in_single_precision(name, dtype):
-    function, *arguments = CASES[name]
+    arguments = CASES[name][1:]
 
     def convert(tree, target):
         return jax.tree.map(
@@ -265,7 +288,7 @@ def test_half_precision_is_computed_in_single_precision(name, dtype):
         )
 
     half = convert(arguments, dtype)
-    actual, expected = (jax.jit(function)(*each) for each in (half, convert(half, jnp.float32)))
+    actual, expected = (compiled(name)(*each) for each in (half, convert(half, jnp.float32)))
     for one, other in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
         scale = float(jnp.max(jnp.abs(other)))
         bound = float(jnp.finfo(dtype).eps) * scale
@@ -280,6 +303,47 @@ def test_sums_over_a_photo_do_not_overflow_in_half_precision():
     stripes = ones.at[:, ::2].set(0)
     expected = 256 * 255 * 3**0.5
     np.testing.assert_allclose(total_variation.total_variation(stripes), expected, rtol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def deblurred():
+    """Return a function that deblurs a small photo by a model, and once for all tests."""
+    kernel = np.zeros((5, 5), np.float32)
+    kernel[[0, 1, 2, 2, 3], [1, 1, 2, 3, 3]] = 0.2
+    sharp = data.astronaut()[60:124, 150:214].astype(np.float32) / 255
+    photo = np.clip(np.asarray(UniformBlur(jnp.asarray(kernel))(jnp.asarray(sharp))), 0, 1)
+
+    def run(model):
+        return deblur_jax.deblur(photo, model, steps=2)
+
+    return run, functools.cache(run)
+
+
+def same_result(actual: Any, expected: Any) -> None:
+    check(jax.tree.leaves(actual.blur), jax.tree.leaves(expected.blur))
+    check((actual.image, actual.residual), (expected.image, expected.residual))
+    np.testing.assert_allclose(actual.explained, expected.explained, atol=0.01)
+
+
+MODELS = pytest.mark.parametrize(
+    "model", ["motion-context", pytest.param("blind", marks=pytest.mark.slow)]
+)
+
+
+@MODELS
+def test_deblur_gives_the_same_numbers_and_dtypes_in_strict_modes(deblurred, model):
+    run, cached = deblurred
+    expected = cached(model)
+    with strict():
+        same_result(run(model), expected)
+
+
+@pytest.mark.slow  # each operation is compiled on its own
+def test_deblur_gives_the_same_numbers_without_jit(deblurred):
+    run, cached = deblurred
+    expected = cached("motion-context")
+    with jax.disable_jit():
+        same_result(run("motion-context"), expected)
 
 
 def test_every_public_function_has_a_case():

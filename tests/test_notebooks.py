@@ -38,7 +38,7 @@ def cells(path):
 
 @pytest.fixture
 def install(monkeypatch):
-    """Returns a function that runs a notebook's first cell in a folder, with pip replaced.
+    """Return a function that runs a notebook's first cell in a folder, with pip replaced.
 
     It returns the arguments of `pip install`, or None if pip is not run.
     """
@@ -80,7 +80,9 @@ def test_without_jax_none_is_pinned(install, tmp_path, monkeypatch):
     assert install(NOTEBOOKS[0], tmp_path, "ADDRESS") == ["deblur-jax[plots] @ ADDRESS"]
 
 
-def test_with_neither_a_checkout_nor_an_address_it_says_what_to_set(install, tmp_path, monkeypatch):
+def test_without_a_checkout_or_an_address_the_error_names_the_variable(
+    install, tmp_path, monkeypatch
+):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RuntimeError, match="open this notebook in a checkout, or set ADDRESS"):
         install(NOTEBOOKS[0], tmp_path)

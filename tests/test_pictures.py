@@ -1,4 +1,4 @@
-"""Pictures: the colours of motion, and what is laid where."""
+"""Pictures: the colours of motion, and the layout."""
 
 import numpy as np
 import pytest

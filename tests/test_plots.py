@@ -1,4 +1,4 @@
-"""Plots: what they show is what they were given."""
+"""Plots show the given arrays."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The priors that ship: they load as what solvers take, and other files are refused."""
+"""Shipped weights: they load as arguments of the solvers, and other files are refused."""
 
 import subprocess
 
@@ -72,7 +72,7 @@ def test_the_shipped_mixture_is_one_of_eight_by_eight_patches():
 
 
 @pytest.mark.parametrize("name", shipped())
-def test_each_card_says_what_trained_the_weights_on_what_and_how_well(name):
+def test_each_model_card_states_the_command_the_data_and_the_score(name):
     card = read_card(name)
     assert card["licence"].startswith("Apache-2.0")
     assert card["data"]
@@ -109,9 +109,11 @@ def test_the_shipped_net_that_restores_takes_a_motion_out_of_a_photo():
     assert gain > 2
 
 
-@pytest.mark.skipif("kernel-basis" not in shipped(), reason="no net that sees kernels ships")
+@pytest.mark.skipif(
+    "kernel-basis" not in shipped(), reason="no network that estimates kernels is shipped"
+)
 @pytest.mark.slow  # to compile
-def test_the_shipped_net_that_sees_kernels_explains_a_shake_and_takes_some_of_it_out():
+def test_the_shipped_kernel_network_explains_and_reduces_a_shake():
     photo = PhotoSource(embedded_photos("test")[:1], smallest=64, in_memory=True)[0]["sharp"]
     network = load("kernel-basis")
     simulate = jax.jit(make_segment_blur(**network.card["config"]["simulate"]))
@@ -130,7 +132,7 @@ def test_the_shipped_net_that_sees_kernels_explains_a_shake_and_takes_some_of_it
 
 
 @pytest.mark.parametrize(("former", "now"), sorted(RENAMED_WEIGHTS.items()))
-def test_former_names_of_weights_load_with_a_notice(former, now):
+def test_old_names_of_weights_load_with_a_notice(former, now):
     with pytest.warns(FutureWarning, match=f"'{former}' are now called '{now}'"):
         assert read_card(former) == read_card(now)
     assert former not in shipped()

@@ -1,4 +1,4 @@
-"""The pages are true: their code runs, and what they name exists."""
+"""The pages are true: their code runs, and the files, options and weights they name exist."""
 
 import re
 import subprocess
@@ -17,7 +17,10 @@ PACKAGE = ROOT / "deblur_jax"
 README = (ROOT / "README.md").read_text()
 COMMANDS = (PACKAGE / "cli" / "README.md").read_text()
 TRAINING = (PACKAGE / "training" / "README.md").read_text()
-PAGES = sorted([*ROOT.glob("*.md"), *PACKAGE.rglob("*.md"), *(ROOT / "experiments").rglob("*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "tools").glob("*.md"), *PACKAGE.rglob("*.md"),
+     *(ROOT / "experiments").rglob("*.md")]
+)  # fmt: skip
 
 
 def python_blocks():
@@ -33,7 +36,7 @@ def run(code):
 
 
 @pytest.mark.slow
-def test_the_photo_is_deblurred_as_the_comments_say(capsys):
+def test_the_first_python_block_prints_the_stated_decibels(capsys):
     code = python_blocks()[0]
     names = run(code)
     said = re.search(r"# ([\d.]+) dB before, ([\d.]+) dB after", code)
@@ -44,7 +47,7 @@ def test_the_photo_is_deblurred_as_the_comments_say(capsys):
     assert names["result"].trusted
 
 
-def test_the_operators_are_used_as_the_comments_say():
+def test_the_second_python_block_runs_and_restores():
     names = run(python_blocks()[1])
     assert names["gradient"].shape == (*names["transposed"].shape[:2], 2)
     image, blurry = names["image"], names["blurry"]
@@ -96,6 +99,11 @@ def test_the_two_commands_install_the_pinned_versions(name):
     assert block
     assert len(block[1].splitlines()) == 1
     assert "-c constraints.txt" in block[1]
+
+
+def test_the_page_on_tools_lists_every_script():
+    named = re.findall(r"^\| `python tools/(\w+\.py)", (ROOT / "tools/README.md").read_text(), re.M)
+    assert named == sorted(path.name for path in (ROOT / "tools").glob("*.py"))
 
 
 def test_the_path_of_a_batch_names_files_that_exist():

@@ -1,4 +1,4 @@
-"""From blurry frames to sharp ones: the neighbours of each, what is refused, the command."""
+"""Video: the neighbours of each frame, errors, and the command."""
 
 import dataclasses
 

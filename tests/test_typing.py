@@ -1,4 +1,4 @@
-"""Shapes in signatures: what is refused, and in which words."""
+"""Shapes in signatures: which arrays are refused, and the words of the errors."""
 
 import jax
 import jax.numpy as jnp
@@ -42,12 +42,12 @@ def counted(labels: Int[Array, "h w"]):
     return labels
 
 
-def test_an_array_of_integers_is_asked_for_as_such():
+def test_the_error_asks_for_an_integer_array():
     with pytest.raises(TypeError, match=r"labels must be an integer array of shape \[h, w\]"):
         counted(IMAGE)
 
 
-def test_vmap_sees_one_image_at_a_time():
+def test_shapes_are_checked_per_image_under_vmap():
     batch = jnp.ones((2, 4, 5, 3)), jnp.ones((2, 4, 5, 2))
     assert jax.vmap(mixed)(*batch).shape == (2, 4, 5, 3)
 

@@ -68,13 +68,13 @@ def read_photo(path: str | os.PathLike, *, most_pixels: int | None = None) -> Ph
 
 
 def _pixels(path: Path, image: Image.Image, found: Found) -> np.ndarray:
-    """Returns what an opened image holds, `[h, w, 1 to 4]`: grey or colour, then alpha."""
+    """Return the pixels of an opened image, `[h, w, 1 to 4]`: grey or colour, then alpha."""
     if _is_deep(path, image):
         return png.read_deep(path)
     if image.mode.startswith(("I", "F")):
         raise UnfitError(
-            f"holds values of mode {image.mode}; 16 bits a channel are read from PNG and TIFF "
-            "only, and no floats; convert it"
+            f"holds pixels of mode {image.mode}, expected 8 bits a channel (16 bits in PNG and "
+            "TIFF); convert it to PNG or TIFF with whole numbers"
         )
     if image.mode in INKS:
         image = _inks_to_colours(image, found.profile)
@@ -200,17 +200,19 @@ def _opened(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd entries, and of panoramas
         with Image.open(_bare(path, page)) as image:
-            # Phones hide a preview behind a photo (MPO); others would lose pictures.
+            # An MPO file holds previews after the photo; in other formats pictures would be lost.
             count = getattr(image, "n_frames", 1)
             if count > 1 and image.format != "MPO":
-                raise UnfitError(f"holds {count} pictures, expected one; give one of them")
+                raise UnfitError(
+                    f"holds {count} pictures, expected one; save the wanted picture alone"
+                )
             _check_size(image.size, most_pixels)
             image.load()
             yield image
 
 
 def _bare(path: Path, page: tiff.Page | None) -> Path | BytesIO:
-    """Returns a file for Pillow, without the entries by which it turns or refuses pictures."""
+    """Return a file for Pillow, without the entries that make it rotate or reject pictures."""
     if page is not None:
         return BytesIO(page.file)
     return BytesIO(jpeg.without_exif(path.read_bytes())) if jpeg.is_jpeg(path) else path
@@ -220,14 +222,14 @@ def _check_size(size: tuple[int, int], most_pixels: int | None) -> None:
     width, height = size
     if most_pixels is not None and width * height > most_pixels:
         raise UnfitError(
-            f"has {width}x{height} pixels, {width * height / 1e6:.1f} million; at most "
-            f"{most_pixels / 1e6:g} million are taken here, shrink it"
+            f"has {width}x{height} pixels ({width * height / 1e6:.3g} million), expected at most "
+            f"{most_pixels / 1e6:g} million; resize the photo"
         )
 
 
 @contextlib.contextmanager
 def _errors_named(path: Path) -> Iterator[None]:
-    """Turns whatever goes wrong with a file into a ValueError of one line with its name."""
+    """Convert any exception about a file into a one-line `ValueError` with its name."""
     try:
         yield
     except (FileNotFoundError, MemoryError):
@@ -240,7 +242,7 @@ def _errors_named(path: Path) -> Iterator[None]:
             f"{path}: not an image that can be read; expected one of {kinds}"
         ) from None
     except Image.DecompressionBombError as error:
-        raise ValueError(f"{path}: {error}; crop or shrink it first") from None
+        raise ValueError(f"{path}: {error}; crop or resize it first") from None
     except PermissionError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
     except Exception as error:  # decoders raise anything when bytes make no sense

@@ -62,7 +62,7 @@ INCHES_BY_UNIT = {2: 1.0, 3: 2.54}
 
 
 class UnfitError(Exception):
-    """The file is whole, but of a kind that is not taken here."""
+    """The file is intact, but of a kind that is not supported."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,9 @@ def photo_page(path: Path) -> Page:
         starts = read_starts(data)
         chosen = [start for start in starts if not _is_beside(data, start)] or starts[:1]
         if len(chosen) != 1:
-            raise UnfitError(f"holds {len(chosen)} pictures, expected one; give one of them")
+            raise UnfitError(
+                f"holds {len(chosen)} pictures, expected one; save the wanted picture alone"
+            )
         order, directory, bad = read_directory(data, chosen[0])
         turn = read_turn(data, chosen[0])
         needed = [e for e in directory if e.tag in LAYOUT and e.tag not in (ORIENTATION, SUB_PAGES)]
@@ -167,13 +169,17 @@ def _check_kind(page: Any) -> None:
             f"holds {bits}-bit {kind}, expected whole numbers of 8 or 16 bits; convert it"
         )
     if photometric not in ("MINISBLACK", "MINISWHITE", "RGB"):
-        raise UnfitError(f"holds 16-bit {photometric} pixels; expected grey or RGB, convert it")
+        raise UnfitError(f"holds 16-bit {photometric} pixels, expected grey or RGB; convert it")
     if page.compression not in (*PLAIN, LZW, ZSTD):
         raise UnfitError(
-            f"holds 16-bit pixels compressed by {_name(page.compression)}; save it with ZIP or LZW"
+            f"holds 16-bit pixels compressed by {_name(page.compression)}, expected no "
+            "compression, ZIP or LZW; save it with one of these"
         )
     if page.imagedepth > 1 or page.predictor == 3:
-        raise UnfitError("holds a volume or a predictor of floats; save it as a plain 16-bit TIFF")
+        raise UnfitError(
+            "holds a volume or the predictor of floats, expected one plane; save it as a plain "
+            "16-bit TIFF"
+        )
 
 
 def _name(option: Any) -> str:

@@ -52,8 +52,9 @@ def inside_photo(size: tuple[int, int], extent: Array) -> jax.Array:
         size: of the canvas.
         extent: `[2]`, the photo's height and width in pixels of this canvas.
     """
-    rows = jnp.arange(size[0])[:, None] < extent[0]
-    return rows & (jnp.arange(size[1])[None, :] < extent[1])
+    extent = jnp.asarray(extent, jnp.int32)
+    rows = jnp.arange(size[0], dtype=jnp.int32)[:, None] < extent[0]
+    return rows & (jnp.arange(size[1], dtype=jnp.int32)[None, :] < extent[1])
 
 
 def bridge(canvas: jax.Array, extent: Array, *, relaxations: int = RELAXATIONS) -> jax.Array:
@@ -68,13 +69,13 @@ def bridge(canvas: jax.Array, extent: Array, *, relaxations: int = RELAXATIONS) 
     inside = inside_photo((height, width), extent).reshape(height, width, *[1] * (canvas.ndim - 2))
     filled = jnp.where(inside, canvas, 0)
     for axis in (1, 0):
-        length, last = canvas.shape[axis], jnp.asarray(extent[axis]) - 1
-        place = jnp.arange(length, dtype=last.dtype)
-        gap = (length - last).astype(canvas.dtype)
-        share = jnp.clip((place - last).astype(canvas.dtype) / gap, 0, 1)
+        length = canvas.shape[axis]
+        end_of_photo = jnp.asarray(extent[axis], jnp.int32) - 1
+        place, last = jnp.arange(length, dtype=canvas.dtype), end_of_photo.astype(canvas.dtype)
+        share = jnp.clip((place - last) / (length - last), 0, 1)
         share = share.reshape([-1 if a == axis else 1 for a in range(canvas.ndim)])
-        end = jnp.take(filled, last[None], axis=axis)
-        start = jnp.take(filled, jnp.zeros(1, int), axis=axis)
+        end = jnp.take(filled, end_of_photo[None], axis=axis)
+        start = jnp.take(filled, jnp.zeros(1, jnp.int32), axis=axis)
         beyond = (place > last).reshape(share.shape)
         filled = jnp.where(beyond, end * (1 - share) + start * share, filled)
 
@@ -106,7 +107,7 @@ def shrink(canvas: jax.Array, size: tuple[int, int]) -> jax.Array:
         response = np.sinc(frequency / new) * (np.abs(frequency) < new / 2)
         kept = jnp.take(spectrum, frequency.astype(int) % old, axis=axis)
         response = jnp.asarray(response * new / old, canvas.dtype)
-        spectrum = kept * (response[:, None] if axis == 0 else response[None, :])
+        spectrum = kept * jnp.expand_dims(response, 1 - axis).astype(kept.dtype)
     return jnp.real(jnp.fft.ifft2(spectrum))
 
 

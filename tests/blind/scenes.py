@@ -8,13 +8,13 @@ from deblur_jax.ops.operators import BasisBlur
 
 
 def sharp_photo(height=112, width=128):
-    """Returns a part of a photograph, `[h, w, 3]`."""
+    """Return a part of a photograph, `[h, w, 3]`."""
     photo = data.astronaut()[20 : 20 + 2 * height, 130 : 130 + 2 * width].astype(np.float32) / 255
     return photo.reshape(height, 2, width, 2, 3).mean((1, 3))
 
 
 def hook(side=11):
-    """Returns a curved kernel without any symmetry, `[s, s]`."""
+    """Return a curved kernel without any symmetry, `[s, s]`."""
     kernel = np.zeros((side, side), np.float32)
     kernel[side // 2 - 3, side // 2 - 3 : side // 2 + 3] = 1
     kernel[side // 2 - 3 : side // 2 + 2, side // 2 + 3] = 0.6
@@ -23,7 +23,7 @@ def hook(side=11):
 
 
 def blurred(photo, kernel, *, noise=0.0, seed=0):
-    """Returns the photo as the package's own operator blurs it, in 8 bits."""
+    """Return the photo as the package's own operator blurs it, in 8 bits."""
     blur = BasisBlur(jnp.asarray(kernel)[None], jnp.ones((*photo.shape[:2], 1)))
     draw = np.random.default_rng(seed)
     noisy = np.asarray(blur(jnp.asarray(photo))) + noise * draw.standard_normal(photo.shape)
@@ -31,7 +31,7 @@ def blurred(photo, kernel, *, noise=0.0, seed=0):
 
 
 def likeness(kernel, true):
-    """Returns the largest normalised correlation of two kernels over shifts."""
+    """Return the largest normalised correlation of two kernels over shifts."""
     length = 2 * max(len(kernel), len(true)) + 1
     a, b = (np.fft.rfft2(each, (length, length)) for each in (kernel, true))
     shared = np.fft.irfft2(a * np.conj(b), (length, length)).max()

@@ -34,7 +34,7 @@ from tests.blind.scenes import hook, sharp_photo
 
 
 def correlate(plane, kernel):
-    """Returns `out[p] = sum_d kernel[d] plane[p + d]`, periodic."""
+    """Return `out[p] = sum_d kernel[d] plane[p + d]`, periodic."""
     return ndimage.correlate(np.asarray(plane), np.asarray(kernel), mode="wrap")
 
 

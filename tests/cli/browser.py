@@ -1,4 +1,4 @@
-"""A headless Chromium, spoken to through a pipe by its own protocol: no package is needed."""
+"""A headless Chromium, controlled through a pipe with its own protocol; no package is needed."""
 
 import contextlib
 import itertools
@@ -14,7 +14,7 @@ SECONDS = 150  # for anything to happen
 
 
 def find_browser():
-    """Returns the path of a browser, or None."""
+    """Return the path of a browser, or None."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
@@ -53,7 +53,7 @@ class Browser:
         return json.loads(message)
 
     def run(self, script):
-        """Returns the value of a line of JavaScript."""
+        """Return the value of a line of JavaScript."""
         answer = self.send("Runtime.evaluate", expression=script, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")

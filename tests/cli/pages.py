@@ -15,7 +15,7 @@ LIMITS = Limits(most_bytes=1_000_000, most_pixels=20_000)
 
 
 def start_thread():
-    """Starts a worker that shares this process, so that it sees what a test has put in place."""
+    """Start a worker in this process, so that a test's patches apply to it."""
     ours, theirs = multiprocessing.Pipe()
     threading.Thread(target=serve, args=(theirs, Settings()), daemon=True).start()
     return Worker(ours, theirs.close)

@@ -1,4 +1,4 @@
-"""The command for photos: what is kept, what is said, what is refused."""
+"""The command for photos: metadata, messages and errors."""
 
 import errno
 import os
@@ -52,7 +52,7 @@ def darker(monkeypatch):
     return explained
 
 
-def test_a_photo_is_written_and_how_well_it_fits_is_said(photo, capsys):
+def test_a_photo_is_written_with_a_verdict(photo, capsys):
     assert deblur([str(photo), "--report", str(photo.parent / "report"), "--force"]) == 0
     shown = capsys.readouterr().out
     assert f"estimating blur with {AUTO} (the most likely of several blurs)" in shown
@@ -66,7 +66,7 @@ def test_a_photo_is_written_and_how_well_it_fits_is_said(photo, capsys):
 
 
 @pytest.mark.usefixtures("darker")
-def test_what_was_seen_is_shown_in_a_window(photo, monkeypatch):
+def test_show_opens_a_window_with_the_report(photo, monkeypatch):
     shown = []
     monkeypatch.setattr(Image.Image, "show", lambda board: shown.append(board))
     assert deblur([str(photo), "--show"]) == 0
@@ -188,7 +188,7 @@ def test_an_icon_is_deblurred(tmp_path, side):
         assert result.size == (side, side)
 
 
-def test_a_folder_that_cannot_be_written_is_said_before_any_work(monkeypatch, capsys):
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(monkeypatch, capsys):
     monkeypatch.setattr(deblurring, "deblur", None)
     with tempfile.TemporaryDirectory() as name:  # where somebody else may look, too
         folder = Path(name)
@@ -209,7 +209,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_any_work(monkeypatch, ca
     )
 
 
-def test_what_takes_long_is_said_after_two_tiles(monkeypatch):
+def test_the_remaining_time_is_printed_after_two_tiles(monkeypatch):
     said, clock = [], iter([5.0, 15.0, 25.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     tell = restore_photo.forecast(said.append)
@@ -222,11 +222,11 @@ def test_what_takes_long_is_said_after_two_tiles(monkeypatch):
     ("seconds", "words"),
     [(0, "1 seconds"), (119, "119 seconds"), (120, "2 minutes"), (9000, "2 hours")],
 )
-def test_a_time_is_said_in_words(seconds, words):
+def test_durations_are_written_in_words(seconds, words):
     assert restore_photo.duration(seconds) == words
 
 
-def test_a_photo_that_is_not_understood_is_left_unchanged(photo, darker, capsys):
+def test_a_photo_with_an_untrusted_blur_is_left_unchanged(photo, darker, capsys):
     darker[0] = 0.4
     assert deblur([str(photo)]) == 0
     assert (
@@ -239,7 +239,7 @@ def test_a_photo_that_is_not_understood_is_left_unchanged(photo, darker, capsys)
 
 
 @pytest.mark.usefixtures("darker")
-def test_results_are_replaced_only_when_told(photo, tmp_path, capsys):
+def test_results_are_replaced_only_with_overwrite(photo, tmp_path, capsys):
     output = tmp_path / "out.png"
     output.write_text("mine")
     assert deblur([str(photo), "-o", str(output)]) == 1
@@ -267,7 +267,7 @@ def test_ctrl_c_leaves_whole_files_alone(photo, tmp_path, monkeypatch, capsys, d
 
 
 @pytest.mark.usefixtures("darker")
-def test_a_full_disk_is_said_and_leaves_nothing(photo, monkeypatch, capsys):
+def test_a_full_disk_ends_in_a_one_line_error_without_output(photo, monkeypatch, capsys):
     def full(path, data):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
@@ -335,7 +335,7 @@ def missing(folder):
         bad_device, missing,
     ],
 )  # fmt: skip
-def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(tmp_path, capsys, make):
+def test_bad_arguments_end_in_a_one_line_error_without_output(tmp_path, capsys, make):
     arguments, message = make(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     assert deblur([str(argument) for argument in arguments]) == 1
@@ -353,7 +353,7 @@ def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(tmp_path, ca
         (["--max-blur", "far"], "--max-blur: invalid number value: 'far'"),
     ],
 )
-def test_a_number_out_of_range_is_told(capsys, arguments, message):
+def test_a_number_out_of_range_is_refused(capsys, arguments, message):
     with pytest.raises(SystemExit, match="2"):
         deblur(["photo.jpg", *arguments])
     assert message in capsys.readouterr().err

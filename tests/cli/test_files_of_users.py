@@ -1,4 +1,4 @@
-"""The command for photos as users have them: none stops the next, and what is lost is said."""
+"""The command on unusual photos: a failure does not stop the batch, and lost metadata are named."""
 
 import io
 import os
@@ -36,7 +36,7 @@ def darker(monkeypatch):
 
 
 def odd_files(folder):
-    """Writes files of the kinds that users report; returns the names of those without a result."""
+    """Write files of the kinds that users report; returns the names of those without a result."""
     deep = PICTURE.astype(np.uint16) * 257
     jpeg(folder / "altitude.jpg", block(place=[(6, 10, 1, struct.pack("<ii", -5, 1))]), PICTURE)
     jpeg(folder / "full.jpg", block(details=[(0x927C, 7, 65400, bytes(65400))]), PICTURE)
@@ -75,7 +75,7 @@ def test_a_batch_gives_a_result_or_one_line_for_each(tmp_path, capsys):
     "error",
     [TypeError, KeyError, RuntimeError, MemoryError, struct.error, cv2.error, AssertionError],
 )
-def test_whatever_is_raised_the_next_photo_has_its_turn(
+def test_any_exception_leaves_the_next_photo_to_be_restored(
     tmp_path, monkeypatch, capsys, place, error
 ):
     for name in ("a.png", "b.png", "c.png"):
@@ -96,7 +96,7 @@ def test_whatever_is_raised_the_next_photo_has_its_turn(
     assert "3 photos: 2 deblurred, 0 left unchanged, 1 failed" in shown.out
 
 
-def test_what_is_lost_is_said_before_the_work(tmp_path, monkeypatch, capsys):
+def test_lost_metadata_are_named_before_the_work(tmp_path, monkeypatch, capsys):
     said = []
 
     def look(image, network, **options):
@@ -121,7 +121,7 @@ def test_a_full_block_makes_room_for_the_history(tmp_path, capsys):
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
 @pytest.mark.parametrize("name", [b"caf\xe9.png", "é 雪.png".encode(), b"plain.png"])
 @pytest.mark.parametrize("report", [False, True])
-def test_a_name_in_any_encoding_is_taken_by_a_strict_terminal(
+def test_file_names_in_any_encoding_work_on_a_strict_terminal(
     tmp_path, monkeypatch, encoding, name, report
 ):
     path = os.path.join(os.fsencode(tmp_path), name)  # noqa: PTH118  pathlib has no bytes
@@ -141,7 +141,7 @@ def test_a_name_in_any_encoding_is_taken_by_a_strict_terminal(
 
 
 @pytest.mark.parametrize("length", [238, 245, 255])
-def test_a_long_name_is_kept_in_a_folder_and_told_beside_the_photo(tmp_path, capsys, length):
+def test_a_long_name_works_in_a_folder_and_is_refused_beside_the_photo(tmp_path, capsys, length):
     photo, out = tmp_path / f"{'x' * (length - 4)}.png", tmp_path / "out"
     out.mkdir()
     Image.fromarray(PICTURE).save(photo)
@@ -165,7 +165,7 @@ def test_overwriting_keeps_the_mode_and_the_link(tmp_path):
     np.testing.assert_allclose(read_photo(real).pixels, PICTURE / 510, atol=0.003)
 
 
-def test_light_is_what_a_png_s_chunks_say(tmp_path, monkeypatch):
+def test_light_follows_the_colour_chunks_of_a_png(tmp_path, monkeypatch):
     seen = []
 
     def look(image, network, *, transfer, **options):

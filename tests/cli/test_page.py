@@ -1,4 +1,4 @@
-"""The page without a browser: what is answered, what is refused, what survives."""
+"""The server of the page without a browser: responses, errors and recovery."""
 
 import json
 import multiprocessing
@@ -36,7 +36,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def ask(server, path, body=None, method=None, **headers):
-    """Returns the status, the body and the headers of an answer."""
+    """Return the status, the body and the headers of an answer."""
     address = f"http://127.0.0.1:{server.server_port}{path}"
     request = urllib.request.Request(address, body, headers, method=method)
     try:
@@ -57,7 +57,7 @@ def state(server, key):
 
 
 def outcome(server, key):
-    """Returns the state of a photo once it is settled."""
+    """Return the state of a photo once it is settled."""
     end = time.monotonic() + 60
     while (now := state(server, key))["state"] not in ("done", "failed"):
         assert time.monotonic() < end, now
@@ -155,7 +155,7 @@ def bad_tiny(path):
 
 
 @pytest.mark.usefixtures("darker")
-def test_a_bad_photo_is_told_in_the_command_s_words_and_the_next_is_restored(
+def test_a_bad_photo_gets_the_command_s_error_and_the_next_is_restored(
     page, photo, tmp_path, capsys
 ):
     for make in (bad_text, bad_truncated, bad_tiny):
@@ -171,7 +171,7 @@ def test_a_bad_photo_is_told_in_the_command_s_words_and_the_next_is_restored(
 
 
 @pytest.mark.usefixtures("darker")
-def test_a_mistake_of_ours_fails_one_photo_only(page, photo, monkeypatch, capsys):
+def test_an_internal_error_fails_one_photo_only(page, photo, monkeypatch, capsys):
     whole = deblurring.deblur
 
     def broken(*arguments, **options):
@@ -185,7 +185,7 @@ def test_a_mistake_of_ours_fails_one_photo_only(page, photo, monkeypatch, capsys
     assert outcome(page, send(page, photo))["state"] == "done"
 
 
-def test_a_worker_that_dies_is_told_and_another_is_started(folder, photo):
+def test_a_dead_worker_is_reported_and_replaced(folder, photo):
     started = []
 
     def start():
@@ -230,7 +230,7 @@ def test_photos_are_restored_one_after_the_other_and_not_too_many_wait(page, pho
     assert [ask(page, f"/photos/{key}")[0] for key in others[1:]] == (LINE - 1) * [404]
 
 
-def test_what_is_forgotten_leaves_nothing_and_old_results_go(page, folder, photo, darker):
+def test_deleted_and_old_results_are_removed(page, folder, photo, darker):
     del darker
     keys = []
     for _ in range(KEPT + 2):
@@ -244,7 +244,7 @@ def test_what_is_forgotten_leaves_nothing_and_old_results_go(page, folder, photo
     assert ask(page, f"/photos/{keys[-1]}/download")[0] == 404
 
 
-def test_a_result_that_is_not_trusted_is_downloaded_only_when_told(page, photo, darker):
+def test_an_untrusted_result_is_downloaded_only_on_request(page, photo, darker):
     explained, _ = darker
     explained[0] = 0.4
     key = send(page, photo)
@@ -257,14 +257,15 @@ def test_a_result_that_is_not_trusted_is_downloaded_only_when_told(page, photo, 
         assert ask(page, f"/photos/{key}/download?force=yes&strength={strength}")[0] == 400
 
 
-def test_what_is_too_large_is_refused_before_it_is_read_or_decoded(page, folder, tmp_path):
+def test_a_large_upload_is_refused_before_it_is_read_or_decoded(page, folder, tmp_path):
     (tmp_path / "long.jpg").write_bytes(bytes(LIMITS.most_bytes + 1))
     message = "long.jpg: has 1.0 million bytes, at most 1 million are accepted; reduce it"
     assert send(page, tmp_path / "long.jpg") == message
     assert list(folder.iterdir()) == []
     Image.fromarray(np.zeros((200, 200, 3), np.uint8)).save(tmp_path / "wide.png")
     assert outcome(page, send(page, tmp_path / "wide.png"))["says"] == (
-        "wide.png: has 200x200 pixels, 0.0 million; at most 0.02 million are taken here, shrink it"
+        "wide.png: has 200x200 pixels (0.04 million), expected at most 0.02 million; "
+        "resize the photo"
     )
 
 
@@ -320,7 +321,7 @@ def test_the_page_needs_no_network(page):
     assert names == {"index.html", "page.css", "page.js"}
 
 
-def test_only_this_machine_is_served_unless_told(page, capsys):
+def test_only_this_machine_is_served_by_default(page, capsys):
     assert is_loopback("127.0.0.1")
     assert is_loopback("::1")
     assert is_loopback("localhost")

@@ -1,4 +1,4 @@
-"""The page as a person uses it, in a real browser without a window."""
+"""The page in a headless browser, used as a person would."""
 
 import functools
 
@@ -18,7 +18,7 @@ BROWSER = find_browser()
 
 @pytest.mark.slow  # a browser and a process that compiles
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
-def test_a_photo_is_dropped_compared_mixed_and_downloaded_and_a_bad_one_told(tmp_path):
+def test_a_photo_is_dropped_compared_mixed_and_downloaded_and_a_bad_one_reported(tmp_path):
     photo, words, served = tmp_path / "cat.jpg", tmp_path / "words.jpg", tmp_path / "served"
     Image.fromarray(data.chelsea()[:120, :160]).save(photo, quality=95)
     words.write_text("words")

@@ -1,4 +1,4 @@
-"""Which photos are meant, and where results go."""
+"""Which photos an argument selects, and where results are written."""
 
 import re
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_patterns_are_expanded_and_each_photo_is_taken_once(folder):
     assert [photo.name for photo in find_photos(names).photos] == ["b.jpg", "a.PNG"]
 
 
-def test_nothing_found_is_said(folder):
+def test_an_empty_selection_is_an_error(folder):
     with pytest.raises(FileNotFoundError, match=r"\*\.webp: no photo matches this pattern"):
         find_photos([str(folder / "*.webp")])
     (folder / "empty").mkdir()

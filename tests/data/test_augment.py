@@ -1,4 +1,4 @@
-"""Turning a pair and blurring it are the same in either order."""
+"""Rotating a pair and blurring it commute."""
 
 import itertools
 
@@ -58,7 +58,7 @@ def away_from_the_middle(height, width):
 
 @pytest.mark.parametrize(("quarters", "mirror"), TURNS)
 def test_a_flow_away_from_the_middle_still_leads_away_from_it(quarters, mirror):
-    # A blur looks the same along a line both ways; this sees the sign of the flow.
+    # A blur looks the same along a line both ways; this checks the sign of the flow.
     flow = turned({"flow": away_from_the_middle(5, 8)}, quarters, mirror)["flow"]
     np.testing.assert_array_equal(flow, away_from_the_middle(*flow.shape[:2]))
 

@@ -95,7 +95,7 @@ CASES = {
 
 
 def spoil_all(kind, root):
-    """Writes a good example, and one for each case; returns what must be said of those."""
+    """Write a good example, and one for each case; returns what must be said of those."""
     SAVE[kind](root, "good", 0)
     lines = []
     for number, (file, spoil, told) in enumerate(CASES[kind]):
@@ -120,7 +120,7 @@ def test_a_run_stops_with_the_list_of_all_bad_files(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_run_skips_bad_files_with_a_count_if_asked_for(tmp_path, kind, capsys):
+def test_on_bad_skip_skips_and_counts_bad_files(tmp_path, kind, capsys):
     expected = spoil_all(kind, tmp_path)
     source = open_source(kind, tmp_path, on_bad="skip")
     assert len(source) == 1

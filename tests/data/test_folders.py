@@ -1,4 +1,4 @@
-"""Folders as people have them: every source reads the same files in them as in tidy ones."""
+"""Untidy folders: every source reads the same files as from a tidy one."""
 
 import numpy as np
 import pytest

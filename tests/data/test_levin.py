@@ -1,4 +1,4 @@
-"""Levin's files: what they hold, and that the kernels are correlation kernels."""
+"""Levin's files: their contents, and that the kernels are correlation kernels."""
 
 import itertools
 

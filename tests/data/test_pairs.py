@@ -1,4 +1,4 @@
-"""Pairs from plain folders: what belongs together, and every problem named with its path."""
+"""Pairs from plain folders: how files are matched, and every problem named with its path."""
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ def test_what_is_skipped_is_counted_and_named(tmp_path, capsys):
         assert line in written
 
 
-def test_nothing_left_stops_the_run_even_when_skipping(tmp_path):
+def test_a_source_without_a_good_file_is_refused_even_when_skipping(tmp_path):
     save(tmp_path / "blur" / "a.png")
     save(tmp_path / "sharp" / "b.png")
     with pytest.raises(ValueError, match="cannot be used"):
@@ -148,13 +148,13 @@ def test_a_kernel_that_does_not_fit_in_a_batch_with_the_others_is_named(tmp_path
     assert len(folder_pairs(tmp_path, on_bad="skip")) == 2
 
 
-def test_a_file_that_is_gone_is_named(tmp_path):
+def test_a_deleted_file_is_named(tmp_path):
     files = PairFiles(tmp_path / "a.png", tmp_path / "b.png")
     with pytest.raises(ValueError, match="a.png: no such file"):
         PairSource([files], smallest=1)
 
 
-def test_an_unknown_option_is_answered_with_the_known_ones(tmp_path):
+def test_the_error_for_an_unknown_option_lists_the_known_ones(tmp_path):
     save_pair(tmp_path, "a")
     with pytest.raises(ValueError, match=r"on_bad must be one of \['skip', 'stop'\], got 'no'"):
         folder_pairs(tmp_path, on_bad="no")

@@ -1,4 +1,4 @@
-"""Batches: a function of seed and position alone, shared out over processes and workers."""
+"""Batches: a function of seed and position alone, split over processes and workers."""
 
 import itertools
 import os
@@ -60,12 +60,12 @@ def test_the_stream_depends_on_the_seed_alone(photos):
     assert not np.array_equal(take(photos, 1)[0]["sharp"], other[0]["sharp"])
 
 
-def test_starting_at_a_step_is_the_same_as_having_come_there(source):
+def test_starting_at_a_step_continues_the_same_stream(source):
     assert_same(take(source, 6)[4:], take(source, 2, start_step=4))
 
 
 @pytest.mark.slow  # processes take their time to start
-def test_a_run_that_is_interrupted_and_resumed_with_other_workers_sees_the_same(source):
+def test_a_run_resumed_with_other_workers_reads_the_same_batches(source):
     whole = take(source, 5)
     assert_same(whole, take(source, 5, workers=2))
     assert_same(whole[3:], take(source, 2, start_step=3, workers=1))
@@ -132,7 +132,7 @@ def test_a_worker_process_changes_nothing(photos):
 
 
 @pytest.mark.parametrize("count", [2, 4])
-def test_processes_share_the_batches_of_one_and_no_two_see_the_same(source, count):
+def test_processes_read_disjoint_shares_of_the_batches_of_one(source, count):
     whole = take(source, 3)
     shares = [take(source, 3, process_index=index, process_count=count) for index in range(count)]
     for step, batch in enumerate(whole):
@@ -141,7 +141,7 @@ def test_processes_share_the_batches_of_one_and_no_two_see_the_same(source, coun
                 np.testing.assert_array_equal(array[index::count], share[step][name])
 
 
-def test_processes_see_every_photo_once_between_them(tmp_path):
+def test_processes_together_read_every_photo_once(tmp_path):
     for value in range(6):
         save(tmp_path / f"{value}.png", np.full((8, 8, 3), value, np.uint8))
     source = open_source("folder", tmp_path)

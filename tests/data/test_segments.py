@@ -40,7 +40,7 @@ def save_bsds(folder, name, people, size=(9, 12)):
     savemat(path, {"groundTruth": cells})
 
 
-def test_photos_of_bsds_come_with_what_each_person_saw(tmp_path):
+def test_photos_of_bsds_have_the_segments_of_every_annotator(tmp_path):
     people = np.arange(2 * 9 * 12).reshape(2, 9, 12)
     save_bsds(tmp_path, "300", people)
     photos = source(tmp_path, "bsds", "train")
@@ -59,7 +59,7 @@ def test_real_photos_of_bsds_come_with_their_segments():
         assert 4 <= len(example["segmentations"]) <= 9
 
 
-def test_objects_of_ade_are_told_apart(tmp_path):
+def test_objects_of_ade_are_separate_segments(tmp_path):
     place = tmp_path / "images" / "ADE" / "training" / "a" / "abbey"
     save(place / "ADE_train_00000001.jpg")
     colours = np.zeros((9, 12, 3), np.uint8)
@@ -151,7 +151,7 @@ def test_a_bad_outline_is_named(tmp_path, outline, message):
         source(tmp_path, "coco", "val")
 
 
-def test_what_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere: no such folder; give an"):
         source(tmp_path / "nowhere", "bsds", "train")
     with pytest.raises(ValueError, match="no photos of split 'train' in the layout 'bsds'"):

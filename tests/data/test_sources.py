@@ -1,4 +1,4 @@
-"""Photos by index: which there are, and how bad ones are told."""
+"""Photos by index: which files are photos, and how bad ones are reported."""
 
 import cv2
 import numpy as np
@@ -54,7 +54,7 @@ def test_every_bad_photo_is_named_at_once(tmp_path):
 
 
 @pytest.mark.parametrize("in_memory", [False, True])
-def test_bad_photos_are_skipped_with_a_count_if_asked_for(tmp_path, in_memory, capsys):
+def test_on_bad_skip_skips_and_counts_bad_photos(tmp_path, in_memory, capsys):
     save(tmp_path / "a.png", size=(20, 8))
     save(tmp_path / "b.png", value=7)
     (tmp_path / "c.png").write_text("words")
@@ -76,7 +76,7 @@ def test_a_missing_or_empty_folder_is_named(tmp_path):
         source(tmp_path)
 
 
-def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
+def test_errors_for_unknown_names_list_the_known_ones(tmp_path):
     with pytest.raises(
         ValueError, match=r"source.name must be one of \['ade',.*, 'embedded', 'folder',"
     ):
@@ -85,7 +85,7 @@ def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
         source(tmp_path, name="embedded", split="all")
 
 
-def test_photos_of_any_kind_are_made_plain_colour_if_asked_for(tmp_path):
+def test_photos_of_any_kind_are_converted_to_rgb_on_request(tmp_path):
     Image.fromarray(np.full((20, 20), 7, np.uint8)).save(tmp_path / "grey.png")
     Image.fromarray(np.full((20, 20, 4), 9, np.uint8)).save(tmp_path / "clear.png")
     cv2.imwrite(str(tmp_path / "deep.png"), np.full((20, 20, 3), 900, np.uint16))
@@ -115,7 +115,7 @@ def test_a_misspelt_option_is_named(tmp_path):
         make_source(name="pairs", folder=str(tmp_path), smalest=1, limit=0, on_bad="stop")
 
 
-def test_pairs_are_had_by_name_from_several_folders(tmp_path):
+def test_pairs_of_several_folders_are_a_source(tmp_path):
     for number in (1, 2):
         for kind in ("blur", "sharp"):
             (tmp_path / f"folder{number}" / kind).mkdir(parents=True)
@@ -143,7 +143,7 @@ def prepare_pairs(folder):
     return prepare("folders", folder, folder.parent / "records")
 
 
-def test_every_prepared_data_set_is_had_by_its_name(tmp_path):
+def test_every_prepared_data_set_is_a_source(tmp_path):
     from deblur_jax.data.builders.registry import BUILDERS
 
     assert tuple(BUILDERS) == PREPARED

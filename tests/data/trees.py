@@ -1,4 +1,4 @@
-"""Small folders of photos, pairs, segments and frames, as the sources take them."""
+"""Small folders of photos, pairs, segments and frames in the layouts of the sources."""
 
 import numpy as np
 from PIL import Image

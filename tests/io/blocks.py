@@ -1,4 +1,4 @@
-"""EXIF blocks of any content, a JPEG file around them, and a second reader to compare with."""
+"""EXIF blocks of any content, a JPEG file around them, and a second reader for comparison."""
 
 import struct
 from io import BytesIO
@@ -18,7 +18,7 @@ TURNS = {
 
 
 def directory(order, entries, start, following=0):
-    """Returns a directory of (tag, type, count, value) that begins at `start`."""
+    """Return a directory of (tag, type, count, value) that begins at `start`."""
     table, beyond = struct.pack(order + "H", len(entries)), b""
     free = start + 2 + 12 * len(entries) + 4
     for tag, kind, count, value in entries:
@@ -34,7 +34,7 @@ def directory(order, entries, start, following=0):
 
 
 def block(first=(), details=None, place=None, *, order="<", following=0):
-    """Returns an EXIF block of a first directory, and of those of details and of the place."""
+    """Return an EXIF block of a first directory, and of those of details and of the place."""
     pointers = [(tag, inside) for tag, inside in ((DETAILS, details), (PLACE, place)) if inside]
     sized = [*first, *((tag, 4, 1, 0) for tag, _ in pointers)]
     start, placed, inner = 8 + len(directory(order, sized, 8)), [], b""
@@ -48,7 +48,7 @@ def block(first=(), details=None, place=None, *, order="<", following=0):
 
 
 def jpeg(path, exif, picture=PICTURE):
-    """Writes a JPEG file with this EXIF block, which no library has looked at."""
+    """Write a JPEG file with this EXIF block, which no library validates."""
     buffer = BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=95)
     plain, body = buffer.getvalue(), b"Exif\0\0" + exif
@@ -56,7 +56,7 @@ def jpeg(path, exif, picture=PICTURE):
 
 
 def entries(data):
-    """Returns {(directory, tag): (type, count, value)} of what can be read of a block or TIFF."""
+    """Return {(directory, tag): (type, count, value)} of the readable entries of a block."""
     order = "<" if data[:2] == b"II" else ">"
     found = {}
 
@@ -83,10 +83,10 @@ def entries(data):
 
 
 def random_block(rng):
-    """Returns a block of entries of any tag and type, and whether these are in disorder.
+    """Return a block of random entries, and whether some of its bytes are corrupt.
 
-    Some point nowhere; some blocks are cut short; in a disordered one a few bytes are changed, so
-    that values may lie anywhere, on the directories as well.
+    Some offsets point outside the block, some blocks are truncated. In a corrupt block a few bytes
+    are changed, so that values may overlap each other and the directories.
     """
     order = "<>"[rng.integers(2)]
     known = [

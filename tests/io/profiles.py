@@ -14,23 +14,23 @@ SRGB = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
 def parametric(kind, *values):
-    """Returns a parametric curve, of the numbers g, a, b, c, d, e, f that its kind has."""
+    """Return a parametric curve, of the numbers g, a, b, c, d, e, f that its kind has."""
     return struct.pack(f">4s4xH2x{len(values)}i", b"para", kind, *(_fixed(v) for v in values))
 
 
 def power(gamma):
-    """Returns a curve of one exponent, a multiple of 1 / 256."""
+    """Return a curve of one exponent, a multiple of 1 / 256."""
     return struct.pack(">4s4xIH", b"curv", 1, round(gamma * 256))
 
 
 def table(values):
-    """Returns a curve of samples in [0, 1]; without any it is straight."""
+    """Return a curve of samples in [0, 1]; without any it is straight."""
     samples = [round(65535 * value) for value in values]
     return struct.pack(f">4s4xI{len(samples)}H", b"curv", len(samples), *samples)
 
 
 def make_profile(red, green=None, blue=None):
-    """Returns the profile of a display with these tone curves, one for all if one is given."""
+    """Return the profile of a display with these tone curves, one for all if one is given."""
     name = "Display P3".encode("utf-16-be")
     tags = {
         b"desc": struct.pack(">4s4xIIHHII", b"mluc", 1, 12, 0x656E, 0x5553, len(name), 28) + name,

@@ -1,4 +1,4 @@
-"""Files of 16 bits a channel: what their layout says of the pixels is respected, or named."""
+"""16-bit files: every layout of the pixels is read correctly, or refused by name."""
 
 import struct
 import zlib
@@ -52,7 +52,7 @@ def test_photometric_planes_and_extra_samples_are_respected(tmp_path, photometri
     stored = 65535 - colour if photometric == "miniswhite" else colour
     if extra == "premultiplied alpha":
         if photometric == "miniswhite":
-            pytest.skip("no writer says what that means")
+            pytest.skip("no writer defines what that means")
         stored = np.rint(stored * (ALPHA[..., None] / 65535)).astype(np.uint16)
     planes = {"unspecified": MASK, "unassalpha": ALPHA, "assocalpha": ALPHA}
     stored = np.concatenate([stored, *(planes[name][..., None] for name in samples)], axis=-1)
@@ -92,7 +92,7 @@ def test_every_arrangement_of_the_bytes_is_read(tmp_path, layout, planar):
 
 
 def write_with_predictor(path, colours):
-    """Writes a TIFF file of differences along the rows, as Photoshop does."""
+    """Write a TIFF file of differences along the rows, as Photoshop does."""
     differences = np.diff(colours, axis=1, prepend=np.zeros_like(colours[:, :1]))
     tifffile.imwrite(path, differences, photometric="rgb", compression="zlib", metadata=None)
     data = bytearray(path.read_bytes())
@@ -136,7 +136,7 @@ NOT_TAKEN = {
 
 
 @pytest.mark.parametrize("name", NOT_TAKEN)
-def test_what_is_not_taken_is_named_as_such(tmp_path, name):
+def test_an_unsupported_layout_is_named(tmp_path, name):
     stored, options, words = NOT_TAKEN[name]
     options = {"photometric": "minisblack", **options}
     tifffile.imwrite(tmp_path / "odd.tif", stored, **options)

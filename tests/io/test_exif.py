@@ -1,4 +1,4 @@
-"""EXIF blocks as cameras write them: no entry costs the photo, and what is kept keeps its bytes."""
+"""EXIF blocks: an invalid entry never fails the photo, and kept entries keep their bytes."""
 
 import dataclasses
 import struct
@@ -34,7 +34,7 @@ FORMATS = (".jpg", ".png", ".webp", ".tif", ".bmp")
 SIZES_STATED = (0x0100, 0x0101, 0xA002, 0xA003)
 LAYOUT = {*tiff.LAYOUT, *APART}
 
-# What public complaints are about: an entry of an unexpected type or value.
+# Entries of an unexpected type or value, as users report them.
 ODD = {
     "GPS version as text": block(place=[(0, 2, 4, b"2.2\0")]),
     "altitude below the sea": block(place=[(6, 10, 1, struct.pack("<ii", -5, 1))]),
@@ -47,9 +47,9 @@ ODD = {
     "negative exposure": block(details=[(0x829A, 10, 1, struct.pack("<ii", -1, 60))]),
     "undefined as bytes": block(details=[(0x9000, 1, 4, b"0232")]),
     "several software": block([(0x131, 3, 4, bytes(range(8)))]),
-    "a type that there is not": block([(0x10F, 77, 3, b"abc")]),
-    "a value behind the end": block([(0x10F, 2, 99, 4000), (0x110, 2, 2, b"m\0")]),
-    "details behind the end": block([(DETAILS, 4, 1, 9999)]),
+    "an undefined type": block([(0x10F, 77, 3, b"abc")]),
+    "a value beyond the end": block([(0x10F, 2, 99, 4000), (0x110, 2, 2, b"m\0")]),
+    "details beyond the end": block([(DETAILS, 4, 1, 9999)]),
     "details inside themselves": block([(DETAILS, 4, 1, 8)]),
     "more entries than bytes": b"II*\0\x08\0\0\0\xff\xff" + bytes(9),
     "letters outside ASCII": block([(0x13B, 2, 13, "Café Zürich".encode())]),
@@ -159,7 +159,7 @@ FULL = {
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_a_block_that_is_too_long_loses_the_least_important_and_says_so(name):
+def test_a_block_that_is_too_long_loses_and_names_its_least_important_entries(name):
     details, most, lost = FULL[name]
     exif = PREFIX + block([(0x10F, 2, 6, b"maker\0")], details, [(1, 2, 2, b"N\0")])
     short, names = shortened(exif, most)
@@ -173,7 +173,7 @@ def test_a_block_that_is_too_long_loses_the_least_important_and_says_so(name):
             assert kept[DETAILS, tag] == (kind, count, value)
 
 
-def test_room_for_the_history_is_made_before_the_work(tmp_path):
+def test_entries_are_dropped_for_the_history_before_the_work(tmp_path):
     jpeg(tmp_path / "full.jpg", block(details=[(0x927C, 7, 65400, bytes(65400))]))
     photo = read_photo(tmp_path / "full.jpg")
     kept, lost = fitted(photo, Path("copy.jpg"), growth=200)

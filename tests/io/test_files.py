@@ -1,4 +1,4 @@
-"""Files that are replaced: links stay, modes stay, and any name that the system takes will do."""
+"""Replacing files: links and modes are kept, and every name that the system allows works."""
 
 import os
 import stat
@@ -60,20 +60,20 @@ def test_a_file_that_is_replaced_keeps_its_owner(tmp_path):
 
 @pytest.mark.parametrize("length", [1, 237, 238, 250, 255])
 @pytest.mark.parametrize("letter", ["x", "é"])
-def test_every_name_that_the_system_takes_will_do(tmp_path, length, letter):
+def test_every_name_that_the_system_allows_is_written(tmp_path, length, letter):
     stem = letter * ((length - 4) // len(letter.encode())) or "x"
     path = tmp_path / f"{stem}.jpg"
     write(path)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_name_that_is_too_long_is_told_before_the_work(tmp_path):
+def test_a_name_that_is_too_long_is_refused_before_the_work(tmp_path):
     with pytest.raises(OSError, match=r"cannot be written \(File name too long\); choose another"):
         check_writable(tmp_path / f"{252 * 'x'}.jpg")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_links_in_a_circle_are_told_before_the_work(tmp_path):
+def test_circular_links_are_refused_before_the_work(tmp_path):
     (tmp_path / "a.jpg").symlink_to("b.jpg")
     (tmp_path / "b.jpg").symlink_to("a.jpg")
     with pytest.raises(OSError, match=r"a\.jpg: cannot be written"):
@@ -81,7 +81,7 @@ def test_links_in_a_circle_are_told_before_the_work(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_link_to_a_folder_that_is_missing_is_told_before_the_work(tmp_path):
+def test_a_link_into_a_missing_folder_is_refused_before_the_work(tmp_path):
     (tmp_path / "a.jpg").symlink_to(tmp_path / "gone" / "b.jpg")
     with pytest.raises(FileNotFoundError, match="gone: no such folder; make it first"):
         check_writable(tmp_path / "a.jpg")

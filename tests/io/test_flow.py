@@ -102,7 +102,7 @@ def test_a_mat_file_cut_short_is_named(tmp_path, flow, keep):
         read_flow(path)
 
 
-def test_a_mat_file_without_one_flow_says_what_it_holds(tmp_path):
+def test_the_error_for_a_mat_file_without_a_single_flow_lists_its_arrays(tmp_path):
     savemat(tmp_path / "a.mat", {"kernel": np.ones((3, 3))})
     with pytest.raises(ValueError, match=r"expected one variable \[h, w, 2\], got kernel \[3, 3\]"):
         read_flow(tmp_path / "a.mat")
@@ -124,7 +124,7 @@ def test_what_cannot_be_written_is_refused_and_leaves_no_file(tmp_path, flow):
     assert not list(tmp_path.iterdir())
 
 
-def test_an_unknown_option_is_answered_with_the_known_ones(tmp_path):
+def test_the_error_for_an_unknown_option_lists_the_known_ones(tmp_path):
     with pytest.raises(ValueError, match=r"unknown must be one of \['nan', 'stop'\], got 'skip'"):
         read_flow(tmp_path / "a.flo", unknown="skip")
 

@@ -1,4 +1,4 @@
-"""The walk through folders: what it leaves out, and what it follows."""
+"""Listing folders: which files are left out, and which links are followed."""
 
 import os
 
@@ -30,7 +30,7 @@ def root(tmp_path):
     return root
 
 
-def test_files_are_those_with_the_endings_and_folders_never_are(root):
+def test_only_files_with_the_suffixes_are_listed(root):
     listing = list_files(root, ENDINGS)
     assert names(listing, root) == ["a.png", "b.JPG", "below/c.jpg", "folder.jpg/d.jpg"]
     assert (listing.others, listing.hidden) == (1, 0)
@@ -78,7 +78,7 @@ def test_a_missing_folder_has_no_files(tmp_path):
     assert list_files(tmp_path / "missing", ENDINGS).files == ()
 
 
-def test_a_text_of_folders_is_split_at_separators_outside_names(root, tmp_path):
+def test_a_list_of_folders_is_split_at_separators_outside_names(root, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     for folders in ([root], [other], [root, other], [other, root, other], [root, root]):

@@ -1,4 +1,4 @@
-"""What a file says beside pixels and EXIF: carried where the format has a place, else named."""
+"""Metadata other than EXIF: carried where the format has a place for it, else named."""
 
 import struct
 import zlib
@@ -94,7 +94,9 @@ LOST = {
 
 @pytest.mark.parametrize("source", FORMATS)
 @pytest.mark.parametrize("target", FORMATS)
-def test_all_is_carried_for_which_there_is_a_place_and_the_rest_is_named(tmp_path, source, target):
+def test_metadata_are_carried_where_the_format_has_a_place_and_named_otherwise(
+    tmp_path, source, target
+):
     path, copy = tmp_path / f"photo{source}", tmp_path / f"copy{target}"
     MAKE[source](path)
     photo = read_photo(path)
@@ -185,7 +187,7 @@ TURNED_XMP = (
 
 @pytest.mark.parametrize("xmp", TURNED_XMP)
 @pytest.mark.parametrize("stated", [None, 1, 6])
-def test_what_xmp_says_of_the_turn_becomes_true(tmp_path, xmp, stated):
+def test_the_orientation_in_xmp_is_updated(tmp_path, xmp, stated):
     exif = block([(ORIENTATION, 3, 1, bytes([stated, 0]))]) if stated else b""
     Image.fromarray(PICTURE).save(tmp_path / "photo.png", exif=exif) if stated else (
         Image.fromarray(PICTURE).save(tmp_path / "photo.png")
@@ -211,14 +213,14 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize("name", HIDDEN)
-def test_what_no_copy_will_hold_is_named(tmp_path, name):
+def test_metadata_that_no_format_can_hold_are_named(tmp_path, name):
     words, xmp = HIDDEN[name]
     Image.fromarray(PICTURE).save(tmp_path / "photo.jpg", xmp=xmp)
     for suffix in FORMATS:
         assert words in fitted(read_photo(tmp_path / "photo.jpg"), Path(f"copy{suffix}"))[1]
 
 
-def test_pictures_behind_the_photo_and_private_parts_are_named(tmp_path):
+def test_extra_pictures_and_private_chunks_are_named(tmp_path):
     first, second = Image.fromarray(PICTURE), Image.fromarray(PICTURE[::2, ::2])
     first.save(tmp_path / "two.jpg", format="MPO", save_all=True, append_images=[second])
     (lost,) = read_photo(tmp_path / "two.jpg").extras.lost
@@ -271,7 +273,7 @@ def test_light_is_what_profile_and_chunks_mean_together(name):
 
 
 @pytest.mark.parametrize("metres", [(0, 0), (0, 9000), (2**32 - 1, 9000), (1, 1)])
-def test_a_senseless_resolution_is_left_out(tmp_path, metres):
+def test_an_invalid_resolution_is_left_out(tmp_path, metres):
     info = PngImagePlugin.PngInfo()
     info.add(b"pHYs", struct.pack(">IIB", *metres, 1))
     Image.fromarray(PICTURE).save(tmp_path / "photo.png", pnginfo=info)

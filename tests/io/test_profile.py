@@ -1,4 +1,4 @@
-"""Tone curves of ICC profiles: the usual ones are known, the others left alone."""
+"""Tone curves of ICC profiles: common ones are recognised, others ignored."""
 
 from io import BytesIO
 
@@ -50,7 +50,7 @@ def test_channels_that_differ_are_left_alone():
     assert profile_transfer(make_profile(power(2.0), power(2.0), power(1.0))) is None
 
 
-def test_what_is_no_profile_says_nothing():
+def test_a_damaged_profile_is_ignored():
     whole = make_profile(parametric(3, *SRGB))
     assert profile_transfer(None) is None
     assert profile_transfer(b"a profile") is None

@@ -1,4 +1,4 @@
-"""Videos as folders and as files: what is read is what was written, and what is refused."""
+"""Videos as folders and files: round trips and errors."""
 
 import numpy as np
 import pytest

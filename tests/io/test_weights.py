@@ -1,4 +1,4 @@
-"""Weights in files: exact round trips, and clear words about bad files."""
+"""Weight files: exact round trips, and clear errors for bad files."""
 
 import jax
 import numpy as np

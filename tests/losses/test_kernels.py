@@ -37,7 +37,7 @@ def test_the_error_equals_the_one_of_every_pixels_kernel(fields, power):
 def test_gradients_match_finite_differences(fields, power):
     kernels, mixing, *truth = fields
     error = jax.jit(lambda k, m: FORMS[power](k, m, *truth))
-    check_grads(error, (kernels, mixing), order=1, modes=("rev",), eps=1e-6)
+    check_grads(jax.jit(error), (kernels, mixing), order=1, modes=("rev",), eps=1e-6)
 
 
 @pytest.mark.parametrize("power", [1, 2])
@@ -54,7 +54,7 @@ def test_the_size_of_a_chunk_changes_nothing(fields, chunk):
 
 
 def largest_array(jaxpr):
-    """Returns the number of values in the largest array of a jaxpr and of all those within."""
+    """Return the number of values in the largest array of a jaxpr and of all those within."""
     sizes = [0]
     for equation in jaxpr.eqns:
         sizes += [variable.aval.size for variable in equation.outvars]

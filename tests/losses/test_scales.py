@@ -28,7 +28,7 @@ def test_it_sums_the_squared_errors_of_each_size(example):
 
 def test_gradients_match_finite_differences(example):
     restored, sharp = example
-    check_grads(lambda x: multiscale_error(x, sharp), (restored,), order=1, modes=("rev",))
+    check_grads(jax.jit(lambda x: multiscale_error(x, sharp)), (restored,), order=1, modes=("rev",))
 
 
 def test_a_size_that_does_not_divide_is_refused(example):

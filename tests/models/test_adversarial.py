@@ -1,4 +1,4 @@
-"""The generator and its critic: sizes, what they start as, what stays apart."""
+"""The generator and its critic: sizes, initial outputs, separate parameters."""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ def shape(height=32, width=32, channels=3):
 
 
 def test_both_have_the_size_of_the_published_networks():
-    # 9 residual blocks of 256 channels; a critic of 4x4 convolutions that sees 70x70 pixels.
+    # 9 residual blocks of 256 channels; a critic with a receptive field of 70x70.
     for network, parameters in ((Generator(), 11_378_179), (Critic(), 2_764_737)):
         variables = jax.eval_shape(network.init, jax.random.key(0), shape())
         assert count_parameters(variables["params"]) == parameters

@@ -1,4 +1,4 @@
-"""The shared layers: which pixels they sample, and what they do with sizes that do not divide."""
+"""Shared layers: which pixels they sample, and sizes that their strides do not divide."""
 
 import jax
 import jax.numpy as jnp
@@ -88,7 +88,7 @@ def test_wrong_channels_and_small_images_are_refused():
         check_images("Net", jnp.zeros((1, 31, 40, 3)))
 
 
-def test_filters_made_for_edges_see_no_brightness(key):
+def test_edge_filters_ignore_brightness(key):
     filters = edge_filters(key, (7, 7, 3, 4))
     np.testing.assert_allclose(jnp.sum(filters, axis=(0, 1)), 0, atol=1e-5)
     assert jnp.std(filters) > 2 * jnp.std(HE(key, (7, 7, 3, 4)))

@@ -1,4 +1,4 @@
-"""Noroozi's net: its size in parameters, its three scales, its statistics over devices."""
+"""Noroozi's network: number of parameters, three scales, and statistics over devices."""
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +17,12 @@ def shape(height=32, width=32, channels=3):
     return jax.ShapeDtypeStruct((1, height, width, channels), jnp.float32)
 
 
-@pytest.fixture
-def variables(key):
-    return jax.jit(TINY.init)(key, jnp.zeros((1, 32, 32, 3)))
+apply = jax.jit(TINY.apply)
+
+
+@pytest.fixture(scope="module")
+def variables():
+    return jax.jit(TINY.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
 
 
 def test_it_has_the_papers_number_of_parameters():
@@ -47,7 +50,7 @@ def test_with_last_layers_of_zero_it_returns_the_photo_at_each_size(variables, k
         for stage, layers in variables["params"].items()
     }
     blurry, sharp = jax.random.uniform(key, (2, 1, 32, 32, 3))
-    restored = TINY.apply({**variables, "params": params}, blurry)
+    restored = apply({**variables, "params": params}, blurry)
     for image, factor in zip(restored, (1, 2, 4), strict=True):
         np.testing.assert_allclose(image, shrink(blurry, factor), atol=1e-6)
     # The three losses are those of the shrunken blurry photo.
@@ -60,20 +63,20 @@ def test_with_last_layers_of_zero_it_returns_the_photo_at_each_size(variables, k
 
 def test_before_training_it_changes_a_photo_little(variables, key):
     blurry = jax.random.uniform(key, (1, 32, 32, 3))
-    change = TINY.apply(variables, blurry).full - blurry
+    change = apply(variables, blurry).full - blurry
     assert float(jnp.sqrt(jnp.mean(change**2))) < 0.3
 
 
 def test_statistics_are_those_of_the_batch_over_all_devices(variables, key):
-    photos = jax.random.uniform(key, (4, 1, 32, 32, 3))
+    photos = jax.random.uniform(key, (2, 1, 32, 32, 3))
 
-    def apply(model, photos):
+    def train(model, photos):
         return model.apply(variables, photos, train=True, mutable=["batch_stats"])
 
     parted, parted_stats = jax.jit(
-        jax.vmap(lambda x: apply(TINY, x), axis_name="devices")
+        jax.vmap(lambda x: train(TINY, x), axis_name="devices")
     )(photos)  # fmt: skip
-    whole, whole_stats = jax.jit(lambda x: apply(TINY.clone(axis_name=None), x))(photos[:, 0])
+    whole, whole_stats = jax.jit(lambda x: train(TINY.clone(axis_name=None), x))(photos[:, 0])
     np.testing.assert_allclose(parted.full[:, 0], whole.full, atol=1e-4)
     for many, one in zip(
         jax.tree.leaves(parted_stats), jax.tree.leaves(whole_stats), strict=True

@@ -39,7 +39,7 @@ def covariances(mixture):
 
 
 def samples(mixture, count, seed=0):
-    """Returns patches without noise that were drawn from the mixture."""
+    """Return patches without noise that were drawn from the mixture."""
     rng = np.random.default_rng(seed)
     which = rng.choice(len(mixture.log_weights), count, p=np.exp(mixture.log_weights))
     z = rng.normal(size=(count, SIZE - 1)) * np.sqrt(np.asarray(mixture.eigenvalues))[which]
@@ -60,7 +60,7 @@ def test_likelihoods_are_those_of_the_equation(sigma):
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_the_mean_of_a_patch_says_nothing():
+def test_the_mean_of_a_patch_does_not_matter():
     brighter = MIXTURE.log_likelihoods(PATCHES + np.float32(0.5))
     np.testing.assert_allclose(brighter, MIXTURE.log_likelihoods(PATCHES), rtol=1e-4, atol=1e-3)
 

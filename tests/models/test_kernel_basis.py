@@ -1,4 +1,4 @@
-"""Carbajal's net: its size in parameters, and that it gives what a basis blur takes."""
+"""Carbajal's network: number of parameters, and outputs that are arguments of a basis blur."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Gong's net: its size in parameters, its alignment with the photo, what its labels mean."""
+"""Gong's network: number of parameters, alignment with the photo, and meaning of its labels."""
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +39,7 @@ def test_every_stream_is_aligned_with_the_photo(key):
     # is shifted. At this size no pooling window is cut.
     size = 58
     photo = jax.random.uniform(key, (1, size, size, 3))
-    params = TINY.init(key, photo)["params"]
+    params = jax.jit(TINY.init)(key, photo)["params"]
     symmetric = jax.tree.map(lambda w: w + w[::-1, ::-1] if w.ndim == 4 else w, params)
     skips = {name: {**symmetric[name], "kernel": symmetric["score"]["kernel"][:, :, :1] + 0.1}
              for name in ("conv6", "conv7")}  # fmt: skip
@@ -47,8 +47,9 @@ def test_every_stream_is_aligned_with_the_photo(key):
         inputs = params[name]["kernel"].shape[2]
         skips[name]["kernel"] = jnp.repeat(skips[name]["kernel"], inputs, axis=2)
     symmetric = {**symmetric, **skips}
-    scores = TINY.apply({"params": symmetric}, photo)[0]
-    turned = TINY.apply({"params": symmetric}, photo[:, ::-1, ::-1])[0]
+    apply = jax.jit(TINY.apply)
+    scores = apply({"params": symmetric}, photo)[0]
+    turned = apply({"params": symmetric}, photo[:, ::-1, ::-1])[0]
     np.testing.assert_allclose(turned[:, ::-1, ::-1], scores, rtol=1e-4, atol=1e-4)
 
 

@@ -9,7 +9,7 @@ def test_a_name_and_fields_make_a_network():
     assert make_model(name="motion_flow", reach=5).reach == 5
 
 
-def test_an_unknown_network_is_answered_with_the_known_ones():
+def test_the_error_for_an_unknown_network_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"model.name must be one of .*'motion_context', "):
         make_model(name="motionflow")
 

@@ -30,7 +30,7 @@ def test_resolve_index_names_the_pixel_that_pad_copies(size, padding):
     np.testing.assert_array_equal(copied, np.pad(np.asarray(row), 13, mode=padding))
 
 
-def test_an_unknown_padding_is_told_with_the_known_ones():
+def test_the_error_for_an_unknown_padding_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"padding must be one of \['reflect'.*got 'mirror'"):
         pad(jnp.ones((3, 3, 1)), 1, "mirror")
     with pytest.raises(ValueError, match=r"padding must be one of \['reflect'.*got 'mirror'"):

@@ -26,7 +26,7 @@ def test_canonical_keeps_the_sign_of_vertical_motion():
     np.testing.assert_array_equal(canonical(vertical), vertical)
 
 
-def test_doubling_forgets_the_sign_and_keeps_the_length(key):
+def test_doubling_the_angle_removes_the_sign_and_keeps_the_length(key):
     flow = sample(key)
     np.testing.assert_allclose(double_angle(flow), double_angle(-flow), rtol=1e-12)
     lengths = jnp.linalg.norm(flow, axis=-1)
@@ -61,7 +61,7 @@ def apart_up_to_signs(one, other):
     return jnp.minimum(jnp.abs(one - other).max(-1), jnp.abs(one + other).max(-1)).max()
 
 
-def test_a_plane_whose_signs_were_lost_is_found_and_an_outlier_has_little_say(key):
+def test_a_plane_with_random_signs_is_fitted_robustly(key):
     plane = jnp.asarray([[2.5, -1.8], [-2.0, 3.2], [6.0, 1.2]])  # that turns around in the frame
     truth = plane_flow(plane, 40, 60)
     signs = jnp.where(jax.random.bernoulli(key, shape=(40, 60, 1)), 1.0, -1.0)

@@ -1,4 +1,4 @@
-"""Line blur: what it draws, what it equals, what its adjoint and gradients are."""
+"""Line blur: point spread function, reference, adjoint and gradients."""
 
 import functools
 
@@ -31,8 +31,11 @@ def spread(u, v, shape=SHAPE):
 
 @pytest.mark.parametrize(
     ("shape", "padding"),
-    [*((SHAPE, padding) for padding in PADDINGS), ((1, 6, 1), "reflect"), ((5, 1, 1), "symmetric")],
-)
+    [
+        (SHAPE, "edge"), (SHAPE, "constant"), ((1, 6, 1), "reflect"), ((5, 1, 1), "symmetric"),
+        *(pytest.param(SHAPE, each, marks=pytest.mark.slow) for each in PADDINGS[1:-1]),
+    ],
+)  # fmt: skip
 def test_matches_the_equation_at_any_length(key, shape, padding):
     for length in (0.7, 4.0, 30.0):
         image, flow = draw(key, shape, length)
@@ -83,7 +86,7 @@ def test_a_flat_image_stays_flat(key, padding):
     np.testing.assert_allclose(blur(flat, flow, padding=padding), flat, rtol=1e-14)
 
 
-@pytest.mark.parametrize("padding", ["edge", "constant"])
+@pytest.mark.parametrize("padding", ["edge", pytest.param("constant", marks=pytest.mark.slow)])
 def test_adjoint_passes_the_dot_test(key, padding):
     image, flow = draw(key)
     blurry = jax.random.normal(jax.random.fold_in(key, 1), SHAPE, dtype=float)
@@ -93,7 +96,11 @@ def test_adjoint_passes_the_dot_test(key, padding):
     )
 
 
-@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize(
+    "padding",
+    ["wrap", "constant"]
+    + [pytest.param(each, marks=pytest.mark.slow) for each in ("edge", "reflect", "symmetric")],
+)
 def test_linear_transpose_is_the_transposed_matrix(key, padding):
     image, flow = draw(key, (4, 5, 1))
     operator = functools.partial(line_blur, flow=flow, padding=padding)
@@ -110,7 +117,7 @@ def slope_along(function, arguments, directions, step=1e-6):
     return (np.asarray(ahead) - np.asarray(behind)) / (2 * step)
 
 
-@pytest.mark.parametrize("padding", ["edge", "constant"])
+@pytest.mark.parametrize("padding", ["edge", pytest.param("constant", marks=pytest.mark.slow)])
 def test_forward_and_reverse_derivatives_match_finite_differences(key, padding):
     arguments = draw(key, (4, 5, 2))
     directions = draw(jax.random.fold_in(key, 1), (4, 5, 2), length=1.0)
@@ -124,6 +131,7 @@ def test_forward_and_reverse_derivatives_match_finite_differences(key, padding):
     np.testing.assert_allclose(reverse, np.sum(expected * np.asarray(weights)), atol=1e-6)
 
 
+@pytest.mark.slow  # to compile
 def test_second_derivatives_match_finite_differences(key):
     arguments = draw(key, (4, 5, 1))
     directions = draw(jax.random.fold_in(key, 1), (4, 5, 1), length=1.0)
@@ -160,7 +168,10 @@ def test_the_flow_has_no_gradient_where_the_line_is_a_point(key):
     np.testing.assert_array_equal(gradient, 0)
 
 
-@pytest.mark.parametrize("axes", [(0, None), (None, 0), (2, 1)])
+@pytest.mark.parametrize(
+    "axes",
+    [(None, 0), *(pytest.param(axes, marks=pytest.mark.slow) for axes in ((0, None), (2, 1)))],
+)
 def test_vmap_equals_a_loop(key, axes):
     draws = [draw(jax.random.fold_in(key, i), length=3.0 * i) for i in range(3)]
     draws = [  # an argument that is not mapped is that of the last draw
@@ -200,7 +211,7 @@ def test_shards_of_a_batch_equal_the_batch(key):
     chex.assert_trees_all_close(apart, together, rtol=1e-10, atol=1e-12)
 
 
-def test_in_single_precision_the_gradient_to_the_flow_is_exact_but_for_pixels_at_a_kink(key):
+def test_single_precision_gradients_to_the_flow_are_accurate_except_at_kinks(key):
     """At a kink the slope jumps, and a change of the flow by 1e-7 moves a pixel across it."""
     image, flow = (x.astype(jnp.float32) for x in draw(key, (16, 16, 1), length=100))
     gradient = jax.jit(jax.grad(lambda flow, image: jnp.sum(line_blur(image, flow) ** 2)))
@@ -216,7 +227,7 @@ def test_single_precision_is_accurate_to_two_millionths(key):
     np.testing.assert_array_less(np.linalg.norm(actual - expected), 2e-6 * np.linalg.norm(expected))
 
 
-@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64])
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.float32])
 def test_the_image_keeps_its_dtype(dtype):
     flow = jnp.full((*SHAPE[:2], 2), 3, jnp.float32)
     blurred = line_blur(jnp.ones(SHAPE, dtype), flow)
@@ -225,14 +236,14 @@ def test_the_image_keeps_its_dtype(dtype):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
-def test_a_flow_that_is_no_line_spoils_its_own_pixel_only(key, value):
+def test_a_flow_that_is_not_finite_affects_only_its_own_pixel(key, value):
     image, flow = draw(key)
     spoiled = np.isnan(blur(image, flow.at[2, 3, 0].set(value)))
     assert spoiled[2, 3].all()
     assert spoiled.sum() == SHAPE[-1]
 
 
-def test_a_flow_that_is_no_line_spoils_its_own_gradients_only(key):
+def test_a_nan_flow_affects_only_its_own_gradients(key):
     image, flow = draw(key)
     gradients = jax.grad(lambda *x: jnp.sum(blur(*x) * image), (0, 1))
     for gradient in gradients(image, flow.at[2, 3, 1].set(jnp.nan)):
@@ -242,7 +253,7 @@ def test_a_flow_that_is_no_line_spoils_its_own_gradients_only(key):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_bad_pixel_spoils_the_lines_that_hold_it_only(value):
+def test_a_bad_pixel_affects_only_lines_through_it(value):
     image = jnp.ones((7, 7, 1)).at[3, 3].set(value)
     flow = jnp.zeros((7, 7, 2)).at[3].set(jnp.array([4.0, 0.0])).at[0].set(jnp.array([9.0, 0.0]))
     spoiled = ~np.isfinite(blur(image, flow))[..., 0]

@@ -1,4 +1,4 @@
-"""Low rank: a kernel field of few components is found again, and the error is what is lost."""
+"""Low rank: a kernel field of few components is recovered, and the reported error is true."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What a GPU computes is what the reference does, at full precision and at the stated lower one."""
+"""A GPU gives the reference's numbers, at full precision and at the documented lower one."""
 
 from functools import partial
 
@@ -23,7 +23,7 @@ def gpu():
 
 
 def on_cpu(function, *arrays):
-    """Returns what a function gives for the arrays in double precision on the CPU."""
+    """Return what a function gives for the arrays in double precision on the CPU."""
     with jax.default_device(jax.devices("cpu")[0]):
         return np.asarray(jax.jit(function)(*(np.asarray(x, np.float64) for x in arrays)))
 

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def denoise_patches(image, log_weights, eigenvalues, directions, variance):
-    """Returns the sum of filtered patches at each pixel, and the sum of the best log densities."""
+    """Return the sum of filtered patches at each pixel, and the sum of the best log densities."""
     side = round(directions.shape[1] ** 0.5)
     height, width, channels = image.shape
     total, density = np.zeros_like(image), 0.0

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def wander(rng, length=60.0, steps=2000):
-    """Returns the places `[steps]`, complex numbers, from the origin."""
+    """Return the places `[steps]`, complex numbers, from the origin."""
     speed = length / (steps - 1)
     anxiety, pull, jitter, jerk = 0.1 * rng.random(), 0.7, 10.0, 0.2
     pull, jitter, jerk = pull * rng.random(), jitter * rng.random(), jerk * rng.random()

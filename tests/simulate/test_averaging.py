@@ -15,7 +15,7 @@ def frames(key, count=7, height=12, width=15):
     return jax.random.uniform(key, (count, height, width, 3))
 
 
-def test_display_values_are_averaged_unless_told_otherwise(key):
+def test_display_values_are_averaged_by_default(key):
     blurry, sharp = jax.jit(average_frames)(frames(key))
     np.testing.assert_allclose(blurry, frames(key).mean(axis=0), atol=1e-6)
     np.testing.assert_array_equal(sharp, frames(key)[3])

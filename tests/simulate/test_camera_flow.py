@@ -38,8 +38,7 @@ def many(key, count, motion, height=HEIGHT, width=WIDTH, **options):
     return np.asarray(jax.jit(jax.vmap(draw))(jax.random.split(key, count)))
 
 
-@pytest.mark.parametrize("law", ["paper", "released_code"])
-@pytest.mark.parametrize("motion", [LARGE, MILD], ids=["large", "mild"])
+@pytest.mark.parametrize(("motion", "law"), [(LARGE, "paper"), (MILD, "released_code")])
 def test_no_component_exceeds_the_limit(key, motion, law):
     flows = many(key, 200, motion, 96, 128, law=law)
     assert np.abs(flows).max() <= motion.limit

@@ -175,6 +175,7 @@ def test_given_masks_are_used(key):
     np.testing.assert_allclose(shown[inside.sum(axis=0) == 0], 0, atol=1e-5)
 
 
+@pytest.mark.slow  # to compile
 def test_vmap_equals_a_loop(key):
     keys = jax.random.split(key, 2)
     photos = jax.vmap(smooth_photos)(keys)

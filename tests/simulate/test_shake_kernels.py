@@ -64,14 +64,14 @@ def test_kernels_of_both_kinds_are_non_negative_sum_to_one_and_are_centred(key, 
     assert np.abs(centroids(many(key, wander=wander, smooth=0.0))).max() < 1e-4
 
 
-@pytest.mark.parametrize("share", [0.3, 1.0])
-def test_shares_are_those_asked_for(key, share):
+@pytest.mark.parametrize("share", [0.3, pytest.param(1.0, marks=pytest.mark.slow)])
+def test_the_shares_of_both_kinds_are_those_requested(key, share):
     def is_still(kernels):
         return np.mean(np.max(kernels, axis=(1, 2)) > 0.9999)
 
     error = 4 * np.sqrt(share * (1 - share) / 200)
     assert abs(is_still(many(key, wander=0.0, still=share)) - share) <= error
-    # A tremor that leaves no blur tells the two kinds apart.
+    # A tremor without blur makes the two kinds distinguishable.
     kernels = many(key, focal=1e-4, wander=share, still=0.0, smooth=0.0)
     assert abs(1 - is_still(kernels) - share) <= error
 
@@ -122,7 +122,7 @@ def test_paths_are_centred_and_fit_a_kernel_of_thirty_three_nearly_always(
     assert np.mean(half > 16 - 1e-3) < shrunk + 4 * np.sqrt(shrunk / 2000)
 
 
-def test_wander_has_a_constant_speed_and_the_length_asked_for(key):
+def test_wander_has_constant_speed_and_the_requested_length(key):
     paths = batch(partial(draw_wander, wander=Wander(length=40.0, steps=50)), key, 20)
     steps = np.linalg.norm(np.diff(paths, axis=1), axis=-1)
     np.testing.assert_allclose(steps, 40 / 49, rtol=1e-4)
@@ -154,6 +154,7 @@ def test_scaled_generators_scale_their_paths(key):
     assert Tremor(focal=(2.0, 4.0)).scaled(3.0).focal == (6.0, 12.0)
 
 
+@pytest.mark.slow  # most tests of this file draw many kernels by vmap
 def test_vmap_equals_a_loop(key):
     single = jax.jit(shake)
     looped = [single(k, 500.0, 0.5, 0.01, 0.5) for k in jax.random.split(key, 200)[:3]]

@@ -1,4 +1,4 @@
-"""The papers' training sets: what each gives, from what a batch holds."""
+"""The papers' training sets: which examples each makes from a batch."""
 
 import jax
 import jax.numpy as jnp
@@ -74,7 +74,7 @@ def test_a_group_of_photos_becomes_two_frames_of_a_scene(key, given):
 
 
 @pytest.mark.slow
-def test_real_pairs_pass_unchanged_unless_told_otherwise(key):
+def test_real_pairs_are_unchanged_by_default(key):
     pair = {"blurry": photos(key, 8, 8), "sharp": photos(key, 8, 8), "flow": jnp.ones((8, 8, 2))}
     same = make_developed()(key, pair)
     for name, array in pair.items():

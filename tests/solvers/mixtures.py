@@ -7,7 +7,7 @@ from deblur_jax.models.gmm import PatchMixture, patch_basis
 
 
 def small_mixture(components=3, side=3):
-    """Returns Gaussians that differ in size and direction."""
+    """Return Gaussians that differ in size and direction."""
     random = np.random.default_rng(0)
     size = side**2
     turns = np.linalg.qr(random.normal(size=(components, size - 1, size - 1)))[0]

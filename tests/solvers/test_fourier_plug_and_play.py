@@ -1,4 +1,4 @@
-"""A uniform blur is undone by division: exactly, and around what is missing."""
+"""Deconvolution of a uniform blur by division of spectra, also with missing pixels."""
 
 import jax
 import jax.numpy as jnp

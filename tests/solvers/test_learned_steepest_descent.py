@@ -1,4 +1,4 @@
-"""The unrolled solver: it begins as the fixed one, and learns."""
+"""The unrolled solver: it starts as the fixed one, and its parameters can be trained."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Half-quadratic splitting: each half is what the module says, and the photo is explained."""
+"""Half-quadratic splitting: each half-step matches its equation, and the misfit falls."""
 
 import jax
 import jax.numpy as jnp

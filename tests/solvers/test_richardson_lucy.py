@@ -26,7 +26,7 @@ def test_the_objective_falls_at_every_step(key, solve):
     assert trace["objective"][-1] < trace["objective"][0]
 
 
-@pytest.mark.parametrize("limit", [None, 0.8])
+@pytest.mark.parametrize("limit", [0.8, pytest.param(None, marks=pytest.mark.slow)])
 def test_light_stays_positive(key, limit):
     restored, _ = jax.jit(
         functools.partial(richardson_lucy, weight=jnp.asarray(0.0), limit=limit, margin=3)

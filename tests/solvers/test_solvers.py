@@ -57,6 +57,15 @@ SOLVERS = {
 EACH = pytest.mark.parametrize("solve", SOLVERS.values(), ids=SOLVERS)
 
 
+def each_but(*slow):
+    """Parametrise a test by the solvers, of which these are slow to compile."""
+    params = [
+        pytest.param(solve, id=name, marks=[pytest.mark.slow] * (name in slow))
+        for name, solve in SOLVERS.items()
+    ]
+    return pytest.mark.parametrize("solve", params)
+
+
 def problem(key, height=12, width=13, channels=2):
     keys = jax.random.split(key, 3)
     image = 0.1 + 0.8 * jax.random.uniform(keys[0], (height, width, channels))
@@ -66,7 +75,7 @@ def problem(key, height=12, width=13, channels=2):
     return blur, blur(image), image
 
 
-@EACH
+@each_but("epll", "hsd")
 def test_jit_and_vmap_change_nothing(key, solve):
     problems = [problem(k) for k in jax.random.split(key, 2)]
     short = functools.partial(solve, margin=3)
@@ -78,7 +87,7 @@ def test_jit_and_vmap_change_nothing(key, solve):
     chex.assert_trees_all_close(batched, expected, rtol=1e-8, atol=1e-11)
 
 
-@EACH
+@each_but("epll", "hsd", "tv")
 def test_the_gradient_through_a_solve_is_that_of_finite_differences(key, solve):
     blur, observed, image = problem(key, 9, 8, 1)
     way = jax.random.normal(key, observed.shape) * 1e-2
@@ -88,14 +97,15 @@ def test_the_gradient_through_a_solve_is_that_of_finite_differences(key, solve):
         restored, _ = solve(turned, observed + amount * way, margin=2, remat=remat)
         return jnp.mean(jnp.square(restored - image))
 
-    slopes = jax.jit(jax.grad(functools.partial(error, remat=True), (0, 1)))(0.0, 0.0)
-    value, step = jax.jit(functools.partial(error, remat=False)), 1e-5
-    by_photo = (value(step, 0.0) - value(-step, 0.0)) / (2 * step)
-    by_blur = (value(0.0, step) - value(0.0, -step)) / (2 * step)
+    # The value comes from the same program, so that only one is compiled.
+    both, step = jax.jit(jax.value_and_grad(functools.partial(error, remat=True), (0, 1))), 1e-5
+    slopes = both(0.0, 0.0)[1]
+    by_photo = (both(step, 0.0)[0] - both(-step, 0.0)[0]) / (2 * step)
+    by_blur = (both(0.0, step)[0] - both(0.0, -step)[0]) / (2 * step)
     np.testing.assert_allclose(slopes, (by_photo, by_blur), rtol=1e-4)
 
 
-@EACH
+@each_but("hsd", "plug_and_play")  # tested in their own files as well
 def test_no_blur_and_no_noise_return_the_photo(key, solve):
     rows, columns = jnp.meshgrid(jnp.linspace(0.2, 0.8, 12), jnp.linspace(0.3, 0.6, 13))
     image = (rows + columns)[..., None] / 2

@@ -1,4 +1,4 @@
-"""Hybrid steepest descent: what it minimises, what it leaves alone, how it transforms."""
+"""Hybrid steepest descent: its objective, fixed points and transformations."""
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +37,9 @@ def basis_problem(key, side=14):
     return blur, blur(image), image
 
 
-PROBLEMS = pytest.mark.parametrize("problem", [line_problem, basis_problem])
+PROBLEMS = pytest.mark.parametrize(
+    "problem", [basis_problem, pytest.param(line_problem, marks=pytest.mark.slow)]
+)
 
 
 @PROBLEMS
@@ -64,7 +66,7 @@ def test_restoring_comes_closer_to_the_sharp_image(key, problem):
     assert after < 0.5 * before
 
 
-@pytest.mark.parametrize("margin", [0, 4])
+@pytest.mark.parametrize("margin", [4, pytest.param(0, marks=pytest.mark.slow)])
 def test_no_blur_and_no_prior_return_the_image(key, margin):
     image = jax.random.uniform(key, (10, 11, 3))
     blur = LineBlur(jnp.zeros((10, 11, 2)))

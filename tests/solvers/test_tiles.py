@@ -1,4 +1,4 @@
-"""Tiles: they cover the photo, equal the whole, and shrink when memory runs out."""
+"""Tiles: they cover the photo, give the result of the whole, and shrink when memory runs out."""
 
 import jax
 import jax.numpy as jnp

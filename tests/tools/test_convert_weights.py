@@ -214,14 +214,14 @@ def compare_denoiser(torch, tool, net, photos, sigma):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_drunet_denoises_alike(torch, tool, channels):
+def test_drunet_gives_the_same_output(torch, tool, channels):
     net = randomised(torch, drunet(torch, (4, 6, 8, 10), 2, channels))
     model = compare_denoiser(torch, tool, net, photos_of((2, 16, 24), channels), 0.1)
     assert (model.widths, model.blocks, model.channels) == ((4, 6, 8, 10), 2, channels)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_ffdnet_denoises_alike_also_for_odd_sides(torch, tool, channels):
+def test_ffdnet_gives_the_same_output_also_for_odd_sides(torch, tool, channels):
     net = randomised(torch, ffdnet(torch, 8, 5, channels))
     model = compare_denoiser(torch, tool, net, photos_of((2, 15, 21), channels), 0.1)
     assert model == FfdNet(width=8, depth=5, channels=channels)

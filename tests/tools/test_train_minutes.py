@@ -1,4 +1,4 @@
-"""A run that is packed for another machine is complete, and its speed is reported."""
+"""A packed run is complete, and its throughput is reported."""
 
 import json
 import runpy

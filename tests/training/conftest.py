@@ -55,7 +55,7 @@ TINY = {
 
 
 class MeanColour(nn.Module):
-    """Estimates a photo's mean colour: a net that compiles in no time."""
+    """Estimate a photo's mean colour: a network that compiles quickly."""
 
     width: int
 
@@ -112,7 +112,7 @@ def describe(metrics):
 
 @pytest.fixture
 def tiny_task(monkeypatch):
-    """The task of estimating a photo's mean colour, among the tasks for the time of a test."""
+    """Register the task of estimating a photo's mean colour during a test."""
     task = types.SimpleNamespace(
         make_simulate=make_simulate, make_loss=make_loss, first_memory=first_memory,
         model_inputs=model_inputs, make_score=make_score, draw=draw, describe=describe,
@@ -124,7 +124,7 @@ def tiny_task(monkeypatch):
 
 @pytest.fixture
 def tiny_config(tiny_task):
-    """Returns a function that makes the config of a run of four steps."""
+    """Return a function that makes the config of a run of four steps."""
 
     def make(**fields):
         config = ConfigDict(TINY)
@@ -137,7 +137,7 @@ def tiny_config(tiny_task):
 
 @pytest.fixture
 def tiny_run(tiny_config, main_command, tmp_path):
-    """Returns a function that runs the main command on the tiny config, in `tmp_path/run`."""
+    """Return a function that runs the main command on the tiny config, in `tmp_path/run`."""
     file = tmp_path / "tiny.py"
     file.write_text(
         "from deblur_jax.training.tasks.registry import TASKS\n"
@@ -167,5 +167,5 @@ class TwoPhotos:
 
 @pytest.fixture
 def two_photos():
-    """Returns a source of two sharp photos, 48 x 52 pixels."""
+    """Return a source of two sharp photos, 48 x 52 pixels."""
     return TwoPhotos(48, 52)

@@ -1,4 +1,4 @@
-"""Checkpoints: which are kept, what a bad one is answered with."""
+"""Checkpoints: which are kept, and the errors for bad ones."""
 
 import types
 
@@ -64,7 +64,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path, parts, message):
         restore(tmp_path, state(**parts))
 
 
-def test_a_mean_of_parameters_that_was_not_kept_is_missed(tmp_path):
+def test_a_missing_parameter_average_is_an_error(tmp_path):
     save_steps(tmp_path, [1])
     wanted = state().replace(ema={"w": jnp.ones(3)})
     with pytest.raises(ValueError, match="of another ema_decay"):
@@ -81,14 +81,14 @@ def test_a_truncated_checkpoint_is_named_in_one_line(tmp_path):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_a_folder_of_somebody_else_is_named_in_one_line(tmp_path):
+def test_a_folder_without_permission_is_a_one_line_error(tmp_path):
     (tmp_path / "checkpoints" / "7").mkdir(parents=True)
     (tmp_path / "checkpoints" / "7" / "weights.bin").write_bytes(b"1234")
     with pytest.raises(ValueError, match="checkpoints/7: the checkpoint .*not written by"):
         restore(tmp_path, state())
 
 
-def test_a_write_that_fails_is_told_in_one_line(tmp_path, monkeypatch):
+def test_a_failed_write_is_a_one_line_error(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 

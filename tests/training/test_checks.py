@@ -91,7 +91,7 @@ def test_each_limit_is_that_of_a_field_of_some_config(name):
         (["evaluation_source.smallest=5000"], "pixels, expected at least 5000 a side"),
     ],
 )
-def test_a_mistake_is_reported_before_the_first_step(tiny_run, tmp_path, flags, message):
+def test_an_invalid_value_is_reported_before_the_first_step(tiny_run, tmp_path, flags, message):
     status, shown, error = tiny_run(*(f"--config.{flag}" for flag in flags))
     assert status == 1
     with pytest.raises(ValueError, match=message):

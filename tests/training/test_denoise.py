@@ -52,7 +52,7 @@ class Photos:
         return str(self.paths[index])
 
 
-def test_the_net_learns_smooth_photos_and_evaluation_sees_it(key, tmp_path):
+def test_training_on_smooth_photos_improves_the_evaluation(key, tmp_path):
     photos = Photos(key)
     batch = {
         "sharp": jnp.asarray(

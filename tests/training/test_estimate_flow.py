@@ -1,4 +1,4 @@
-"""The task of reading flow from one photo: its loss, its directions, its evaluation."""
+"""The task of estimating flow from one photo: its loss, direction of time and evaluation."""
 
 import dataclasses
 
@@ -43,7 +43,7 @@ def simulate(key, example):
     }
 
 
-def test_a_photo_may_be_taken_in_the_direction_that_fits_better(key):
+def test_the_error_is_that_of_the_better_direction(key):
     batch = {"sharp": jax.random.uniform(key, (2, 32, 32, 3))}
     losses = {}
     for direction in task.DIRECTIONS:

@@ -1,4 +1,4 @@
-"""The task of seeing kernels: its losses and their switch, its evaluation."""
+"""The task of estimating kernels: its two losses and its evaluation."""
 
 import jax
 import jax.numpy as jnp
@@ -86,7 +86,7 @@ def test_segments_of_the_source_are_the_objects(key):
 
 @pytest.mark.slow  # to compile
 def test_evaluation_compares_with_no_blur_and_with_the_true_kernels(two_photos, tmp_path):
-    kernels = jnp.zeros((1, 1, 5, 5)).at[..., 2, 2].set(1)  # sees no blur
+    kernels = jnp.zeros((1, 1, 5, 5)).at[..., 2, 2].set(1)  # no blur
     variables = {"params": (kernels, jnp.ones((1, 28, 32, 1)))}
     metrics = evaluate(
         task, Known(), variables, two_photos, SIMULATE, seed=0, workdir=tmp_path, height=32,

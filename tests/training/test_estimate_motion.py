@@ -1,4 +1,4 @@
-"""The task of seeing motion: its examples, its losses, its evaluation."""
+"""The task of estimating motion: its examples, losses and evaluation."""
 
 import jax
 import jax.numpy as jnp
@@ -66,7 +66,7 @@ def test_the_network_is_called_with_the_blurry_photos(key):
     assert blurry.shape == (2, 32, 32, 3)
 
 
-def test_an_unknown_loss_is_answered_with_the_known_ones():
+def test_the_error_for_an_unknown_loss_lists_the_known_ones():
     with pytest.raises(
         ValueError, match=r"loss.kind must be one of \['doubled_angle', 'labels', '"
     ):
@@ -75,7 +75,7 @@ def test_an_unknown_loss_is_answered_with_the_known_ones():
 
 def test_evaluation_averages_over_photos_and_maps_and_draws(key, tmp_path, two_photos):
     model = NETS["doubled_angle"]
-    variables = jax.jit(model.init)(key, jnp.zeros((1, 32, 32, 3)))  # sees no motion yet
+    variables = jax.jit(model.init)(key, jnp.zeros((1, 32, 32, 3)))  # estimates no motion yet
     metrics = evaluate(
         task, model, variables, two_photos, SIMULATE, seed=0, workdir=tmp_path, height=44, width=48,
         per_example=2, pictures=3,

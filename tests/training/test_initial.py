@@ -69,7 +69,7 @@ def variables(model, seed):
 
 @pytest.fixture
 def trained(tmp_path, monkeypatch):
-    """Returns a function that writes a network's variables as weights, and their path."""
+    """Return a function that writes a network's variables as weights, and their path."""
     from deblur_jax.models.registry import MODELS
 
     def write(model, fields):

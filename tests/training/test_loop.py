@@ -1,4 +1,4 @@
-"""The run as a whole: interrupted equals unbroken, records, and clear ends."""
+"""The training loop: a resumed run equals an unbroken one, records, and errors."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ def run(config, workdir, devices=2):
 
 def test_an_interrupted_run_ends_as_an_unbroken_one_bit_for_bit(tiny_config, tmp_path):
     unbroken = run(tiny_config(), tmp_path / "unbroken")
-    # The optimizer's schedule knows the length of the whole run, so it is the loop that is cut.
+    # The optimizer's schedule depends on the number of steps, so the loop is cut instead.
     cut = tiny_config()
     with pytest.raises(KeyboardInterrupt):
         interrupt_at(3, cut, tmp_path / "cut")
@@ -88,7 +88,7 @@ def test_a_checkpoint_of_another_model_is_refused(tiny_config, tmp_path):
         run(other, tmp_path / "run")
 
 
-def test_an_unknown_task_is_answered_with_the_known_ones(tiny_config, tmp_path):
+def test_the_error_for_an_unknown_task_lists_the_known_ones(tiny_config, tmp_path):
     with pytest.raises(ValueError, match=r"config.task must be one of .*'estimate_motion'"):
         run(tiny_config(task="flow"), tmp_path / "run")
 

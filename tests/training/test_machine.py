@@ -1,4 +1,4 @@
-"""A run's folder is its own, and it stops when it is told to."""
+"""A run locks its folder, and stops on a signal."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from deblur_jax.training.machine import (
 )
 
 
-def test_a_folder_in_use_is_refused_and_said_by_whom(tmp_path):
+def test_a_folder_in_use_is_refused_and_its_process_named(tmp_path):
     with (
         alone_in(tmp_path),
         pytest.raises(ValueError, match=f"in use by another run .process {os.getpid()} on"),
@@ -39,7 +39,7 @@ def test_the_lock_of_a_dead_run_does_not_block(tmp_path):
         pass
 
 
-def test_the_first_signal_is_noted_and_the_second_is_as_ever():
+def test_the_first_signal_requests_a_stop_and_the_second_acts_as_usual():
     before, interrupt = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with StopRequest() as stop:
         stop.save_before_exit()
@@ -50,7 +50,7 @@ def test_the_first_signal_is_noted_and_the_second_is_as_ever():
     assert signal.getsignal(signal.SIGINT) == interrupt  # ignored by jobs in the background
 
 
-def test_sigterm_before_the_first_step_ends_well_though_python_waits_for_a_compiler():
+def test_sigterm_during_the_first_compilation_ends_cleanly():
     code = (
         "import hashlib\n"
         "from deblur_jax.training.machine import StopRequest\n"
@@ -65,7 +65,7 @@ def test_sigterm_before_the_first_step_ends_well_though_python_waits_for_a_compi
         assert "Stopped before the first step; run the same command again." in run.stdout.read()
 
 
-def test_compiled_programs_go_where_the_user_says(tmp_path, monkeypatch):
+def test_the_compilation_cache_is_where_the_variable_says(tmp_path, monkeypatch):
     before = jax.config.jax_compilation_cache_dir
     try:
         jax.config.update("jax_compilation_cache_dir", None)

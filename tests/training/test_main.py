@@ -1,4 +1,4 @@
-"""A run from the command line: train, stop, go on, evaluate, export, and what each leaves."""
+"""A run from the command line: train, stop, resume, evaluate, export, and the files of each."""
 
 import json
 import os
@@ -75,7 +75,7 @@ def stop_at(monkeypatch, step):
     monkeypatch.setattr(Reader, "add", add)
 
 
-def test_sigterm_saves_and_ends_well_and_the_same_command_goes_on(tiny_run, tmp_path, monkeypatch):
+def test_sigterm_saves_and_the_same_command_resumes(tiny_run, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         stop_at(patch, 3)
         status, shown, _ = tiny_run()
@@ -87,7 +87,7 @@ def test_sigterm_saves_and_ends_well_and_the_same_command_goes_on(tiny_run, tmp_
     assert "resuming after step 3 of 4" in shown
 
 
-def test_an_evaluation_that_is_stopped_is_made_when_the_run_goes_on(
+def test_an_interrupted_evaluation_is_repeated_on_resume(
     tiny_run, tiny_task, tmp_path, monkeypatch
 ):
     draw = tiny_task.draw
@@ -106,7 +106,7 @@ def test_an_evaluation_that_is_stopped_is_made_when_the_run_goes_on(
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["steps"] == 4
 
 
-def test_a_workdir_in_use_is_told_in_one_line(tiny_run, tmp_path):
+def test_a_workdir_in_use_ends_in_a_one_line_error(tiny_run, tmp_path):
     workdir = tmp_path / "run"
     workdir.mkdir()
     with alone_in(workdir):
@@ -143,7 +143,7 @@ def test_each_evaluation_leaves_metrics_and_pictures_and_a_short_run_a_whole_tra
     jax.profiler.stop_trace()
 
 
-def test_a_field_that_no_function_takes_is_told_in_one_line(tiny_run, tiny_task, tiny_config):
+def test_an_unknown_argument_in_a_config_ends_in_a_one_line_error(tiny_run, tiny_task, tiny_config):
     def get_config():
         config = tiny_config()
         config.optimizer.momentun = 0.5

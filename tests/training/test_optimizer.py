@@ -1,4 +1,4 @@
-"""The optimizer: its schedule and its clipping, seen through the updates."""
+"""The optimizer: its schedule and its clipping, measured on the updates."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -78,7 +78,7 @@ def test_momentum_adds_up_past_gradients():
         ({"schedule": "step"}, "optimizer.period must be at least 1 step, got 0"),
     ],
 )
-def test_an_unknown_choice_is_answered_with_the_known_ones(fields, message):
+def test_the_error_for_an_unknown_choice_lists_the_known_ones(fields, message):
     with pytest.raises(ValueError, match=message):
         updates([1.0, 1.0], 1, **fields)
 
@@ -93,5 +93,5 @@ def test_weight_decay_pulls_the_parameters_to_zero(name, expected):
     )  # fmt: skip
     params = {"w": jnp.full(1, 2.0)}
     update, _ = optimizer.update({"w": jnp.zeros(1)}, optimizer.init(params), params)
-    # Adam sees the pull as a gradient, whose size it divides out.
+    # Adam treats the decay as a gradient and normalises its size.
     np.testing.assert_allclose(update["w"], [expected], rtol=1e-4)

@@ -1,4 +1,4 @@
-"""Each small config's network learns eight samples by heart."""
+"""Each small config's network overfits eight samples."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a run is about to do: its arithmetic is counted as it will be done."""
+"""The overview of a run: parameters, arithmetic and peak performance."""
 
 import jax
 import jax.numpy as jnp

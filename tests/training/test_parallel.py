@@ -1,4 +1,4 @@
-"""Many devices take the same step as one."""
+"""A step on many devices equals a step on one."""
 
 import jax
 import jax.numpy as jnp
@@ -71,7 +71,7 @@ def test_the_state_carries_no_device_axis():
 
 
 class Normed(nn.Module):
-    """A layer whose norm sees the whole batch if it is told the axis."""
+    """A layer that normalises over the whole batch if the axis name is given."""
 
     axis_name: str | None = None
 
@@ -169,7 +169,7 @@ def test_a_share_worked_through_in_parts_gives_the_gradient_of_the_whole():
         np.testing.assert_allclose(parts_metrics[name], value, rtol=1e-5)
 
 
-def test_another_mapping_is_answered_with_the_known_ones():
+def test_the_error_for_an_unknown_mapping_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"parallel must be one of \['pmap', 'shard_map'\]"):
         take_steps(jax.devices()[:1], parallel="vmap")
 

@@ -1,4 +1,4 @@
-"""Half precision and recomputation change what a step costs, not what it means."""
+"""Half precision and rematerialisation change the cost of a step, not its result."""
 
 import jax
 import jax.numpy as jnp
@@ -50,13 +50,13 @@ def test_half_precision_is_for_the_network_alone(key):
 
 
 @pytest.mark.parametrize("remat", ["pointwise", "all"])
-def test_computing_again_changes_no_number(key, remat):
+def test_rematerialisation_changes_no_number(key, remat):
     exact, _ = gradients(key)
     again, _ = gradients(key, remat=remat)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), exact, again)
 
 
-def test_unknown_choices_are_answered_with_the_known_ones():
+def test_errors_for_unknown_choices_list_the_known_ones():
     with pytest.raises(ValueError, match=r"precision must be one of \['bfloat16', 'float32'\]"):
         with_precision(Small(), precision="float16", remat="none")
     with pytest.raises(ValueError, match=r"remat must be one of \['all', 'none', 'pointwise'\]"):

@@ -1,4 +1,4 @@
-"""Two real processes of four devices each take the steps of one process of eight."""
+"""Two processes of four devices each take the same steps as one process of eight."""
 
 import json
 import os

@@ -21,7 +21,7 @@ def pairs(key, count, side=32):
     return {"sharp": sharp, "blurry": 0.9 * sharp + 0.1 * noise}
 
 
-def test_a_simulation_is_asked_for_by_name():
+def test_a_simulation_is_chosen_by_name():
     with pytest.raises(ValueError, match=r"simulate.name must be one of \['averaged', 'devel"):
         task.make_simulate(name="shaken")
 

@@ -1,4 +1,4 @@
-"""The task of restoring against a critic: what is minimised, what the critic remembers."""
+"""The task of restoring against a critic: its losses and the state of the critic."""
 
 import jax
 import jax.numpy as jnp
@@ -67,7 +67,7 @@ def test_the_critic_learns_within_the_step_from_all_devices(batch, key):
     assert later["loss/critic"][0] < terms["loss/critic"][0]
 
 
-def test_kernels_that_are_not_there_are_refused():
+def test_a_source_without_kernels_is_refused():
     for kernels, message in (
         ("", "loss.kernels must be the weights of a kernel_basis net or 'truth', got ''"),
         ("denoiser", "denoiser: holds a DenoiserNet, expected a KernelBasisNet"),
@@ -86,7 +86,7 @@ def test_the_critic_follows_the_schedule_of_the_generator():
     assert config.loss.critic_total_steps == 100
 
 
-def test_fine_tuning_goes_on_from_the_last_step_at_the_full_rate():
+def test_fine_tuning_continues_from_the_last_step_at_the_full_rate():
     paper, fine = (
         load_config(f"configs/blurring_to_deblur.py:{name}") for name in ("paper", "fine_tune")
     )
@@ -132,7 +132,7 @@ def test_steps_of_fine_tuning_lower_the_reblur_loss_of_a_trained_generator(batch
 
 
 @pytest.mark.slow  # to compile
-def test_evaluation_scores_what_the_generator_restores(two_photos, tmp_path):
+def test_evaluation_scores_the_photos_that_the_generator_restores(two_photos, tmp_path):
     class Dark:
         def apply(self, variables, blurry):
             return variables["params"] * blurry

@@ -44,7 +44,7 @@ def test_a_network_is_given_as_many_frames_as_it_takes(frames, key):
         np.testing.assert_array_equal(frame, video(key)[name])
 
 
-def test_frames_that_are_not_there_are_asked_for(key):
+def test_the_error_for_missing_frames_names_them(key):
     pair = {name: x[0] for name, x in video(key).items() if name in ("blurry", "sharp")}
     with pytest.raises(ValueError, match="have no next_blurry and no previous_blurry; lower"):
         take(3)(key, pair)
@@ -77,7 +77,7 @@ def test_the_loss_is_the_squared_error_and_that_of_the_warped_neighbours(weight,
     assert statistics == {}
 
 
-def test_a_single_photo_has_no_flow_to_be_wrong_about(key):
+def test_a_single_photo_has_no_flow_loss(key):
     loss_fn = task.make_loss(Still(frames=1), take(1), flow_weight=1.0)
     loss, (terms, _) = jax.jit(loss_fn)({}, {}, video(key), 0, key)
     assert terms["loss/warp"] == 0

@@ -1,4 +1,4 @@
-"""The task of restoring by learned steps: what it begins with, what it measures."""
+"""The task of restoring by learned steps: its initial weights and its evaluation."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ LOSS = {"part": 24, "corrected": 1.0, "frozen": True, "flow_weight": 0.1}
 def test_the_loss_is_that_of_the_photos_and_of_their_motion(key, frozen):
     batch = {"sharp": jax.random.uniform(key, (2, 48, 48, 3))}
     params = jax.jit(NET.init)(key, jnp.zeros((1, 40, 40, 3)))["params"]
-    # Without this the estimator sees no motion, whatever its other parameters are.
+    # Otherwise the estimated motion is zero, whatever the other parameters are.
     params["estimator"]["Dense_1"]["kernel"] += 0.1
     loss_fn = task.make_loss(NET, SIMULATE, **{**LOSS, "frozen": frozen})
     slopes = jax.jit(jax.value_and_grad(loss_fn, has_aux=True))
@@ -35,7 +35,7 @@ def test_the_loss_is_that_of_the_photos_and_of_their_motion(key, frozen):
     assert jnp.any(found["finish"]["tail"]["kernel"] != 0)
 
 
-def test_the_parts_begin_with_the_weights_named_and_the_last_net_with_silence():
+def test_parts_start_from_the_named_weights_and_the_last_network_from_zero():
     model = LearnedPlugAndPlayNet()
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))["params"]
     empty = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
@@ -64,7 +64,7 @@ def test_weights_that_do_not_fit_are_refused():
 
 
 @pytest.mark.slow  # to compile
-def test_evaluation_compares_learned_with_fixed_steps_and_true_with_seen_motion(
+def test_evaluation_compares_learned_with_fixed_steps_and_true_with_estimated_motion(
     key, tmp_path, two_photos
 ):
     variables = jax.jit(NET.init)(key, jnp.zeros((1, 64, 64, 3)))

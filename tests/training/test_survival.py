@@ -1,4 +1,4 @@
-"""What a run goes through: killed at any moment, a full disk. Each takes minutes or a mount."""
+"""Runs that are killed at any moment or fill the disk. Each test takes minutes or a mount."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def records(workdir):
 
 
 def numbers(workdir):
-    """Returns what a step computed, without the times that it took."""
+    """Return what a step computed, without the times that it took."""
     made = {}
     for line in records(workdir):
         record = json.loads(line)
@@ -92,7 +92,7 @@ def test_a_run_killed_at_twenty_random_moments_ends_as_an_unbroken_one_bit_for_b
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare")
 @pytest.mark.parametrize("kibibytes", [1024, 2048, 3200])
-def test_a_full_disk_is_told_in_one_line_and_the_same_command_goes_on(tmp_path, kibibytes):
+def test_a_full_disk_ends_in_a_one_line_error_and_the_run_can_resume(tmp_path, kibibytes):
     disk = tmp_path / "disk"
     disk.mkdir()
     # The mount is of these processes alone, and goes with them.

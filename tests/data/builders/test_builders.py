@@ -1,4 +1,4 @@
-"""Each data set in its true layout, in miniature: prepared, read back by index, and compared."""
+"""Each data set in its original layout, in miniature: prepared, read back and compared."""
 
 import importlib.util
 import subprocess
@@ -25,7 +25,7 @@ REALBLUR = "RealBlur-J_ECC_IMCORR_centroid_itensity_ref"
 
 
 class Tree:
-    """Writes files with random pixels into a folder, and remembers the pixels."""
+    """Write files with random pixels into a folder, and remembers the pixels."""
 
     def __init__(self, root):
         self.root, self.rng, self.pixels = root, np.random.default_rng(0), {}
@@ -189,7 +189,7 @@ def test_a_segmentation_of_another_size_or_kind_is_named(tree):
 
 
 @pytest.mark.parametrize("images", ["images", "images/ADE"])
-def test_ade_tells_objects_apart_by_kind_and_number(tree, images):
+def test_ade_separates_objects_by_kind_and_number(tree, images):
     colours = np.zeros((6, 8, 3), np.uint8)
     colours[:, 2:4] = (10, 5, 0)
     colours[:, 4:6] = (10, 5, 1)
@@ -337,7 +337,7 @@ def test_a_prepared_data_set_gives_the_batches_of_its_folders(tree, workers):
 
 
 @pytest.mark.parametrize("name", sorted(BUILDERS))
-def test_missing_files_are_answered_with_where_to_get_and_put_them(name, tmp_path):
+def test_the_error_for_missing_files_says_where_to_get_and_put_them(name, tmp_path):
     builder = BUILDERS[name]
     with pytest.raises(FileNotFoundError) as caught:
         prepare(name, tmp_path / "nothing", tmp_path / "records")
@@ -348,7 +348,7 @@ def test_missing_files_are_answered_with_where_to_get_and_put_them(name, tmp_pat
     assert "\n" not in message
 
 
-def test_unknown_options_are_answered_with_the_known_ones(tmp_path):
+def test_errors_for_unknown_options_list_the_known_ones(tmp_path):
     with pytest.raises(ValueError, match=r"name must be one of \['ade', 'bsds'.*got 'hide'"):
         prepare("hide", tmp_path, tmp_path)
     with pytest.raises(ValueError, match=r"variant must be one of \['blur', 'blur_gamma'\]"):
@@ -379,7 +379,7 @@ print(batch["sharp"].shape, "tensorflow" in sys.modules)
     assert shown.stdout.splitlines()[-1:] == ["(2, 4, 4, 3) False"], shown.stderr
 
 
-def test_the_command_prepares_lists_and_says_what_is_missing(tree, capsys):
+def test_the_command_prepares_and_lists_data_sets_and_names_missing_files(tree, capsys):
     spec = importlib.util.spec_from_file_location(
         "prepare", Path(__file__).parents[3] / "tools" / "prepare.py"
     )

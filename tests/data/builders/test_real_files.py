@@ -1,4 +1,4 @@
-"""The builders on files of the real data sets, put into the layout that their owners give them."""
+"""The builders on files of the real data sets, in the layout of their owners."""
 
 import numpy as np
 import tensorflow_datasets as tfds
