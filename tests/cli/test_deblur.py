@@ -15,11 +15,12 @@ from deblur_jax import deblurring
 from deblur_jax.cli import deblur as command
 from deblur_jax.cli import restore_photo
 from deblur_jax.cli.deblur import main as deblur
+from deblur_jax.cli.report import draw_blur
 from deblur_jax.deblurring import Result
 from deblur_jax.estimate import AUTO
 from deblur_jax.io import images
 from deblur_jax.io.images import Photo, read_photo, write_photo
-from deblur_jax.ops.operators import LineBlur
+from deblur_jax.ops.operators import LineBlur, UniformBlur, WindowedBlur
 from tests.io.profiles import SRGB as SRGB_CURVE
 from tests.io.profiles import make_profile, parametric, power
 
@@ -63,6 +64,25 @@ def test_a_photo_is_written_and_how_well_it_fits_is_said(photo, capsys):
         assert f"motion blur removed, model {AUTO}" in result.getexif()[0x000B]
     with Image.open(photo.parent / "report" / "photo.jpg-report.png") as report:
         assert report.width > 4 * 80
+
+
+@pytest.mark.parametrize(
+    ("blur", "words"),
+    [
+        (UniformBlur(jnp.full((5, 5), 1 / 25)), "one kernel of 5 pixels; "),
+        (
+            WindowedBlur(jnp.full((2, 3, 5, 5), 1 / 25), jnp.arange(2.0), jnp.arange(3.0)),
+            "6 kernels of 5 pixels that vary over the photo; ",
+        ),
+    ],
+)
+def test_kernels_are_described_and_drawn(blur, words):
+    photo = PICTURE.astype(np.float32) / 255
+    result = Result(photo, blur, np.zeros_like(photo), 1.0, likely=0.8)
+    described = restore_photo.describe(result)
+    assert described.startswith(words)
+    assert described.endswith(result.verdict)
+    assert draw_blur(photo, result, 60).shape == (48, 60, 3)
 
 
 @pytest.mark.usefixtures("darker")
