@@ -53,15 +53,19 @@ def darker(monkeypatch):
     return explained
 
 
-def test_a_photo_is_written_and_how_well_it_fits_is_said(photo, capsys):
-    assert deblur([str(photo), "--report", str(photo.parent / "report"), "--force"]) == 0
+@pytest.mark.parametrize("model", [pytest.param(AUTO, marks=pytest.mark.slow), "motion-context"])
+def test_a_photo_is_written_and_how_well_it_fits_is_said(photo, model, capsys):
+    options = [] if model == AUTO else ["--model", model]  # what is most likely is the default
+    report = str(photo.parent / "report")
+    assert deblur([str(photo), "--report", report, "--force", *options]) == 0
     shown = capsys.readouterr().out
-    assert f"estimating blur with {AUTO} (the most likely of several blurs)" in shown
+    words = "the most likely of several blurs" if model == AUTO else ""
+    assert f"estimating blur with {model} ({words}" in shown
     assert "the re-blurred result differs from the photo by 0.0" in shown
     with Image.open(photo.with_name("photo-deblurred.jpg")) as result:
         assert result.size == (80, 64)
         assert result.getexif()[271] == "a maker"
-        assert f"motion blur removed, model {AUTO}" in result.getexif()[0x000B]
+        assert f"motion blur removed, model {model}" in result.getexif()[0x000B]
     with Image.open(photo.parent / "report" / "photo.jpg-report.png") as report:
         assert report.width > 4 * 80
 
