@@ -47,8 +47,8 @@ class Result:
 
     Attributes:
         image: the restored photo `[h, w, c]` in [0, 1].
-        blur: the estimated blur, such as a `LineBlur` with its `flow` or a `BasisBlur` with its
-            `kernels` and `mixing`.
+        blur: the estimated blur: a `UniformBlur` with its `kernel`, a `WindowedBlur` with its
+            `kernels`, a `LineBlur` with its `flow`, or a `BasisBlur` with `kernels` and `mixing`.
         residual: `blur(restored) - photo`, `[h, w, c]`, of the restoration at full strength.
         explained: share of the photo where the residual is within a few deviations of its noise.
         reason: why no blur was found, or an empty string.

@@ -25,13 +25,14 @@ BELOW = {
     "saturation_weights": "solvers.frame", "spatial_rnn": "ops.spatial_rnn",
 }  # fmt: skip
 SHOWN = {
-    "BasisBlur", "LineBlur", "adjoint", "basis_blur", "camera_flow", "deblur", "dense_blur",
+    "BasisBlur", "LineBlur", "WindowedBlur", "adjoint", "basis_blur", "camera_flow", "deblur",
+    "dense_blur",
     "diagnose", "epll", "line_blur", "load", "proximal_gradient", "psnr", "restore_tiled",
     "richardson_lucy", "shake_kernel", "ssim", "steepest_descent",
     "learned_steepest_descent",
 }  # fmt: skip
 SLOW = {
-    "camera_flow", "deblur", "diagnose", "epll", "estimate_blur", "factor_grid",
+    "WindowedBlur", "camera_flow", "deblur", "diagnose", "epll", "estimate_blur", "factor_grid",
     "factor_kernels", "jpeg",
     "load_denoiser", "proximal_gradient", "restore", "richardson_lucy", "shake_kernel",
     "sharded_basis_blur", "steepest_descent", "learned_steepest_descent",

@@ -15,11 +15,12 @@ from deblur_jax import deblurring
 from deblur_jax.cli import deblur as command
 from deblur_jax.cli import restore_photo
 from deblur_jax.cli.deblur import main as deblur
+from deblur_jax.cli.report import draw_blur
 from deblur_jax.deblurring import Result
 from deblur_jax.estimate import AUTO
 from deblur_jax.io import images
 from deblur_jax.io.images import Photo, read_photo, write_photo
-from deblur_jax.ops.operators import LineBlur
+from deblur_jax.ops.operators import LineBlur, UniformBlur, WindowedBlur
 from tests.io.profiles import SRGB as SRGB_CURVE
 from tests.io.profiles import make_profile, parametric, power
 
@@ -52,17 +53,40 @@ def darker(monkeypatch):
     return explained
 
 
-def test_a_photo_is_written_with_a_verdict(photo, capsys):
-    assert deblur([str(photo), "--report", str(photo.parent / "report"), "--force"]) == 0
+@pytest.mark.parametrize("model", [pytest.param(AUTO, marks=pytest.mark.slow), "motion-context"])
+def test_a_photo_is_written_with_a_verdict(photo, model, capsys):
+    options = [] if model == AUTO else ["--model", model]  # what is most likely is the default
+    report = str(photo.parent / "report")
+    assert deblur([str(photo), "--report", report, "--force", *options]) == 0
     shown = capsys.readouterr().out
-    assert f"estimating blur with {AUTO} (the most likely of several blurs)" in shown
+    words = "the most likely of several blurs" if model == AUTO else ""
+    assert f"estimating blur with {model} ({words}" in shown
     assert "the re-blurred result differs from the photo by 0.0" in shown
     with Image.open(photo.with_name("photo-deblurred.jpg")) as result:
         assert result.size == (80, 64)
         assert result.getexif()[271] == "a maker"
-        assert f"motion blur removed, model {AUTO}" in result.getexif()[0x000B]
+        assert f"motion blur removed, model {model}" in result.getexif()[0x000B]
     with Image.open(photo.parent / "report" / "photo.jpg-report.png") as report:
         assert report.width > 4 * 80
+
+
+@pytest.mark.parametrize(
+    ("blur", "words"),
+    [
+        (UniformBlur(jnp.full((5, 5), 1 / 25)), "one kernel of 5 pixels; "),
+        (
+            WindowedBlur(jnp.full((2, 3, 5, 5), 1 / 25), jnp.arange(2.0), jnp.arange(3.0)),
+            "6 kernels of 5 pixels that vary over the photo; ",
+        ),
+    ],
+)
+def test_kernels_are_described_and_drawn(blur, words):
+    photo = PICTURE.astype(np.float32) / 255
+    result = Result(photo, blur, np.zeros_like(photo), 1.0, likely=0.8)
+    described = restore_photo.describe(result)
+    assert described.startswith(words)
+    assert described.endswith(result.verdict)
+    assert draw_blur(photo, result, 60).shape == (48, 60, 3)
 
 
 @pytest.mark.usefixtures("darker")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from deblur_jax.ops.periodic import kernel_spectrum
+from deblur_jax.ops.windows import windows_of
 from deblur_jax.solvers.conjugate_gradient import conjugate_gradient
-from deblur_jax.solvers.fourier_plug_and_play import fourier_plug_and_play
+from deblur_jax.solvers.fourier_plug_and_play import blurred_plane, fourier_plug_and_play
 from deblur_jax.solvers.plug_and_play import COUPLING
 
 
@@ -81,6 +82,22 @@ def test_a_saturated_pixel_never_falls_below_its_floor(key):
     free, _ = fourier_plug_and_play(kernel, observed, keep, sigmas=sigmas, noise=0.01, known=known)
     lit, unlit = (blur_with(kernel)(image)[3, 4] for image in (restored, free))
     assert bool(jnp.all(lit > unlit + 0.5))
+
+
+def test_windows_of_equal_kernels_are_one_kernel(key):
+    kernel, _ = problem(key)
+    windows = windows_of((192, 48), 3)
+    assert windows.number == 2
+    plane = jax.random.uniform(jax.random.fold_in(key, 1), (192, 48, 1))
+    kernels = jnp.broadcast_to(kernel, (2, 3, 3))
+    several = blurred_plane(kernels, plane, windows=windows)
+    np.testing.assert_allclose(several, blur_with(kernel)(plane), atol=1e-6)
+    np.testing.assert_allclose(blurred_plane(kernel, plane), several, atol=1e-6)
+    options = {"sigmas": jnp.asarray([0.1, 0.1]), "noise": 0.1}
+    whole, trace = fourier_plug_and_play(kernel, several, keep, **options)
+    parts, other = fourier_plug_and_play(kernels, several, keep, windows=windows, **options)
+    np.testing.assert_allclose(parts, whole, atol=1e-5)
+    np.testing.assert_allclose(other["misfit"], trace["misfit"], rtol=1e-3)
 
 
 @pytest.mark.parametrize(("side", "size"), [(4, 8), (9, 8)])

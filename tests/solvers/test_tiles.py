@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax.ops.operators import BasisBlur, LineBlur
+from deblur_jax.ops.operators import BasisBlur, LineBlur, WindowedBlur
 from deblur_jax.solvers.tiles import halved, restore_tiled, tiles
 
 
@@ -44,6 +44,21 @@ def test_all_tiles_share_one_compilation():
 
     restore_tiled(restore, np.zeros((40, 50, 1)), halo=1, blend=2, tile=(20, 24))
     assert traced == [(20, 24, 1)]
+
+
+def test_a_function_that_compiles_itself_is_called_with_arrays():
+    seen = []
+
+    def restore(image, blur):
+        seen.append(type(image))
+        return np.asarray(blur(jnp.asarray(image)))
+
+    image = np.random.default_rng(0).uniform(size=(40, 50, 1))
+    kernels = np.full((2, 1, 3, 3), 1 / 9)
+    blur = WindowedBlur(kernels, np.asarray([0.0, 30.0]), np.asarray([20.0]))
+    tiled = restore_tiled(restore, image, blur, halo=2, blend=3, tile=(24, 50), compiled=True)
+    assert seen == [np.ndarray] * len(seen)
+    np.testing.assert_allclose(tiled, blur(jnp.asarray(image)), atol=1e-6)
 
 
 OUT_OF_MEMORY = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
