@@ -9,7 +9,7 @@ from skimage import data
 from deblur_jax import deblur, deblurring, estimate_blur, psnr
 from deblur_jax.deblurring import HALO
 from deblur_jax.models.blur_estimate import BlurEstimate
-from deblur_jax.ops.operators import UniformBlur
+from deblur_jax.ops.operators import UniformBlur, WindowedBlur
 from deblur_jax.pretrained import Pretrained
 
 
@@ -98,15 +98,44 @@ def test_a_limit_of_motions_is_no_limit_of_kernels(monkeypatch):
         deblur(np.full((40, 48, 3), 0.5, np.float32), max_blur=5.0)
 
 
-def test_a_kernel_larger_than_the_photo_is_refused():
+def certain(blur):
+    """Returns an estimator that takes every photo to have a blur."""
+
     class Estimator:
         def estimate_blur(self, variables, photo):
             del variables, photo
-            return BlurEstimate(UniformBlur(jnp.ones((41, 41)) / 41**2), likely=0.95)
+            return BlurEstimate(blur, likely=0.95)
 
+    return Pretrained("mine", Estimator(), {}, {})
+
+
+def keep(image, sigma):
+    del sigma
+    return image
+
+
+def test_a_kernel_larger_than_the_photo_is_refused():
     photo = np.zeros((40, 48, 3), np.float32)
+    network = certain(UniformBlur(jnp.ones((41, 41)) / 41**2))
     with pytest.raises(ValueError, match="no larger than the photo, got 41 for 40x48"):
-        deblur(photo, Pretrained("mine", Estimator(), {}, {}), denoise=lambda image, sigma: image)
+        deblur(photo, network, denoise=keep)
+
+
+def test_a_large_photo_with_kernels_is_restored_in_tiles(sharp, monkeypatch):
+    kernels = jnp.stack([jnp.asarray(hook())] * 2)[:, None]
+    blur = WindowedBlur(kernels, jnp.asarray([0.0, 200.0]), jnp.asarray([40.0]))
+    photo = np.asarray(blur(sharp[:, :80])).clip(0, 1)
+    whole = deblur(photo, certain(blur), denoise=keep, steps=3)
+    monkeypatch.setattr(deblurring, "WHOLE_PIXELS", 1)
+    monkeypatch.setattr(deblurring, "TILE", (64, 64))
+    tiles = []
+    options = {"denoise": keep, "steps": 3, "progress": lambda done, every: tiles.append(every)}
+    tiled = deblur(photo, certain(blur), **options)
+    assert tiles == [2, 2]
+    assert tiled.image.shape == photo.shape
+    truth = sharp[:, :80]
+    assert psnr(tiled.image, truth) > psnr(whole.image, truth) - 0.3
+    assert psnr(tiled.image, truth) > psnr(photo, truth) + 3
 
 
 def test_a_uniform_blur_is_the_same_everywhere(sharp):
