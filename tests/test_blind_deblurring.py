@@ -133,8 +133,9 @@ def test_a_large_photo_with_kernels_is_restored_in_tiles(sharp, monkeypatch):
     tiled = deblur(photo, certain(blur), **options)
     assert tiles == [2, 2]
     assert tiled.image.shape == photo.shape
-    assert psnr(tiled.image, whole.image) > 40
-    assert psnr(tiled.image, sharp[:, :80]) > psnr(photo, sharp[:, :80]) + 3
+    truth = sharp[:, :80]
+    assert psnr(tiled.image, truth) > psnr(whole.image, truth) - 0.3
+    assert psnr(tiled.image, truth) > psnr(photo, truth) + 3
 
 
 def test_a_uniform_blur_is_the_same_everywhere(sharp):
