@@ -205,10 +205,14 @@ OTHERS = {  # draws, and what has no floating-point input or keeps its vectors i
 }  # fmt: skip
 CASES: dict[str, tuple[Any, ...]] = {**LINEAR, **OPERATORS, **SOLVERS, **METRICS, **OTHERS}
 LONG = ("draw_scene", "draw_segment_blur", "epll", "refine_motion")  # to compile
+LONG_IN_HALF = (  # to compile, and not sums over a photo
+    "adjoint", "factor_grid", "fit_plane", "jpeg", "learned_steepest_descent", "normal",
+    "richardson_lucy", "sharded_basis_blur", "spatial_rnn",
+)  # fmt: skip
 LONG_WITHOUT_JIT = (  # each operation is compiled on its own
-    "basis_blur pixelwise", "camera_flow", "dense_blur", "develop", "factor_grid", "fit_plane",
-    "jpeg", "learned_steepest_descent", "normal", "shake_kernel", "sharded_basis_blur",
-    "spatial_rnn", "warp_affine", "warp_homography",
+    "basis_blur pixelwise", "camera_flow", "camera_flow released_code", "dense_blur", "develop",
+    "diagnose", "factor_grid", "fit_plane", "jpeg", "learned_steepest_descent", "normal",
+    "shake_kernel", "sharded_basis_blur", "spatial_rnn", "warp_affine", "warp_homography",
 )  # fmt: skip
 
 
@@ -278,7 +282,7 @@ def test_without_jit_the_numbers_are_the_same(name):
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, pytest.param(jnp.float16, marks=pytest.mark.slow)])
-@each(LINEAR, OPERATORS, SOLVERS, METRICS)
+@each(LINEAR, OPERATORS, SOLVERS, METRICS, slow=(*LONG, *LONG_IN_HALF))
 def test_half_precision_is_computed_in_single_precision(name, dtype):
     arguments = CASES[name][1:]
 

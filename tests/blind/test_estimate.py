@@ -110,7 +110,7 @@ def test_where_nothing_tells_a_blur_there_is_none_and_a_reason(photo, reason):
     assert reason in found.reason
 
 
-@pytest.mark.parametrize("shape", [(32, 32), (32, 300)])
+@pytest.mark.parametrize("shape", [(32, 32), pytest.param((32, 300), marks=pytest.mark.slow)])
 def test_tiny_and_narrow_photos_are_taken(shape):
     found = estimate(np.float32(np.random.default_rng(1).uniform(size=(*shape, 1)).cumsum(1) % 1))
     assert np.isfinite(found.kernel).all()

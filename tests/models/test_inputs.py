@@ -53,7 +53,9 @@ def test_photos_that_a_network_cannot_use_are_refused(name, shape, error, messag
 
 
 @pytest.mark.parametrize("name", sorted(NETS))
-@pytest.mark.parametrize("size", [(32, 32), (33, 47), (65, 46)])
+@pytest.mark.parametrize(
+    "size", [(33, 47), *(pytest.param(x, marks=pytest.mark.slow) for x in ((32, 32), (65, 46)))]
+)
 def test_photos_of_any_size_give_results_of_that_size(name, size):
     shapes = [x.shape for x in jax.tree.leaves(given(NETS[name], *size))]
     assert any(shape[:3] == (1, *size) for shape in shapes)

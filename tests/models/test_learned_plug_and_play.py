@@ -23,6 +23,7 @@ def params():
     return jax.jit(NET.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))["params"]
 
 
+@pytest.mark.slow  # to compile
 def test_before_training_it_restores_by_a_fixed_schedule_and_the_last_net_changes_nothing(
     params, key
 ):

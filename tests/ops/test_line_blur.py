@@ -211,6 +211,7 @@ def test_shards_of_a_batch_equal_the_batch(key):
     chex.assert_trees_all_close(apart, together, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow  # to compile
 def test_single_precision_gradients_to_the_flow_are_accurate_except_at_kinks(key):
     """At a kink the slope jumps, and a change of the flow by 1e-7 moves a pixel across it."""
     image, flow = (x.astype(jnp.float32) for x in draw(key, (16, 16, 1), length=100))

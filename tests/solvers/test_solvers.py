@@ -105,7 +105,7 @@ def test_the_gradient_through_a_solve_is_that_of_finite_differences(key, solve):
     np.testing.assert_allclose(slopes, (by_photo, by_blur), rtol=1e-4)
 
 
-@each_but("hsd", "plug_and_play")  # tested in their own files as well
+@each_but("epll", "hsd", "plug_and_play")  # tested in their own files as well
 def test_no_blur_and_no_noise_return_the_photo(key, solve):
     rows, columns = jnp.meshgrid(jnp.linspace(0.2, 0.8, 12), jnp.linspace(0.3, 0.6, 13))
     image = (rows + columns)[..., None] / 2
