@@ -120,11 +120,7 @@ def kernels_over(photo: Array, kernels: Array, mixing: Array) -> np.ndarray:
     for top in range(0, height - side + 1, side + 2):
         for left in range(0, width - side + 1, side + 2):
             share = mixing[top + side // 2, left + side // 2]
-            # The point spread function is the correlation kernel turned by 180 degrees.
-            spot = np.tensordot(share, kernels, axes=1)[::-1, ::-1, None]
-            strength = np.sqrt(spot / spot.max())
-            place = (slice(top, top + side), slice(left, left + side))
-            picture[place] += strength * (np.asarray([1.0, 1.0, 0.2]) - picture[place])
+            _draw_kernel(picture, np.tensordot(share, kernels, axes=1), top, left)
     return to_bytes(picture)
 
 
@@ -151,11 +147,16 @@ def kernels_at_places(
             top, left = round(float(row)) - side // 2, round(float(column)) - side // 2
             if top < 0 or left < 0 or top + side > height or left + side > width:
                 continue
-            spot = kernel[::-1, ::-1, None]
-            strength = np.sqrt(spot / spot.max())
-            place = (slice(top, top + side), slice(left, left + side))
-            picture[place] += strength * (np.asarray([1.0, 1.0, 0.2]) - picture[place])
+            _draw_kernel(picture, kernel, top, left)
     return to_bytes(picture)
+
+
+def _draw_kernel(picture: np.ndarray, kernel: np.ndarray, top: int, left: int) -> None:
+    """Draws the point spread function of a correlation kernel into a picture, in yellow."""
+    spot = kernel[::-1, ::-1, None]  # turned by 180 degrees
+    strength = np.sqrt(spot / spot.max())
+    place = (slice(top, top + len(kernel)), slice(left, left + len(kernel)))
+    picture[place] += strength * (np.asarray([1.0, 1.0, 0.2]) - picture[place])
 
 
 def panels(pictures: Mapping[str, Array], *, caption: str = "") -> np.ndarray:

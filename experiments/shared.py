@@ -174,6 +174,19 @@ def shifted_onto(image: np.ndarray, sharp: np.ndarray) -> jax.Array:
     return quantize(jnp.asarray(moved(best), jnp.float32))[..., None]
 
 
+def psnr_shifted(image: np.ndarray, sharp: np.ndarray, border: int = INNER) -> float:
+    """Returns the PSNR of a photo's brightness, shifted to where it fits best.
+
+    Args:
+        image: `[h, w, c]`.
+        sharp: `[h, w, c]`.
+        border: pixels at each edge that are not scored.
+    """
+    grey, truth = (each.mean(-1, keepdims=True).astype(np.float32) for each in (image, sharp))
+    error = crop(np.asarray(shifted_onto(grey, truth)), border) - crop(truth, border)
+    return float(-10 * np.log10(np.mean(np.square(error))))
+
+
 # --- frames, pairs, scenes ---
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from deblur_jax.blind.choice import Candidate, choose, settled
 from deblur_jax.blind.coarse_to_fine import kernel_of_support, odd_side, pyramid, scale_count
 from deblur_jax.blind.judge import judge
-from deblur_jax.blind.kernel_shape import border_mass, resized
+from deblur_jax.blind.kernel_shape import border_mass, in_side, resized
 from deblur_jax.ops.periodic import canvas_side, lay_on_canvas
 from deblur_jax.ops.sensor import Transfer, to_light
 from deblur_jax.ops.windows import windows_of
@@ -194,7 +194,7 @@ def find_candidates(
             planes.photos[0], planes.trusts[0], work.extent, kernel, windows=windows
         )
         border = float(border_mass(kernel, support)) if support > 1 else 0.0
-        return Candidate(support, trimmed(np.asarray(kernel), support), border, whole, parts)
+        return Candidate(support, in_side(kernel, support), border, whole, parts)
 
     candidates = [judged(still, 1)]
     for done, support in enumerate(work.supports):
@@ -207,12 +207,6 @@ def find_candidates(
         if settled(candidates):
             break
     return candidates
-
-
-def trimmed(kernel: np.ndarray, support: int) -> np.ndarray:
-    """Return the central `support` x `support` pixels of a kernel."""
-    start = (kernel.shape[0] - support) // 2
-    return kernel[start : start + support, start : start + support]
 
 
 def _nothing_to_see(grey: np.ndarray, trusted: np.ndarray, noise: float) -> str:

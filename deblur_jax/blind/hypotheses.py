@@ -6,13 +6,13 @@ so that `judge_windows` gives them one energy.
 """
 
 import dataclasses
-from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.blind.estimate import WorkingPhoto, find_candidates, full_size, planes_of
+from deblur_jax.blind.estimate import Progress, WorkingPhoto, find_candidates, full_size, planes_of
 from deblur_jax.blind.judge import judge_windows
+from deblur_jax.blind.kernel_shape import in_side
 from deblur_jax.blind.local_kernels import window_kernels
 from deblur_jax.blind.verdict import Hypothesis, probability, score
 from deblur_jax.blind.window_fit import refine_windows
@@ -24,10 +24,8 @@ COMPARED = 3  # uniform kernels of the lowest scores that are compared with the 
 ROUNDS = 4  # of the windows' refinement
 WEIGHT, DECAY, WEAKEST, NOISY_WEIGHT = 4e-4, 1.1, 1e-4, 0.1  # L0 weight: see `coarse_to_fine`
 RIDGE, NOISY_RIDGE = 1.0, 100.0
-TIE = 0.3  # see `window_fit`
+TIE = 0.3  # see `refine_windows`
 SMALL_PIECE = 0.05  # share of a kernel's sum
-
-Progress = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +81,7 @@ def find_hypotheses(
     side = next((c[0] for c in CLASSES if c[0] >= longest), CLASSES[-1][0])
     hypotheses = [
         Hypothesis(
-            "uniform", _in_side(c.kernel, side)[None], c.whole, c.parts, none.whole, none.parts,
+            "uniform", in_side(c.kernel, side)[None], c.whole, c.parts, none.whole, none.parts,
             c.border,
         )
         for c in uniform
@@ -131,16 +129,9 @@ def blur_of(hypothesis: Hypothesis, windows: Windows, work: WorkingPhoto) -> Blu
     return WindowedBlur(lattice, rows, columns)
 
 
-def _in_side(kernel: np.ndarray, side: int) -> np.ndarray:
-    """Return a kernel with zeros around it, or its middle, so that it has a side."""
-    margin = (side - kernel.shape[0]) // 2
-    return np.pad(kernel, margin) if margin >= 0 else kernel[-margin:margin, -margin:margin]
-
-
 def _without_margin(kernels: np.ndarray) -> np.ndarray:
     """Return kernels `[n, s, s]` without the zeros around all of them."""
     rows, columns = np.nonzero(kernels.max(0) > 0)
     middle = kernels.shape[-1] // 2
     reach = int(max(np.abs(rows - middle).max(), np.abs(columns - middle).max(), 1))
-    part = slice(middle - reach, middle + reach + 1)
-    return kernels[:, part, part]
+    return in_side(kernels, 2 * reach + 1)

@@ -17,13 +17,20 @@ import jax.numpy as jnp
 
 from deblur_jax.blind.latent import gradients, sparse_latent
 from deblur_jax.ops.periodic import inside_photo, kernel_spectrum
-from deblur_jax.ops.windows import Windows, cell_sums, cells, cut_windows, on_planes
+from deblur_jax.ops.windows import (
+    BATCH,
+    Windows,
+    cell_sums,
+    cells,
+    cut_windows,
+    masks_on_planes,
+    on_planes,
+)
 
 
 WEIGHT = 1e-3  # of a pixel with a gradient
 GRADIENT = 1e-2  # from which a pixel counts as one with a gradient
 BORDER = 46  # pixels beside the photo's border that are not judged
-BATCH = 8  # windows whose transforms run together
 
 
 @jax.tree_util.register_dataclass
@@ -120,10 +127,9 @@ def judge_windows(
         The judgement of all windows together, scalars, and of each window's cell, `[n]`.
     """
     area = judged_area(windows.canvas, extent).astype(photo.dtype)
-    gaps = ((0, 0), *((0, a - b) for a, b in zip(windows.plane, windows.content, strict=True)))
-    seen = jnp.pad(cut_windows(area, windows) * cells(windows), gaps)
+    seen = masks_on_planes(cut_windows(area, windows) * cells(windows), windows, beside=0)
     planes = on_planes(cut_windows(photo, windows), windows)
-    trusts = jnp.pad(cut_windows(trusted, windows), gaps, constant_values=1)
+    trusts = masks_on_planes(cut_windows(trusted, windows), windows, beside=1)
 
     def sums_of(entry):
         return jnp.sum(_maps(*entry), (-2, -1))

@@ -2,10 +2,22 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+
+from deblur_jax.typing import Array
 
 
 FAINT = 0.05  # of the maximum: what is below is zero
+
+
+def in_side(kernels: Array, side: int) -> np.ndarray:
+    """Return kernels `[..., s, s]` with zeros around them, or their middle: `[..., side, side]`."""
+    values = np.asarray(kernels, np.float32)
+    margin = (side - values.shape[-1]) // 2
+    if margin < 0:
+        return values[..., -margin:margin, -margin:margin]
+    return np.pad(values, [(0, 0)] * (values.ndim - 2) + [(margin, margin)] * 2)
 
 
 def support_mask(side: int, support: jax.Array | int) -> jax.Array:

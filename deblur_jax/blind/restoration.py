@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from deblur_jax.blind.kernel_shape import in_side
 from deblur_jax.ops.operators import UniformBlur
 from deblur_jax.ops.periodic import bridge, canvas_side, inside_photo
 from deblur_jax.ops.sensor import QUANTISATION_NOISE
@@ -99,7 +100,7 @@ def restore_closed(
     weights = np.pad(np.asarray(saturation_weights(values)), gaps, constant_values=1)
     extent = np.asarray((height, width), np.int32)
     restored, again = _restore(
-        padded(kernels, reach), np.pad(values, gaps), weights, extent, np.float32(noise),
+        in_side(kernels, reach), np.pad(values, gaps), weights, extent, np.float32(noise),
         denoise=denoise, steps=steps, windows=windows,
     )  # fmt: skip
     part = (slice(height), slice(width))
@@ -109,13 +110,6 @@ def restore_closed(
 def side_of(blur: Any) -> int:
     """Return the side of the blur's kernels."""
     return jax.tree.leaves(blur)[0].shape[-1]
-
-
-def padded(kernels: Array, side: int) -> np.ndarray:
-    """Return kernels `[..., s, s]` with zeros around them, `[..., side, side]`."""
-    margin = (side - kernels.shape[-1]) // 2
-    gaps = [*[(0, 0)] * (kernels.ndim - 2), (margin, margin), (margin, margin)]
-    return np.pad(np.asarray(kernels, np.float32), gaps)
 
 
 def effective_noise(

@@ -40,28 +40,54 @@ def refine_at_scale(
     height, width = photo.shape
     size = (height, width)
     inner = support_mask(kernel.shape[-1], support).astype(photo.dtype)
-    known = trusted * jnp.roll(trusted, -1, 1) * jnp.roll(trusted, -1, 0)
+    known = known_gradients(trusted)
     unknown = jnp.fft.rfft2(1 - known)
-
-    def blurred(response, plane):
-        return jnp.fft.irfft2(response * jnp.fft.rfft2(plane), size)
 
     def refine(state, weight):
         kernel, filled = state
-        response = kernel_spectrum(kernel, size)
-        latent = sparse_latent(jnp.fft.rfft2(filled), response, size, weight)
-        lost = jnp.fft.irfft2(jnp.conj(response) * unknown, size)
-        counted = known * (lost < COVERED)
-        edges = gradients(latent)
-        kept = (counted * edges[0], counted * edges[1])
-        rest = [
-            given - blurred(response, edge - part)
-            for given, edge, part in zip(gradients(filled), edges, kept, strict=True)
-        ]
-        matrix, right = normal_equations(kept, (rest[0], rest[1]), kernel.shape[-1])
+        latent, _, (matrix, right) = equations(filled, known, unknown, kernel, weight)
         kernel = fit_kernel(matrix, right, inner, ridge)
         kernel = centred(clean(kernel, smallest=smallest))
-        again = blurred(kernel_spectrum(kernel, size), latent)
+        again = jnp.fft.irfft2(kernel_spectrum(kernel, size) * jnp.fft.rfft2(latent), size)
         return (kernel, jnp.where(trusted > 0, photo, again)), None
 
     return jax.lax.scan(refine, (kernel, photo), weights)[0][0]
+
+
+def known_gradients(trusted: jax.Array) -> jax.Array:
+    """Return one where a pixel's gradients are of trusted pixels, else zero, `[..., h, w]`."""
+    return trusted * jnp.roll(trusted, -1, -1) * jnp.roll(trusted, -1, -2)
+
+
+def equations(
+    filled: jax.Array,
+    known: jax.Array,
+    unknown: jax.Array,
+    kernel: jax.Array,
+    weight: jax.Array,
+) -> tuple[jax.Array, jax.Array, tuple[jax.Array, jax.Array]]:
+    """Return the latent image of a kernel and the normal equations for the next kernel.
+
+    Args:
+        filled: periodic plane, `[h, w]`, the photo with untrusted pixels replaced.
+        known: from `known_gradients`.
+        unknown: spectrum of `1 - known`.
+        kernel: `[s, s]`.
+        weight: L0 weight of the latent image.
+
+    Returns:
+        The latent image `[h, w]`, the spectrum of the kernel, and `normal_equations`.
+    """
+    height, width = filled.shape
+    size = (height, width)
+    response = kernel_spectrum(kernel, size)
+    latent = sparse_latent(jnp.fft.rfft2(filled), response, size, weight)
+    lost = jnp.fft.irfft2(jnp.conj(response) * unknown, size)
+    counted = known * (lost < COVERED)
+    edges = gradients(latent)
+    kept = (counted * edges[0], counted * edges[1])
+    rest = [
+        given - jnp.fft.irfft2(response * jnp.fft.rfft2(edge - part), size)
+        for given, edge, part in zip(gradients(filled), edges, kept, strict=True)
+    ]
+    return latent, response, normal_equations(kept, (rest[0], rest[1]), kernel.shape[-1])

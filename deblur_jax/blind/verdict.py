@@ -91,11 +91,12 @@ def spread(kernel: np.ndarray) -> float:
 
 def score(found: Hypothesis, noise: float) -> float:
     """Return the score of a hypothesis; no blur has zero."""
-    return float(features(found, noise) @ np.asarray(_weights()))
+    return float(features(found, noise) @ np.asarray(shipped_weights()))
 
 
 @functools.cache
-def _weights() -> tuple[float, ...]:
+def shipped_weights() -> tuple[float, ...]:
+    """Return the weights of the features, in the order of `NAMES`."""
     weights = json.loads(WEIGHTS.read_text())["weights"]
     return tuple(weights[name] for name in NAMES)
 

@@ -14,17 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.blind.kernel_fit import fit_kernel, normal_equations
+from deblur_jax.blind.kernel_fit import fit_kernel
 from deblur_jax.blind.kernel_shape import clean, support_mask
-from deblur_jax.blind.latent import gradients, sparse_latent
-from deblur_jax.ops.periodic import kernel_spectrum
-from deblur_jax.ops.windows import Windows, cut_windows, on_planes
+from deblur_jax.blind.scales import equations, known_gradients
+from deblur_jax.ops.windows import BATCH, Windows, cut_windows, masks_on_planes, on_planes
 
 
 NEAR = 1.0  # standard deviation of the neighbours' weights, in windows
-TIE = 0.1  # to the neighbours' mean, in units of the mean energy of a window's gradients
-COVERED = 0.01  # share of a pixel's light from untrusted pixels at which it leaves the fit
-BATCH = 8  # windows whose transforms run together
 
 
 def nearness(windows: Windows, *, near: float = NEAR) -> np.ndarray:
@@ -45,7 +41,7 @@ def refine_windows(
     weights: jax.Array,
     ridge: jax.Array,
     smallest: jax.Array,
-    tie: jax.Array | float = TIE,
+    tie: jax.Array | float,
     *,
     windows: Windows,
 ) -> jax.Array:
@@ -59,39 +55,28 @@ def refine_windows(
         weights: L0 weight of each round.
         ridge: least pull to the mean of the kernels around.
         smallest: share of the sum that a piece of a kernel must have, see `clean`.
-        tie: to the mean of the kernels around, see `TIE`.
+        tie: to the mean of the kernels around, in units of the mean energy of a window's gradients.
         windows: of the canvas.
     """
     side = kernels.shape[-1]
     inner = support_mask(side, support).astype(photo.dtype)
     near = jnp.asarray(nearness(windows))
     planes = on_planes(cut_windows(photo, windows), windows)
-    gaps = ((0, 0), *((0, a - b) for a, b in zip(windows.plane, windows.content, strict=True)))
-    trusts = jnp.pad(cut_windows(trusted, windows), gaps, constant_values=1)
-    size = windows.plane
+    trusts = masks_on_planes(cut_windows(trusted, windows), windows, beside=1)
+    known = known_gradients(trusts)
+    unknown = jnp.fft.rfft2(1 - known)
 
-    def equations(entry):
-        plane, trust, filled, kernel, weight = entry
-        response = kernel_spectrum(kernel, size)
-        latent = sparse_latent(jnp.fft.rfft2(filled), response, size, weight)
-        known = trust * jnp.roll(trust, -1, 1) * jnp.roll(trust, -1, 0)
-        lost = jnp.fft.irfft2(jnp.conj(response) * jnp.fft.rfft2(1 - known), size)
-        counted = known * (lost < COVERED)
-        edges = gradients(latent)
-        kept = (counted * edges[0], counted * edges[1])
-        rest = [
-            given - jnp.fft.irfft2(response * jnp.fft.rfft2(edge - part), size)
-            for given, edge, part in zip(gradients(filled), edges, kept, strict=True)
-        ]
-        matrix, right = normal_equations(kept, (rest[0], rest[1]), side)
-        again = jnp.fft.irfft2(response * jnp.fft.rfft2(latent), size)
+    def of_window(entry):
+        plane, trust, known, unknown, filled, kernel, weight = entry
+        latent, response, (matrix, right) = equations(filled, known, unknown, kernel, weight)
+        again = jnp.fft.irfft2(response * jnp.fft.rfft2(latent), windows.plane)
         return matrix, right, jnp.where(trust > 0, plane, again)
 
     def refine(state, weight):
         kernels, filled = state
         levels = jnp.full(len(kernels), weight)
-        entries = (planes, trusts, filled, kernels, levels)
-        matrix, right, filled = jax.lax.map(equations, entries, batch_size=BATCH)
+        entries = (planes, trusts, known, unknown, filled, kernels, levels)
+        matrix, right, filled = jax.lax.map(of_window, entries, batch_size=BATCH)
         energy = matrix[:, side - 1, side - 1]
         drawn = near * energy
         drawn = drawn / jnp.maximum(jnp.sum(drawn, 1, keepdims=True), 1e-12)

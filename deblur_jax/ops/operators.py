@@ -23,9 +23,9 @@ from deblur_jax.ops.basis_blur import basis_blur
 from deblur_jax.ops.boundary import pad
 from deblur_jax.ops.line_blur import line_blur
 from deblur_jax.ops.linear import adjoint
-from deblur_jax.ops.periodic import canvas_side, kernel_spectrum
+from deblur_jax.ops.periodic import canvas_side
 from deblur_jax.ops.pytree import register
-from deblur_jax.ops.windows import RAMP, blend_windows, centres, cut_windows, on_planes, windows_of
+from deblur_jax.ops.windows import RAMP, blur_windows, centres, window_responses, windows_of
 from deblur_jax.typing import Array, Flow, Image, Kernels, Mixing, compute_dtype, typechecked
 
 
@@ -226,16 +226,9 @@ class WindowedBlur(Blur):
             (edge, size - length - edge)
             for size, length in zip(canvas, framed.shape[:2], strict=True)
         ]
-        planes = on_planes(cut_windows(jnp.pad(framed, (*gaps, (0, 0))), windows), windows)
         kernels = self.extended(before).at(*centres(windows)).astype(compute)
-
-        def blurred(entry: tuple[jax.Array, jax.Array]) -> jax.Array:
-            plane, kernel = entry
-            response = kernel_spectrum(kernel, windows.plane)[..., None]
-            spectrum = response * jnp.fft.rfft2(plane, axes=(0, 1))
-            return jnp.fft.irfft2(spectrum, windows.plane, axes=(0, 1)).astype(plane.dtype)
-
-        whole = blend_windows(jax.lax.map(blurred, (planes, kernels), batch_size=8), windows)
+        responses = window_responses(kernels, windows)
+        whole = blur_windows(jnp.pad(framed, (*gaps, (0, 0))), responses, windows)
         return whole[before : before + height, before : before + width].astype(image.dtype)
 
     def at(self, rows: Array, columns: Array) -> jax.Array:

@@ -111,6 +111,12 @@ def shrink(canvas: jax.Array, size: tuple[int, int]) -> jax.Array:
     return jnp.real(jnp.fft.ifft2(spectrum))
 
 
+def filtered(response: jax.Array, plane: jax.Array) -> jax.Array:
+    """Return a periodic plane `[h, w, c]`, its spectrum multiplied by `response`."""
+    spectrum = response * jnp.fft.rfft2(plane, axes=(0, 1))
+    return jnp.fft.irfft2(spectrum, plane.shape[:2], axes=(0, 1))
+
+
 def kernel_spectrum(kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
     """Return the spectrum that a periodic plane is multiplied with to correlate it with `kernel`.
 

@@ -16,12 +16,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.ops.periodic import bridge
+from deblur_jax.ops.periodic import bridge, filtered, kernel_spectrum
 from deblur_jax.ops.tiling import fast_size
 
 
 RAMP = 48  # pixels over which neighbours fade into each other
 GAP = 16  # pixels, least width of the bridge between opposite borders of a window
+BATCH = 8  # windows whose transforms run together
 # Largest side of a kernel, pixels of a cell, and pixels around a window's ramp that are discarded.
 CLASSES = ((43, 128, 32), (123, 256, 96), (511, 512, 256))
 
@@ -93,10 +94,34 @@ def cut_windows(canvas: jax.Array, windows: Windows) -> jax.Array:
 
 def on_planes(content: jax.Array, windows: Windows) -> jax.Array:
     """Return contents `[n, y, x, ...]` on periodic planes, opposite borders bridged smoothly."""
-    gaps = [(0, a - b) for a, b in zip(windows.plane, windows.content, strict=True)]
-    planes = jnp.pad(content, ((0, 0), *gaps, *((0, 0),) * (content.ndim - 3)))
+    planes = masks_on_planes(content, windows, beside=0)
     extent = jnp.asarray(windows.content)
     return jax.vmap(lambda plane: bridge(plane, extent, relaxations=0))(planes)
+
+
+def masks_on_planes(content: jax.Array, windows: Windows, *, beside: float) -> jax.Array:
+    """Return contents `[n, y, x, ...]` on planes that have the value `beside` in the gap."""
+    gaps = [(0, a - b) for a, b in zip(windows.plane, windows.content, strict=True)]
+    rest = ((0, 0),) * (content.ndim - 3)
+    return jnp.pad(content, ((0, 0), *gaps, *rest), constant_values=beside)
+
+
+def window_responses(kernels: jax.Array, windows: Windows) -> jax.Array:
+    """Return the spectra of kernels `[n, s, s]` on the windows' planes, `[n, y, x // 2 + 1, 1]`."""
+    return jax.vmap(lambda kernel: kernel_spectrum(kernel, windows.plane))(kernels)[..., None]
+
+
+def blur_windows(canvas: jax.Array, responses: jax.Array, windows: Windows) -> jax.Array:
+    """Return a canvas `[h, w, c]` blurred window by window.
+
+    Args:
+        canvas: periodic.
+        responses: from `window_responses`.
+        windows: of the canvas.
+    """
+    planes = on_planes(cut_windows(canvas, windows), windows)
+    blurred = jax.lax.map(lambda entry: filtered(*entry), (responses, planes), batch_size=BATCH)
+    return blend_windows(blurred, windows)
 
 
 def blend_windows(planes: jax.Array, windows: Windows) -> jax.Array:
@@ -151,25 +176,31 @@ def cells(windows: Windows) -> np.ndarray:
 
     Every pixel of the canvas lies in one cell.
     """
-    inside = []
-    for length, count, extent in zip(windows.canvas, windows.counts, windows.content, strict=True):
-        bounds = np.arange(count + 1) * length / count
-        place = _first(length, count, extent)[:, None] + np.arange(extent) + 0.5
-        inside.append((place >= bounds[:-1, None]) & (place < bounds[1:, None]))
+    inside = [
+        _in_cell(_first(length, count, extent)[:, None] + np.arange(extent), length, count)
+        for length, count, extent in zip(
+            windows.canvas, windows.counts, windows.content, strict=True
+        )
+    ]
     both = inside[0][:, None, :, None] & inside[1][None, :, None, :]
     return both.reshape(windows.number, *windows.content)
 
 
 def cell_sums(values: jax.Array, windows: Windows) -> jax.Array:
     """Return the sum of `values` `[..., h, w]` over the cell of each window, `[..., n]`."""
-    inside = []
-    for length, count in zip(windows.canvas, windows.counts, strict=True):
-        bounds = np.arange(count + 1) * length / count
-        place = np.arange(length) + 0.5
-        inside.append((place >= bounds[:-1, None]) & (place < bounds[1:, None]))
+    inside = (
+        _in_cell(np.arange(length)[None], length, count)
+        for length, count in zip(windows.canvas, windows.counts, strict=True)
+    )
     down, across = (jnp.asarray(each, values.dtype) for each in inside)
     found = jnp.einsum("ih,...hw,jw->...ij", down, values, across, precision="highest")
     return found.reshape(*values.shape[:-2], windows.number)
+
+
+def _in_cell(places: np.ndarray, length: int, count: int) -> np.ndarray:
+    """Return whether pixels of an axis, a row for each window or one for all, lie in its cell."""
+    bounds = np.arange(count + 1)[:, None] * length / count
+    return (places + 0.5 >= bounds[:-1]) & (places + 0.5 < bounds[1:])
 
 
 def _first(length: int, count: int, extent: int) -> np.ndarray:

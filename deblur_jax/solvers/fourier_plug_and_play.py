@@ -13,6 +13,7 @@ Source: Zhang et al., "Plug-and-Play Image Restoration with Deep Denoiser Prior"
 section 4.2.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -20,15 +21,21 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
-from deblur_jax.ops.periodic import kernel_spectrum
+from deblur_jax.ops.periodic import filtered, kernel_spectrum
 from deblur_jax.ops.sensor import QUANTISATION_NOISE
-from deblur_jax.ops.windows import Windows, blend_windows, cut_windows, on_planes
+from deblur_jax.ops.windows import (
+    BATCH,
+    Windows,
+    blend_windows,
+    blur_windows,
+    cut_windows,
+    on_planes,
+    window_responses,
+)
 from deblur_jax.solvers.frame import check_range, check_sigmas
 from deblur_jax.solvers.plug_and_play import COUPLING
 from deblur_jax.typing import Array, Image, Scalar, typechecked
 
-
-BATCH = 8  # windows whose transforms run together
 
 Fit = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 Blurred = Callable[[jax.Array], jax.Array]
@@ -117,53 +124,34 @@ def _fit_and_blur(
 def _on_one_plane(kernel: jax.Array, size: tuple[int, int]) -> tuple[Fit, Blurred]:
     """Return the data step and the blur of a periodic plane `[h, w, c]`."""
     response = kernel_spectrum(kernel, size)[..., None]
-
-    def fit(observed, estimate, penalty):
-        return _divided(response, observed, estimate, penalty)
-
-    return fit, lambda image: _multiplied(response, image)
+    return functools.partial(_divided, response), functools.partial(filtered, response)
 
 
 def _on_windows(kernels: jax.Array, windows: Windows) -> tuple[Fit, Blurred]:
     """Return the data step and the blur of a plane `[h, w, c]` whose windows have kernels."""
-    responses = jax.vmap(lambda kernel: kernel_spectrum(kernel, windows.plane))(kernels)[..., None]
-
-    def planes(image):
-        return on_planes(cut_windows(image, windows), windows)
+    responses = window_responses(kernels, windows)
 
     def fit(observed: jax.Array, estimate: jax.Array, penalty: jax.Array) -> jax.Array:
-        entries = (responses, planes(observed), planes(estimate))
+        planes = (on_planes(cut_windows(each, windows), windows) for each in (observed, estimate))
 
         def solve(entry):
             response, known, start = entry
             return _divided(response, known, start, penalty)
 
-        return blend_windows(jax.lax.map(solve, entries, batch_size=BATCH), windows)
+        return blend_windows(jax.lax.map(solve, (responses, *planes), batch_size=BATCH), windows)
 
-    def blurred(image):
-        entries = (responses, planes(image))
-
-        def blur(entry):
-            return _multiplied(*entry)
-
-        return blend_windows(jax.lax.map(blur, entries, batch_size=BATCH), windows)
-
-    return fit, blurred
+    return fit, lambda image: blur_windows(image, responses, windows)
 
 
-def _divided(response, observed, estimate, penalty) -> jax.Array:
+def _divided(
+    response: jax.Array, observed: jax.Array, estimate: jax.Array, penalty: jax.Array
+) -> jax.Array:
     """Return the plane `x` that minimises `|k x - observed|^2 + penalty |x - estimate|^2`."""
     power = jnp.square(response.real) + jnp.square(response.imag)
     spectrum = jnp.conj(response) * jnp.fft.rfft2(observed, axes=(0, 1))
     spectrum += jnp.fft.rfft2(penalty * estimate, axes=(0, 1))
     spectrum /= (power + penalty).astype(spectrum.dtype)
     return jnp.fft.irfft2(spectrum, observed.shape[:2], axes=(0, 1))
-
-
-def _multiplied(response, image) -> jax.Array:
-    return jnp.fft.irfft2(
-        response * jnp.fft.rfft2(image, axes=(0, 1)), image.shape[:2], axes=(0, 1)
-    )
 
 
 def _check_kernel(kernel: Array, size: tuple[int, int]) -> None:

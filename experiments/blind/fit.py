@@ -25,10 +25,10 @@ from scipy.optimize import minimize
 from deblur_jax.blind.estimate import working_photo
 from deblur_jax.blind.hypotheses import blur_of, find_hypotheses
 from deblur_jax.blind.restoration import effective_noise, restore_closed
-from deblur_jax.blind.verdict import LIKELY, NAMES, WEIGHTS, features, probability
+from deblur_jax.blind.verdict import LIKELY, NAMES, WEIGHTS, features, probability, shipped_weights
 from deblur_jax.pretrained import DEFAULT, load, load_denoiser
 from experiments.blind.simulations import ALL_KINDS, Simulated, cases
-from experiments.shared import crop, run_command, shifted_onto, write_record
+from experiments.shared import psnr_shifted, run_command, write_record
 
 
 BORDER = 20  # pixels that are not scored
@@ -38,20 +38,12 @@ SAME = 0.05  # decibels below which a loss is none
 FOLDS = 5
 
 
-def psnr_aligned(image: np.ndarray, sharp: np.ndarray) -> float:
-    """Return the PSNR of the brightness of a photo, moved to where it fits best."""
-    grey, truth = (each.mean(-1, keepdims=True).astype(np.float32) for each in (image, sharp))
-    moved = np.asarray(shifted_onto(grey, truth))
-    error = crop(moved, BORDER) - crop(truth, BORDER)
-    return float(-10 * np.log10(np.mean(np.square(error))))
-
-
 def analyse(case: Simulated, network: str = DEFAULT) -> dict:
     """Return features and gain of each hypothesis on a photo."""
     work = working_photo(case.photo)
     row = {
         "photo": case.name,
-        "blurred": psnr_aligned(case.photo, case.sharp),
+        "blurred": psnr_shifted(case.photo, case.sharp, BORDER),
         "reason": work.reason,
     }
     if work.reason:
@@ -68,7 +60,7 @@ def analyse(case: Simulated, network: str = DEFAULT) -> dict:
         rows.append({
             "name": each.name,
             "features": [round(float(x), 5) for x in features(each, work.noise / work.shrunk)],
-            "gain": round(psnr_aligned(restored, case.sharp) - row["blurred"], 4),
+            "gain": round(psnr_shifted(restored, case.sharp, BORDER) - row["blurred"], 4),
         })  # fmt: skip
     return row | {"hypotheses": rows}
 
@@ -199,8 +191,8 @@ def fit(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     """Record what the shipped weights choose."""
     rows = [row for row in read_rows(options.rows) if row["hypotheses"]]
-    weights = json.loads(WEIGHTS.read_text())["weights"]
-    table = summary([_choose(row, np.asarray([weights[name] for name in NAMES])) for row in rows])
+    weights = np.asarray(shipped_weights())
+    table = summary([_choose(row, weights) for row in rows])
     for kind, each in table.items():
         print(kind, each)
     path = Path(__file__).with_name("results.json")
@@ -208,7 +200,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run one of the two steps."""
+    """Run one of the three steps."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("step", choices=("collect", "fit", "evaluate"))
     parser.add_argument("--data", type=Path, default=os.environ.get("DEBLUR_JAX_DATA"))

@@ -27,7 +27,7 @@ from deblur_jax.deblurring import deblur
 from deblur_jax.ops.sensor import to_display, to_light
 from deblur_jax.pretrained import load_denoiser
 from experiments.blind.simulations import read
-from experiments.shared import crop, run_command, shifted_onto, write_record
+from experiments.shared import psnr_shifted, run_command, write_record
 
 
 WINDOWS = ((0, 7), (2, 9), (4, 11), (1, 10), (5, 14), (0, 11), (3, 14), (6, 17), (0, 13), (4, 17))
@@ -77,9 +77,7 @@ def score(image: np.ndarray, case: Case, name: str) -> float:
     """Return the PSNR of a photo after it was aligned."""
     if name == "kohler":
         return aligned_scores(align_homography(image, case.sharp))["psnr"]
-    grey, truth = (each.mean(-1, keepdims=True).astype(np.float32) for each in (image, case.sharp))
-    error = crop(np.asarray(shifted_onto(grey, truth)), 25) - crop(truth, 25)
-    return float(-10 * np.log10(np.mean(np.square(error))))
+    return psnr_shifted(image, case.sharp)
 
 
 def main() -> None:

@@ -84,11 +84,15 @@ def test_the_spread_of_a_point_is_zero_and_of_a_line_is_known():
 
 
 def test_the_score_rises_with_a_feature_of_positive_weight(monkeypatch):
-    monkeypatch.setattr(verdict, "_weights", lambda: tuple(-float(n == "energy") for n in NAMES))
+    monkeypatch.setattr(
+        verdict, "shipped_weights", lambda: tuple(-float(n == "energy") for n in NAMES)
+    )
     scores = [score(hypothesis(energy=e), 0.005) for e in (4e-4, 5e-4, 6e-4, 7e-4)]
     assert scores == sorted(scores, reverse=True)
     assert scores[2] == 0
-    monkeypatch.setattr(verdict, "_weights", lambda: tuple(float(n == "border") for n in NAMES))
+    monkeypatch.setattr(
+        verdict, "shipped_weights", lambda: tuple(float(n == "border") for n in NAMES)
+    )
     assert score(hypothesis(border=0.1), 0.005) > score(hypothesis(), 0.005) == 0
 
 
