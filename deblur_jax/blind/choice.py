@@ -68,13 +68,14 @@ def choose(candidates: Sequence[Candidate]) -> Candidate:
 def settled(candidates: Sequence[Candidate]) -> bool:
     """Return whether larger supports than those of `candidates` need not be tried.
 
-    That is so after two supports in a row that were not truncated and did not lower the score.
+    That is so after two supports in a row that were not truncated and did not lower the score at
+    all: long blurs often lower it little by little.
     """
     if len(candidates) <= FAILURES:
         return False
     before, last = candidates[:-FAILURES], candidates[-FAILURES:]
     best = min(c.score for c in before)
-    return all(c.border <= TRUNCATED and CLOSE * c.score > best for c in last)
+    return all(c.border <= TRUNCATED and c.score >= best for c in last)
 
 
 def _cut_off(candidate: Candidate, larger: Sequence[Candidate]) -> bool:

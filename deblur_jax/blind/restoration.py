@@ -80,12 +80,12 @@ def restore_closed(
     Raises:
         ValueError: if the photo has values outside [0, 1], or a kernel is larger than the photo.
     """
-    check_range("restore_uniform", "photo", photo, 0, 1)
+    check_range("restore_closed", "photo", photo, 0, 1)
     height, width, _ = photo.shape
     kernels, side = getattr(blur, "kernel", None), side_of(blur)
     if side % 2 == 0 or side > min(height, width):
         raise ValueError(
-            "restore_uniform: kernel must have an odd side no larger than the photo, got "
+            "restore_closed: kernel must have an odd side no larger than the photo, got "
             f"{side} for {height}x{width}"
         )
     values = np.asarray(photo, np.float32)

@@ -6,7 +6,7 @@ Each kind draws a case from a sharp photo and a key: the photo as a camera recor
 
 import dataclasses
 import functools
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -18,6 +18,7 @@ from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur
 from deblur_jax.ops.sensor import to_light
 from deblur_jax.simulate.camera_flow import LARGE, MILD, CameraMotion, camera_flow
 from deblur_jax.simulate.develop import Camera, develop
+from deblur_jax.simulate.scenes import Scene, draw_scene
 from deblur_jax.simulate.segments import SegmentBlur, draw_segment_blur
 from deblur_jax.simulate.shake_kernels import Tremor, Wander, draw_tremor, shake_kernel
 
@@ -112,21 +113,22 @@ KINDS = {
 }
 
 
-ALL_KINDS = [*KINDS, "segments"]
+ALL_KINDS = [*KINDS, "segments", "scene"]
 
 
-def simulate(kind: str, path: Path, number: int, seed: int) -> Simulated:
+def simulate(
+    kind: str, path: Path, number: int, seed: int, others: Sequence[Path] = ()
+) -> Simulated:
     """Return one case of a kind.
 
     Args:
-        kind: one of `KINDS`, or "segments".
+        kind: one of `KINDS`, "segments", or "scene".
         path: the sharp photo.
         number: of the case, from which its camera, its size of blur and its key follow.
         seed: of the table.
+        others: photos of the objects of a "scene", which move in front of a moving camera.
     """
-    original = read(path)
-    if original.shape[0] > original.shape[1]:
-        original = np.ascontiguousarray(original.transpose(1, 0, 2))
+    original = _landscape(path)
     key = jax.random.fold_in(jax.random.key(seed), 1000 * ALL_KINDS.index(kind) + number)
     blurring, recording = jax.random.split(key)
     camera, side = CAMERAS[number % len(CAMERAS)], SIDES[number % len(SIDES)]
@@ -134,6 +136,11 @@ def simulate(kind: str, path: Path, number: int, seed: int) -> Simulated:
     if kind == "segments":
         made = _segments(blurring, jnp.asarray(original), camera=camera)
         return Simulated(name, np.asarray(made.blurry), np.asarray(made.sharp))
+    if kind == "scene":
+        size = (original.shape[1], original.shape[0])
+        layers = [original, *(cv2.resize(_landscape(each), size) for each in others)]
+        scene = _scene(blurring, jnp.asarray(np.stack(layers)), camera=camera)
+        return Simulated(name, np.asarray(scene.blurry), np.asarray(scene.sharp))
     light = np.asarray(to_light(original, camera.transfer), np.float32)
     blurred, blur = KINDS[kind](blurring, light, side)
     photo = np.asarray(develop(recording, jnp.asarray(blurred), camera))
@@ -141,6 +148,18 @@ def simulate(kind: str, path: Path, number: int, seed: int) -> Simulated:
     if blur is not None:
         blur = blur.cut(*inner)
     return Simulated(name, photo[inner], original[inner], blur)
+
+
+def _landscape(path: Path) -> np.ndarray:
+    """Return a photo, its longer side across."""
+    photo = read(path)
+    upright = photo.shape[0] > photo.shape[1]
+    return np.ascontiguousarray(photo.transpose(1, 0, 2)) if upright else photo
+
+
+@functools.partial(jax.jit, static_argnames="camera")
+def _scene(key: jax.Array, photos: jax.Array, *, camera: Camera) -> Scene:
+    return draw_scene(key, photos, camera=camera)
 
 
 @functools.partial(jax.jit, static_argnames="camera")
@@ -169,7 +188,8 @@ def cases(
     for number, index in enumerate(order[:limit]):
         for kind in kinds:
             if f"{kind}-{paths[index].stem}" not in skip:
-                yield simulate(kind, paths[index], number, seed)
+                others = [paths[order[(number + step) % len(paths)]] for step in (1, 2)]
+                yield simulate(kind, paths[index], number, seed, others)
 
 
 def read(path: Path) -> np.ndarray:

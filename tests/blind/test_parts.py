@@ -250,6 +250,7 @@ def test_two_supports_that_gain_nothing_end_the_search():
     assert not settled([STILL, good, bad])
     assert settled([STILL, good, bad, worse])
     assert not settled([STILL, good, bad, candidate(21, 0.7, 0.3)])
+    assert not settled([STILL, good, bad, candidate(21, 0.799, 0.3)])
     assert not settled([STILL, good, bad, candidate(21, 0.95, 0.3, border=0.1)])
 
 

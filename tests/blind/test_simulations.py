@@ -61,5 +61,12 @@ def test_another_seed_or_number_draws_another_photo(folder):
     assert all(not np.array_equal(first, each) for each in others)
 
 
-def test_segments_are_a_kind_of_their_own():
-    assert set(ALL_KINDS) == {*KINDS, "segments"}
+def test_segments_and_scenes_are_kinds_of_their_own():
+    assert set(ALL_KINDS) == {*KINDS, "segments", "scene"}
+
+
+def test_objects_of_other_photos_move_in_a_scene(folder):
+    alone = simulate("scene", folder / "wide.png", 1, seed=3)
+    both = simulate("scene", folder / "wide.png", 1, seed=3, others=[folder / "tall.png"])
+    assert both.photo.shape == alone.photo.shape
+    assert np.abs(both.sharp - alone.sharp).max() > 0.1
