@@ -14,7 +14,7 @@ from deblur_jax.blind.estimate import Progress, WorkingPhoto, find_candidates, f
 from deblur_jax.blind.judge import judge_windows
 from deblur_jax.blind.kernel_shape import in_side
 from deblur_jax.blind.local_kernels import window_kernels
-from deblur_jax.blind.verdict import Hypothesis, agreement, probability, score
+from deblur_jax.blind.verdict import Hypothesis, probability, score
 from deblur_jax.blind.window_fit import refine_windows
 from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur, WindowedBlur
 from deblur_jax.ops.windows import CLASSES, Windows, centres, windows_of
@@ -114,11 +114,9 @@ def find_hypotheses(
         *known, kernels, np.int32(side), weights, ridge, np.float32(SMALL_PIECE), np.float32(TIE),
         windows=windows,
     )  # fmt: skip
-    refined = np.asarray(refined)
-    hypotheses.append(judged("windows", refined))
-    agreed = agreement(refined, np.asarray(none[1].pixels))
+    hypotheses.append(judged("windows", np.asarray(refined)))
     report(steps, steps)
-    return [dataclasses.replace(each, agreement=agreed) for each in hypotheses], windows
+    return hypotheses, windows
 
 
 def blur_of(hypothesis: Hypothesis, windows: Windows, work: WorkingPhoto) -> Blur:

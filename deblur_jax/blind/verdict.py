@@ -21,7 +21,7 @@ LIKELY = 0.7  # probability from which a restoration is written
 CERTAIN = 0.9  # probability from which it is written at full strength
 NAMES = (
     "constant", "energy", "ratio", "misfit", "cells", "sharper_cells", "spread", "border", "pieces",
-    "noise", "sharpness", "texture", "network", "windows", "uneven", "agreement",
+    "noise", "sharpness", "texture", "network", "windows",
 )  # fmt: skip
 LEAST_MISFIT = 1e-6  # below which misfits are equal
 BLUR_RATIO = 0.4  # typical ratio of norms of a blurred photo
@@ -40,7 +40,6 @@ class Hypothesis:
         none: judgement of the whole photo without blur, by the same function.
         none_parts: that of each cell.
         border: share of the kernel on the border of its support.
-        agreement: of the photo's windows on one kernel, from 0 to 1, see `agreement`.
     """
 
     name: str
@@ -50,7 +49,6 @@ class Hypothesis:
     none: Judgement
     none_parts: Judgement
     border: float = 0.0
-    agreement: float = 1.0
 
 
 def features(found: Hypothesis, noise: float) -> np.ndarray:
@@ -79,37 +77,7 @@ def features(found: Hypothesis, noise: float) -> np.ndarray:
         2 * np.log(float(none.energy) / TYPICAL_ENERGY),
         found.name == "network",
         found.name == "windows",
-        _deviation(np.log(_per_cell(found)), share),
-        4 * np.log(found.agreement + 0.05),
     ])  # fmt: skip
-
-
-def agreement(kernels: np.ndarray, pixels: np.ndarray) -> float:
-    """Return how far the kernels of windows, estimated window by window, are one kernel.
-
-    Args:
-        kernels: correlation kernels, `[n, s, s]`.
-        pixels: how much each window counts, `[n]`.
-
-    Returns:
-        The mean share of a window's kernel that it has in common with their mean: 1 if all are
-        equal, near 0 if no two overlap.
-    """
-    share = pixels / max(pixels.sum(), 1)
-    mean = np.tensordot(share, kernels, 1)
-    return float(share @ np.minimum(kernels, mean).sum((1, 2)))
-
-
-def _per_cell(found: Hypothesis) -> np.ndarray:
-    """Return the energy of each cell over that without blur."""
-    least = 1e-2 * TYPICAL_ENERGY
-    return (np.asarray(found.parts.energy) + least) / (np.asarray(found.none_parts.energy) + least)
-
-
-def _deviation(values: np.ndarray, share: np.ndarray) -> float:
-    """Return the standard deviation of values that count by `share`."""
-    mean = share @ values
-    return float(np.sqrt(share @ np.square(values - mean)))
 
 
 def spread(kernel: np.ndarray) -> float:

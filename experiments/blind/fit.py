@@ -6,7 +6,7 @@
     DEBLUR_JAX_DATA=DIR python -m experiments.blind.fit collect --split val --rows runs/val.jsonl
     DEBLUR_JAX_DATA=DIR python -m experiments.blind.fit evaluate --split val --rows runs/val.jsonl
 
-`collect` blurs photos of BSDS500's training set in seven ways, finds all hypotheses, restores the
+`collect` blurs photos of BSDS500's training set in eight ways, finds all hypotheses, restores the
 photo with each and adds their features and gains to a file; it continues where it stopped. `fit`
 writes `deblur_jax/blind/verdict.json` and prints what the choice gains on each photo with weights
 that were fitted to other photos. `evaluate` adds the figures of the shipped weights to results.json

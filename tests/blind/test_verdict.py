@@ -16,7 +16,6 @@ from deblur_jax.blind.verdict import (
     NAMES,
     WEIGHTS,
     Hypothesis,
-    agreement,
     features,
     probability,
     score,
@@ -58,7 +57,7 @@ def test_every_feature_has_a_name_and_a_weight():
 
 def test_what_equals_no_blur_has_no_difference_to_it():
     found = hypothesis(energy=6e-4, ratio=0.4)
-    for name in ("energy", "ratio", "misfit", "cells", "sharper_cells", "uneven"):
+    for name in ("energy", "ratio", "misfit", "cells", "sharper_cells"):
         assert feature(found, name) == 0
 
 
@@ -74,24 +73,6 @@ def test_features_compare_with_no_blur():
         for kind in ("network", "windows")
     ]
     assert kinds == [1, 0, 0, 1, 0, 0]
-
-
-def test_cells_that_gain_unequally_are_uneven():
-    assert feature(hypothesis(energy=4e-4), "uneven") < 1e-6
-    half = hypothesis(energy=np.asarray([3e-4, 3e-4, 6e-4, 6e-4]))
-    least = 6e-6
-    expected = np.log((6e-4 + least) / (3e-4 + least)) / 2
-    np.testing.assert_allclose(feature(half, "uneven"), expected, rtol=1e-5)
-
-
-def test_windows_agree_on_one_kernel_and_not_on_two():
-    kernels = np.zeros((2, 9, 9))
-    kernels[0, 4, 1:7], kernels[1, 1:7, 4] = 1 / 6, 1 / 6
-    same = np.repeat(kernels[:1], 2, 0)
-    np.testing.assert_allclose(agreement(same, np.ones(2)), 1)
-    # Half of each is in their mean, and of the pixel where they cross the other half, too.
-    np.testing.assert_allclose(agreement(kernels, np.ones(2)), 0.5 + 1 / 12)
-    np.testing.assert_allclose(agreement(kernels, np.asarray([1.0, 0])), 1)
 
 
 def test_the_spread_of_a_point_is_zero_and_of_a_line_is_known():
