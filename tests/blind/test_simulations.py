@@ -65,8 +65,9 @@ def test_segments_and_scenes_are_kinds_of_their_own():
     assert set(ALL_KINDS) == {*KINDS, "segments", "scene"}
 
 
-def test_objects_of_other_photos_move_in_a_scene(folder):
+def test_objects_of_other_photos_move_in_a_scene(folder, tmp_path):
+    cv2.imwrite(str(tmp_path / "other.png"), 255 - cv2.imread(str(folder / "wide.png")))
     alone = simulate("scene", folder / "wide.png", 1, seed=3)
-    both = simulate("scene", folder / "wide.png", 1, seed=3, others=[folder / "tall.png"])
+    both = simulate("scene", folder / "wide.png", 1, seed=3, others=[tmp_path / "other.png"])
     assert both.photo.shape == alone.photo.shape
     assert np.abs(both.sharp - alone.sharp).max() > 0.1
