@@ -18,9 +18,10 @@ from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur
 from deblur_jax.ops.sensor import to_light
 from deblur_jax.simulate.camera_flow import LARGE, MILD, CameraMotion, camera_flow
 from deblur_jax.simulate.develop import Camera, develop
-from deblur_jax.simulate.scenes import Scene, draw_scene
+from deblur_jax.simulate.scenes import draw_scene
 from deblur_jax.simulate.segments import SegmentBlur, draw_segment_blur
 from deblur_jax.simulate.shake_kernels import Tremor, Wander, draw_tremor, shake_kernel
+from experiments.shared import read_landscape
 
 
 SIDES = (11, 15, 21, 31, 41)  # pixels, of shake kernels
@@ -32,6 +33,8 @@ BORDER = 24  # pixels at each edge that are cropped, because their surroundings 
 POSES = 96  # of a camera path
 ROLL = 0.35  # displacement of the corners by roll, in units of the translation's extent
 DEFOCUS = (1.5, 4.0)  # pixels, radius
+
+_scene = jax.jit(draw_scene, static_argnames="camera")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +131,7 @@ def simulate(
         seed: of the table.
         others: photos of the objects of a "scene", which move in front of a moving camera.
     """
-    original = _landscape(path)
+    original = np.asarray(read_landscape(path))
     key = jax.random.fold_in(jax.random.key(seed), 1000 * ALL_KINDS.index(kind) + number)
     blurring, recording = jax.random.split(key)
     camera, side = CAMERAS[number % len(CAMERAS)], SIDES[number % len(SIDES)]
@@ -138,8 +141,8 @@ def simulate(
         return Simulated(name, np.asarray(made.blurry), np.asarray(made.sharp))
     if kind == "scene":
         size = (original.shape[1], original.shape[0])
-        layers = [original, *(cv2.resize(_landscape(each), size) for each in others)]
-        scene = _scene(blurring, jnp.asarray(np.stack(layers)), camera=camera)
+        objects = [cv2.resize(np.asarray(read_landscape(each)), size) for each in others]
+        scene = _scene(blurring, jnp.asarray(np.stack([original, *objects])), camera=camera)
         return Simulated(name, np.asarray(scene.blurry), np.asarray(scene.sharp))
     light = np.asarray(to_light(original, camera.transfer), np.float32)
     blurred, blur = KINDS[kind](blurring, light, side)
@@ -148,18 +151,6 @@ def simulate(
     if blur is not None:
         blur = blur.cut(*inner)
     return Simulated(name, photo[inner], original[inner], blur)
-
-
-def _landscape(path: Path) -> np.ndarray:
-    """Return a photo, its longer side across."""
-    photo = read(path)
-    upright = photo.shape[0] > photo.shape[1]
-    return np.ascontiguousarray(photo.transpose(1, 0, 2)) if upright else photo
-
-
-@functools.partial(jax.jit, static_argnames="camera")
-def _scene(key: jax.Array, photos: jax.Array, *, camera: Camera) -> Scene:
-    return draw_scene(key, photos, camera=camera)
 
 
 @functools.partial(jax.jit, static_argnames="camera")
