@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax.blind import restoration as closed_form
+from deblur_jax.blind.trust import likely_better, mean_trust, trust_map
 from deblur_jax.blind.verdict import CERTAIN, LIKELY
 from deblur_jax.estimate import (
     AUTO,
@@ -24,7 +25,7 @@ from deblur_jax.estimate import (
 )
 from deblur_jax.ops.operators import Blur
 from deblur_jax.ops.sensor import Transfer
-from deblur_jax.pretrained import Pretrained, load_denoiser
+from deblur_jax.pretrained import Pretrained, load, load_denoiser
 from deblur_jax.restoration import STEPS, restore
 from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, noise_level, verdict
 from deblur_jax.solvers.tiles import TileProgress, restore_tiled
@@ -34,7 +35,6 @@ from deblur_jax.typing import Array, Denoiser, standard_promotion
 WHOLE_PIXELS = 1_500_000  # a larger photo is restored in tiles
 TILE = (1024, 1024)  # pixels
 HALO = 48  # pixels at a tile's inner edges that are not used
-MILD = 0.5  # strength of a restoration in doubt
 LIMITS_MOTIONS = (
     "deblur: max_blur limits motions, and this model estimates kernels; omit max_blur, or choose a "
     "network that estimates motion, such as 'camera-motion'"
@@ -46,14 +46,18 @@ class Result:
     """A restored photo, with what is needed to judge it.
 
     Attributes:
-        image: the restored photo `[h, w, c]` in [0, 1].
+        image: the result `[h, w, c]` in [0, 1]: the photo, mixed with as much of the restoration
+            as each place is trusted, times `strength`.
         blur: the estimated blur: a `UniformBlur` with its `kernel`, a `WindowedBlur` with its
             `kernels`, a `LineBlur` with its `flow`, or a `BasisBlur` with `kernels` and `mixing`.
         residual: `blur(restored) - photo`, `[h, w, c]`, of the restoration at full strength.
         explained: share of the photo where the residual is within a few deviations of its noise.
         reason: why no blur was found, or an empty string.
-        likely: probability that the restoration is better than the photo; None for a network that
-            is not judged.
+        likely: probability that the result is better than the photo; None for a network that is
+            not judged.
+        restored: the restoration everywhere and at full strength, `[h, w, c]`.
+        trust: share of the restoration that each pixel gets, `[h, w, 1]`; 1 everywhere for a
+            network that is not judged.
     """
 
     image: np.ndarray
@@ -62,6 +66,8 @@ class Result:
     explained: float
     reason: str = ""
     likely: float | None = None
+    restored: np.ndarray | None = None
+    trust: np.ndarray | float = 1.0
 
     @property
     def flow(self) -> np.ndarray:
@@ -91,13 +97,9 @@ class Result:
         if self.likely is None:
             return verdict(self.explained)
         chance = f"{int(100 * self.likely)} %"
-        if self.likely >= CERTAIN:
-            return f"the restoration is better than the photo with a probability of {chance}"
         if self.likely >= LIKELY:
-            return (
-                f"doubtful: better than the photo with a probability of {chance}, therefore mixed "
-                f"with it ({100 * MILD:.0f} %)"
-            )
+            doubt = "" if self.likely >= CERTAIN else "doubtful: "
+            return f"{doubt}better than the photo with a probability of {chance}"
         return (
             f"the restoration is better than the photo with a probability of only {chance} "
             f"({100 * LIKELY:.0f} % is required)"
@@ -125,8 +127,8 @@ def deblur(
             network, see `estimate_blur`; a network that estimates motion or kernels; or one that
             also restores, such as "learned-plug-and-play": a name or path for `pretrained.load`, or
             a loaded network.
-        strength: how much of the restoration is mixed into the photo, from 0 (the photo) to 1; half
-            of it where "auto" or "blind" is in doubt.
+        strength: how much of the restoration is mixed into the photo, from 0 (the photo) to 1.
+            "auto" and "blind" take less where a network sees that the restoration went wrong.
         max_blur: longest estimated motion in pixels, for a network that estimates motion; longer
             ones are shortened. None for no limit.
         steps: number of denoising steps; if None, 8 for kernels, which are restored in closed form,
@@ -176,12 +178,13 @@ def deblur(
     if transfer is None or estimate.transfer == "linear":
         transfer = estimate.transfer
     if estimate.reason:
-        return Result(photo, blur, np.zeros_like(photo), 1.0, estimate.reason)
+        return Result(photo, blur, np.zeros_like(photo), 1.0, estimate.reason, restored=photo)
+    likely, trust = None, 1.0
     if estimate.likely is not None:
-        restored, residual = _restore_closed(
+        restored, residual, trust = _restore_closed(
             photo, blur, denoise or _shipped_denoiser(), steps or closed_form.STEPS, progress
         )
-        strength *= 1 if estimate.likely >= CERTAIN else MILD
+        likely = likely_better(estimate.likely, mean_trust(trust, photo, restored))
     else:
         if restores:
             shared, piece = (network.variables,), _learned_restoration(network.model)
@@ -198,11 +201,13 @@ def deblur(
             progress=progress,
         )
     return Result(
-        image=mix(photo, restored, strength),
+        image=mix(photo, restored, strength * trust),
         blur=blur,
         residual=residual,
         explained=_explained(residual, photo),
-        likely=estimate.likely,
+        likely=likely,
+        restored=restored,
+        trust=trust,
     )
 
 
@@ -212,12 +217,15 @@ def _is_small(photo: np.ndarray) -> bool:
 
 def _restore_closed(
     photo: np.ndarray, blur: Any, denoise: Denoiser, steps: int, progress: TileProgress | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the restored photo and the residual of a blur with kernels."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the restoration of a blur with kernels, its residual, and the trust in it."""
     noise = closed_form.effective_noise(photo)
-    restore_part = functools.partial(
-        closed_form.restore_closed, denoise=denoise, noise=noise, steps=steps
-    )
+    judge = _shipped_trust()
+
+    def restore_part(part: np.ndarray, blur: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        found = closed_form.restore_closed(part, blur, denoise=denoise, noise=noise, steps=steps)
+        return *found, trust_map(judge.model, judge.variables, np.asarray(part), *found)
+
     if _is_small(photo):
         found = restore_part(photo, blur)
         if progress is not None:
@@ -230,9 +238,11 @@ def _restore_closed(
     )
 
 
-def mix(photo: np.ndarray, restored: np.ndarray, strength: float) -> np.ndarray:
+def mix(photo: np.ndarray, restored: np.ndarray, strength: np.ndarray | float) -> np.ndarray:
     """Returns the photo at strength 0, exactly the restoration at 1, and a mixture in between."""
-    return restored if strength == 1 else photo + np.float32(strength) * (restored - photo)
+    if np.all(strength == 1):
+        return restored
+    return photo + np.asarray(strength, np.float32) * (restored - photo)
 
 
 @functools.lru_cache(maxsize=8)  # the same function again, so that it is compiled once
@@ -258,6 +268,11 @@ def _restoration(
 @functools.cache
 def _shipped_denoiser() -> Denoiser:
     return load_denoiser()
+
+
+@functools.cache
+def _shipped_trust() -> Pretrained:
+    return load("trust")
 
 
 @functools.lru_cache(maxsize=8)

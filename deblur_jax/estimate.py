@@ -7,8 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.blind.estimate import smaller, working_photo
 from deblur_jax.blind.hypotheses import choose_blur
+from deblur_jax.blind.working_photo import smaller, working_photo
 from deblur_jax.models.blur_estimate import SMALLEST_SIDE, BlurEstimate
 from deblur_jax.pretrained import DEFAULT, Pretrained, load
 from deblur_jax.typing import Array, Image, typechecked

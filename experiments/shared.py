@@ -157,21 +157,35 @@ def as_floats(photo: np.ndarray) -> np.ndarray:
     return photo.astype(np.float32) / 255
 
 
-def shifted_onto(image: np.ndarray, sharp: np.ndarray) -> jax.Array:
-    """Shifts a grey image onto another by eighths of a pixel, where the squared error is least."""
+def best_shift(image: np.ndarray, sharp: np.ndarray) -> np.ndarray:
+    """Returns the shift of a grey image, in eighths of a pixel, with the least squared error.
+
+    Args:
+        image: `[h, w, 1]`.
+        sharp: `[h, w, 1]`.
+
+    Returns:
+        Pixels downwards and to the right by which `image` is moved, `[2]`.
+    """
     truth = crop(sharp, INNER)[..., 0]
-
-    def moved(offset: np.ndarray) -> np.ndarray:
-        order = 3 if np.any(offset % 1) else 0
-        return shift(image[..., 0], offset, order=order, mode="nearest")
-
     best = np.zeros(2)
     for reach, step in ((FARTHEST, 1.0), (1, 0.5), (1, 0.25), (1, 0.125)):
         steps = step * np.arange(-reach, reach + 1)
         tried = [best + np.asarray(offset) for offset in itertools.product(steps, steps)]
-        errors = [np.mean((crop(moved(offset), INNER) - truth) ** 2) for offset in tried]
+        errors = [np.mean((crop(moved(image[..., 0], each), INNER) - truth) ** 2) for each in tried]
         best = tried[int(np.argmin(errors))]
-    return quantize(jnp.asarray(moved(best), jnp.float32))[..., None]
+    return best
+
+
+def moved(image: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Returns a grey image `[h, w]` moved by pixels downwards and to the right."""
+    return shift(image, offset, order=3 if np.any(offset % 1) else 0, mode="nearest")
+
+
+def shifted_onto(image: np.ndarray, sharp: np.ndarray) -> jax.Array:
+    """Shifts a grey image onto another by eighths of a pixel, where the squared error is least."""
+    found = moved(image[..., 0], best_shift(image, sharp))
+    return quantize(jnp.asarray(found, jnp.float32))[..., None]
 
 
 def psnr_shifted(image: np.ndarray, sharp: np.ndarray, border: int = INNER) -> float:

@@ -10,17 +10,17 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.blind.estimate import Progress, WorkingPhoto, find_candidates, full_size, planes_of
 from deblur_jax.blind.judge import judge_windows
 from deblur_jax.blind.kernel_shape import in_side
 from deblur_jax.blind.local_kernels import window_kernels
+from deblur_jax.blind.search import Progress, search_supports
 from deblur_jax.blind.verdict import Hypothesis, probability, score
 from deblur_jax.blind.window_fit import refine_windows
+from deblur_jax.blind.working_photo import WorkingPhoto, full_size
 from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur, WindowedBlur
 from deblur_jax.ops.windows import CLASSES, Windows, centres, windows_of
 
 
-COMPARED = 3  # uniform kernels of the lowest scores that are compared with the other hypotheses
 ROUNDS = 4  # of the windows' refinement
 WEIGHT, DECAY, WEAKEST, NOISY_WEIGHT = 4e-4, 1.1, 1e-4, 0.1  # L0 weight: see `coarse_to_fine`
 RIDGE, NOISY_RIDGE = 1.0, 100.0
@@ -70,11 +70,9 @@ def find_hypotheses(
     work: WorkingPhoto, network: LineBlur | None = None, progress: Progress | None = None
 ) -> tuple[list[Hypothesis], Windows]:
     """Return all judged hypotheses except no blur, and the windows of their kernels."""
-    planes = planes_of(work)
     steps = len(work.supports) + 1
     report = progress or (lambda done, steps: None)
-    none, *candidates = find_candidates(work, planes, lambda done, _: report(done, steps))
-    uniform = sorted(candidates, key=lambda c: c.score)[:COMPARED]
+    planes, (none, *uniform) = search_supports(work, lambda done, _: report(done, steps))
     longest = max(c.support for c in uniform)
     if network is not None:
         longest = max(longest, int(np.percentile(np.linalg.norm(network.flow, axis=-1), 95)) + 3)

@@ -18,6 +18,7 @@ from deblur_jax.cli.restore_photo import (
     finished,
     forecast,
     keepable,
+    offered,
     print_any_name,
     restore_photo,
 )
@@ -201,7 +202,8 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
         )
         return False
     chosen = {"strength": options.strength, "verdict": result.verdict}
-    write_photo(job.output, finished(photo, result.image, network.name, **chosen))
+    pixels = offered(photo, result, strength=options.strength)
+    write_photo(job.output, finished(photo, pixels, network.name, **chosen))
     print(f"{job.output}: {describe(result)}.")
     return True
 

@@ -79,6 +79,19 @@ def restore_photo(
             raise ValueError(f"{path}: {problem}") from None
 
 
+def offered(photo: Photo, result: Any, *, strength: float = 1.0) -> Any:
+    """Returns the pixels to write: the result, or, if it is not trusted, the whole restoration.
+
+    Args:
+        photo: as read from the file.
+        result: as returned by `restore_photo` with the same strength.
+        strength: how much of the restoration to mix into the photo, from 0 to 1.
+    """
+    from deblur_jax.deblurring import mix
+
+    return result.image if result.trusted else mix(photo.pixels, result.restored, strength)
+
+
 def finished(photo: Photo, pixels: Any, network: str, *, strength: float, verdict: str) -> Photo:
     """Returns the photo with restored pixels, and an EXIF entry that describes the restoration."""
     history = (

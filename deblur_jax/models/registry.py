@@ -15,6 +15,7 @@ from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.models.learned_plug_and_play import LearnedPlugAndPlayNet
 from deblur_jax.models.motion_context import MotionContextNet
 from deblur_jax.models.motion_flow import MotionFlowNet
+from deblur_jax.models.trust import TrustNet
 from deblur_jax.models.vgg import VggFeatures
 
 
@@ -31,6 +32,7 @@ MODELS: dict[str, type[nn.Module]] = {
     "motion_flow": MotionFlowNet,
     "spatial_rnn": SpatialRnnNet,
     "learned_plug_and_play": LearnedPlugAndPlayNet,
+    "trust": TrustNet,
     "vgg_features": VggFeatures,
 }
 

@@ -22,11 +22,12 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize
 
-from deblur_jax.blind.estimate import working_photo
 from deblur_jax.blind.hypotheses import blur_of, find_hypotheses
 from deblur_jax.blind.restoration import effective_noise, restore_closed
 from deblur_jax.blind.verdict import LIKELY, NAMES, WEIGHTS, features, probability, shipped_weights
+from deblur_jax.blind.working_photo import working_photo
 from deblur_jax.pretrained import DEFAULT, load, load_denoiser
+from experiments.blind.kept import Restoration, aligned, write_restorations
 from experiments.blind.simulations import ALL_KINDS, Simulated, cases
 from experiments.shared import psnr_shifted, run_command, write_record
 
@@ -38,8 +39,14 @@ SAME = 0.05  # decibels below which a loss is none
 FOLDS = 5
 
 
-def analyse(case: Simulated, network: str = DEFAULT) -> dict:
-    """Return features and gain of each hypothesis on a photo."""
+def analyse(case: Simulated, network: str = DEFAULT, keep: Path | None = None) -> dict:
+    """Return features and gain of each hypothesis on a photo.
+
+    Args:
+        case: the photo and its sharp original.
+        network: what the network's hypothesis comes from.
+        keep: folder for the photo and its restorations, which `trust` trains on.
+    """
     work = working_photo(case.photo)
     row = {
         "photo": case.name,
@@ -51,10 +58,10 @@ def analyse(case: Simulated, network: str = DEFAULT) -> dict:
     estimator, denoise = load(network), load_denoiser()
     motion = estimator.model.estimate_blur(estimator.variables, jnp.asarray(case.photo)).blur
     hypotheses, windows = find_hypotheses(work, motion)
-    rows = []
+    rows, restorations = [], []
     for each in hypotheses:
         blur = blur_of(each, windows, work)
-        restored, _ = restore_closed(
+        restored, residual = restore_closed(
             case.photo, blur, denoise=denoise, noise=effective_noise(case.photo)
         )
         rows.append({
@@ -62,6 +69,10 @@ def analyse(case: Simulated, network: str = DEFAULT) -> dict:
             "features": [round(float(x), 5) for x in features(each, work.noise / work.shrunk)],
             "gain": round(psnr_shifted(restored, case.sharp, BORDER) - row["blurred"], 4),
         })  # fmt: skip
+        nearest = restored if rows[-1]["gain"] > 0 else case.photo
+        restorations.append(Restoration(restored, residual, aligned(case.sharp, nearest)))
+    if keep is not None:
+        write_restorations(keep / f"{case.name}.npz", case.photo, restorations)
     return row | {"hypotheses": rows}
 
 
@@ -70,8 +81,9 @@ def collect(options: argparse.Namespace) -> None:
     options.rows.parent.mkdir(parents=True, exist_ok=True)
     done = {row["photo"] for row in read_rows(options.rows)}
     folder = Path(options.data) / "bsds500/images" / options.split
-    for case in cases(folder, options.kinds, options.limit, options.seed, skip=done):
-        row = analyse(case)
+    chosen = (options.kinds, options.limit, options.seed)
+    for case in cases(folder, *chosen, skip=done, part=tuple(options.part)):
+        row = analyse(case, keep=options.keep)
         with options.rows.open("a") as file:
             file.write(json.dumps(row) + "\n")
         gains = [(each["name"], round(each["gain"], 2)) for each in row["hypotheses"]]
@@ -177,9 +189,11 @@ def fit(options: argparse.Namespace) -> None:
     table = summary(cross_validated(rows))
     for kind, each in table.items():
         print(kind, each)
+    before = json.loads(options.out.read_text()) if options.out.exists() else {}
     write_record(
         options.out,
-        {
+        before
+        | {
             "command": "python -m experiments.blind.fit",
             "photos": len(rows),
             "weights": dict(zip(NAMES, (round(float(x), 4) for x in weights), strict=True)),
@@ -209,6 +223,11 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", default=ALL_KINDS, choices=ALL_KINDS)
     parser.add_argument("--limit", type=int, default=8, help="photos of each kind")
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--keep", type=Path, help="folder for the photos and their restorations")
+    parser.add_argument(
+        "--part", type=int, nargs=2, default=(0, 1), metavar=("I", "N"),
+        help="collect the photos of share I (from 0) of N only",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()
     if options.data is None:

@@ -161,7 +161,12 @@ def _segments(key: jax.Array, original: jax.Array, *, camera: Camera) -> Segment
 
 
 def cases(
-    folder: Path, kinds: Iterable[str], limit: int, seed: int, skip: Collection[str] = ()
+    folder: Path,
+    kinds: Iterable[str],
+    limit: int,
+    seed: int,
+    skip: Collection[str] = (),
+    part: tuple[int, int] = (0, 1),
 ) -> Iterator[Simulated]:
     """Yield cases from the photos of a folder, a photo of each kind after the other.
 
@@ -171,12 +176,14 @@ def cases(
         limit: number of photos.
         seed: of the order of the photos and of all draws.
         skip: names of cases that are left out.
+        part: number of a share of the photos and how many shares there are.
     """
     paths = sorted(folder.glob("*.jpg")) + sorted(folder.glob("*.png"))
     if not paths:
         raise FileNotFoundError(f"{folder}: has no photos; set DEBLUR_JAX_DATA or --data")
     order = np.random.default_rng(seed).permutation(len(paths))
-    for number, index in enumerate(order[:limit]):
+    for number in range(part[0], min(limit, len(paths)), part[1]):
+        index = order[number]
         for kind in kinds:
             if f"{kind}-{paths[index].stem}" not in skip:
                 others = [paths[order[(number + step) % len(paths)]] for step in (1, 2)]

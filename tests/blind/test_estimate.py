@@ -90,7 +90,7 @@ def test_progress_counts_supports():
 def test_a_grey_photo_is_taken_and_a_large_one_is_shrunk(monkeypatch):
     photo = blurred(sharp_photo(), hook())
     assert estimate(photo.mean(-1, keepdims=True)).support in SUPPORTS
-    monkeypatch.setattr("deblur_jax.blind.estimate.PIXELS", photo.shape[0] * photo.shape[1] // 2)
+    monkeypatch.setattr("deblur_jax.blind.working_photo.PIXELS", photo.shape[0] * photo.shape[1] // 2)
     found = estimate(photo)
     assert abs(found.shrunk - 0.5**0.5) < 0.01
     assert likeness(found.kernel, hook()) > 0.6

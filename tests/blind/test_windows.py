@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deblur_jax.blind.estimate import working_photo
 from deblur_jax.blind.hypotheses import blur_of
 from deblur_jax.blind.judge import judge, judge_windows
 from deblur_jax.blind.local_kernels import window_kernels
 from deblur_jax.blind.restoration import restore_closed
 from deblur_jax.blind.verdict import Hypothesis
 from deblur_jax.blind.window_fit import nearness, refine_windows
+from deblur_jax.blind.working_photo import working_photo
 from deblur_jax.ops.operators import LineBlur, UniformBlur, WindowedBlur
 from deblur_jax.ops.periodic import bridge, canvas_side, lay_on_canvas
 from deblur_jax.ops.windows import centres, windows_of

@@ -22,6 +22,7 @@ from deblur_jax.cli.restore_photo import (
     find_network,
     finished,
     keepable,
+    offered,
     restore_photo,
 )
 from deblur_jax.io.images import Photo, read_photo, write_photo
@@ -103,7 +104,7 @@ def restore_order(
         order.path, photo, settings, progress=lambda *tiles: send(("tiles", tiles))
     )
     folder = order.path.parent
-    np.save(folder / RESTORED, result.image)
+    np.save(folder / RESTORED, offered(photo, result))
     _draw(folder, photo, result)
     height, width, _ = photo.pixels.shape
     return {
@@ -119,7 +120,7 @@ def restore_order(
 def _draw(folder: Path, photo: Photo, result: Any) -> None:
     from deblur_jax.cli.report import draw_blur, shrunk
 
-    for name, pixels in ((BEFORE, photo.pixels), (AFTER, result.image)):
+    for name, pixels in ((BEFORE, photo.pixels), (AFTER, offered(photo, result))):
         preview = Photo(shrunk(pixels, PREVIEW_SIDE), grey=photo.grey, profile=photo.profile)
         write_photo(folder / name, preview)
     board = draw_blur(photo.pixels, result, PREVIEW_SIDE)

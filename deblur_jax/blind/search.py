@@ -1,0 +1,154 @@
+"""The search for the support of a uniform kernel.
+
+Kernels of growing support are estimated from coarse to fine at a size at which that is cheap, and
+each is judged by the same energy as no blur. The best of them are refined at the working size.
+Every array has a size from a short list, so that the second photo of a similar size compiles
+nothing.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from deblur_jax.blind.choice import Candidate, settled
+from deblur_jax.blind.coarse_to_fine import (
+    NOISY_RIDGE,
+    NOISY_WEIGHT,
+    RIDGE,
+    SMALL_LAST_PIECE,
+    WEAKEST,
+    kernel_of_support,
+    odd_side,
+    pyramid,
+    scale_count,
+)
+from deblur_jax.blind.judge import judge
+from deblur_jax.blind.kernel_shape import border_mass, in_side, resized
+from deblur_jax.blind.restoration import SIDES
+from deblur_jax.blind.scales import refine_at_scale
+from deblur_jax.blind.working_photo import WorkingPhoto, reduced
+from deblur_jax.ops.periodic import canvas_side, lay_on_canvas
+from deblur_jax.ops.windows import windows_of
+from deblur_jax.typing import Array
+
+
+SEARCHED = 320_000  # pixels: supports are tried on a photo shrunk to about this
+SMALL = 43  # pixels: supports up to this are estimated on a smaller canvas
+COMPARED = 3  # kernels of the lowest scores that are refined and compared with other hypotheses
+ROUNDS = 4  # of the refinement
+WEIGHT, DECAY = 4e-4, 1.1  # its L0 weight: first, divisor a round; see `coarse_to_fine`
+
+Progress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Planes:
+    """A photo and the trust in its pixels on a periodic canvas, at each scale, the finest first."""
+
+    photos: tuple[jax.Array, ...]
+    trusts: tuple[jax.Array, ...]
+    largest: int
+
+
+def search_supports(
+    work: WorkingPhoto, progress: Progress | None = None
+) -> tuple[Planes, list[Candidate]]:
+    """Return the photo on its canvas, no blur, and the best kernels in the order of their supports.
+
+    Args:
+        work: the photo, from `working_photo`.
+        progress: called after each support as `progress(done, all)`.
+    """
+    small = reduced(work, SEARCHED)
+    if not small.supports:  # too narrow at that size
+        small = work
+    planes = planes_of(small, 1, small.supports[-1])
+    none, *candidates = find_candidates(small, planes, progress)
+    best = sorted(candidates, key=lambda each: each.score)[:COMPARED]
+    best.sort(key=lambda each: each.support)
+    if small is work:
+        return planes, [none, *best]
+    return refine_candidates(best, work.grey.shape[0] / small.grey.shape[0], work)
+
+
+def planes_of(work: WorkingPhoto, scales: int, largest: int) -> Planes:
+    """Return the photo on a canvas with room for kernels of a side `largest`, at all scales."""
+    height, width = work.grey.shape
+    size = (canvas_side(height + largest), canvas_side(width + largest))
+    trust = 1 - lay_on_canvas(1 - work.trusted, size)
+    photos, trusts = pyramid(lay_on_canvas(work.grey, size), trust, work.extent, scales=scales)
+    return Planes(photos, trusts, largest)
+
+
+def find_candidates(
+    work: WorkingPhoto, planes: Planes, progress: Progress | None = None
+) -> list[Candidate]:
+    """Return no blur and the kernels of growing supports, until larger ones gain nothing.
+
+    Args:
+        work: the photo.
+        planes: the same on a canvas with room for the largest support, on which all are judged.
+            Small supports are estimated on a smaller canvas.
+        progress: called after each support as `progress(done, all)`.
+    """
+    candidates = [no_blur(work, planes)]
+    room = None
+    for done, support in enumerate(work.supports):
+        if room is None or room.largest < support:
+            largest = SMALL if support <= SMALL < planes.largest else planes.largest
+            room = planes_of(work, scale_count(largest), largest)
+        kernel = kernel_of_support(
+            room.photos, room.trusts, support, largest=room.largest, noise=work.noise
+        )
+        candidates.append(judged(work, planes, in_side(kernel, planes.largest), support))
+        if progress is not None:
+            progress(done + 1, len(work.supports))
+        if settled(candidates):
+            break
+    return candidates
+
+
+def refine_candidates(
+    candidates: list[Candidate], enlargement: float, work: WorkingPhoto
+) -> tuple[Planes, list[Candidate]]:
+    """Return the photo on its canvas, no blur, and kernels of a smaller photo brought to its size.
+
+    Args:
+        candidates: from `find_candidates` for the smaller photo.
+        enlargement: side of the photo over that of the smaller one.
+        work: the photo.
+    """
+    supports = [odd_side(enlargement * each.support) for each in candidates]
+    largest = next((each for each in SIDES if each >= max(supports)), max(supports))
+    planes = planes_of(work, 1, largest)
+    weights = WEIGHT / DECAY ** np.arange(ROUNDS)
+    weights = np.maximum(weights, max(WEAKEST, NOISY_WEIGHT * work.noise)).astype(np.float32)
+    ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
+    refined = [no_blur(work, planes)]
+    for each, support in zip(candidates, supports, strict=True):
+        kernel = refine_at_scale(
+            planes.photos[0], planes.trusts[0],
+            resized(jnp.asarray(each.kernel), largest, enlargement),
+            np.int32(support), weights, ridge, np.float32(SMALL_LAST_PIECE),
+        )  # fmt: skip
+        refined.append(judged(work, planes, kernel, support))
+    return planes, refined
+
+
+def no_blur(work: WorkingPhoto, planes: Planes) -> Candidate:
+    """Return the candidate that leaves the photo as it is."""
+    still = np.zeros((planes.largest, planes.largest), np.float32)
+    still[planes.largest // 2, planes.largest // 2] = 1
+    return judged(work, planes, still, 1)
+
+
+def judged(work: WorkingPhoto, planes: Planes, kernel: Array, support: int) -> Candidate:
+    """Return a kernel `[largest, largest]` with its energy."""
+    size = planes.photos[0].shape
+    windows = windows_of((size[0], size[1]), 1)
+    whole, parts = judge(planes.photos[0], planes.trusts[0], work.extent, kernel, windows=windows)
+    border = float(border_mass(jnp.asarray(kernel), support)) if support > 1 else 0.0
+    return Candidate(support, in_side(kernel, support), border, whole, parts)

@@ -1,0 +1,82 @@
+"""How far a restoration can be trusted: place by place, and as a whole.
+
+A network compares the restoration with the photo (`models.trust`). What it sees and how well the
+blur explains the photo together make the probability that the result is better than the photo.
+"""
+
+import functools
+import json
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from deblur_jax.blind.verdict import WEIGHTS, probability
+from deblur_jax.ops.periodic import canvas_side
+
+
+SURE = 1e-3  # odds beyond this probability count no more
+TERMS = ("constant", "explained", "trust")
+
+
+def trust_map(
+    model: Any, variables: Any, photo: np.ndarray, restored: np.ndarray, residual: np.ndarray
+) -> np.ndarray:
+    """Return the share of the restoration that each pixel should get, `[h, w, 1]` in [0, 1].
+
+    Args:
+        model: a `TrustNet`.
+        variables: its parameters.
+        photo: `[h, w, 3]` in [0, 1].
+        restored: its restoration, `[h, w, 3]`.
+        residual: the restoration blurred again, minus the photo, `[h, w, 3]`.
+    """
+    height, width, _ = photo.shape
+    gaps = ((0, canvas_side(height) - height), (0, canvas_side(width) - width), (0, 0))
+    canvases = [np.pad(each, gaps, mode="reflect")[None] for each in (photo, restored, residual)]
+    return np.asarray(_apply(model, variables, *canvases))[0, :height, :width, None]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _apply(model: Any, variables: Any, *pictures: jax.Array) -> jax.Array:
+    return model.apply(variables, *(jnp.asarray(each, jnp.float32) for each in pictures))
+
+
+def mean_trust(trust: np.ndarray, photo: np.ndarray, restored: np.ndarray) -> float:
+    """Return the mean share, each pixel weighted by how much the restoration changes it.
+
+    Args:
+        trust: `[h, w, 1]`.
+        photo: `[h, w, 3]`.
+        restored: `[h, w, 3]`.
+    """
+    change = np.mean(np.square(restored - photo), axis=-1, keepdims=True, dtype=np.float32)
+    return float(np.sum(trust * change) / max(np.sum(change), 1e-9))
+
+
+def terms(explained: float, trust: float) -> np.ndarray:
+    """Return what the log odds of the verdict are a weighted sum of, in the order of `TERMS`.
+
+    Args:
+        explained: probability by how well the blur explains the photo, see `verdict`.
+        trust: from `mean_trust`.
+    """
+    shares = np.clip(np.asarray([explained, trust]), SURE, 1 - SURE)
+    return np.concatenate([[1.0], np.log(shares / (1 - shares))])
+
+
+def likely_better(explained: float, trust: float) -> float:
+    """Return the probability that the photo with its trusted restoration is better than without.
+
+    Args:
+        explained: probability by how well the blur explains the photo, see `verdict`.
+        trust: from `mean_trust`.
+    """
+    return probability(float(terms(explained, trust) @ np.asarray(_shipped_weights())))
+
+
+@functools.cache
+def _shipped_weights() -> tuple[float, ...]:
+    weights = json.loads(WEIGHTS.read_text())["restoration"]
+    return tuple(weights[name] for name in TERMS)

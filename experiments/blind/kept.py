@@ -1,0 +1,70 @@
+"""Restorations of simulated photos in files, with the sharp originals on the same pixels."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from deblur_jax.blind.verdict import probability
+from experiments.shared import best_shift, moved
+
+
+class Restoration(NamedTuple):
+    """A restoration, the residual of its blur, and the sharp original on the same pixels."""
+
+    restored: np.ndarray
+    residual: np.ndarray
+    sharp: np.ndarray
+
+
+class Kept(NamedTuple):
+    """A photo and its restorations as they are kept: 8-bit, the residuals float16."""
+
+    name: str
+    photo: np.ndarray
+    restored: np.ndarray
+    residual: np.ndarray
+    sharp: np.ndarray
+    explained: np.ndarray
+    """Probability of each restoration by how well its blur explains the photo."""
+
+
+def aligned(sharp: np.ndarray, nearest: np.ndarray) -> np.ndarray:
+    """Return the sharp photo moved onto another picture of it, `[h, w, 3]`."""
+    greys = [each.mean(-1, keepdims=True).astype(np.float32) for each in (nearest, sharp)]
+    offset = -best_shift(*greys)
+    return np.stack([moved(sharp[..., c], offset) for c in range(sharp.shape[-1])], -1)
+
+
+def write_restorations(path: Path, photo: np.ndarray, restorations: list[Restoration]) -> None:
+    """Write a photo and its restorations."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    restored, residual, sharp = (np.stack(each) for each in zip(*restorations, strict=True))
+    whole = {"photo": photo, "restored": restored, "sharp": sharp}
+    bytes_ = {name: np.round(255 * np.clip(x, 0, 1)).astype(np.uint8) for name, x in whole.items()}
+    np.savez(path, residual=residual.astype(np.float16), **bytes_)
+
+
+def read_kept(folder: Path, rows: Sequence[dict], weights: np.ndarray) -> list[Kept]:
+    """Return the kept photos of the rows, judged by the weights of the features."""
+    kept = []
+    for row in rows:
+        path = folder / f"{row['photo']}.npz"
+        if not row["hypotheses"] or not path.exists():
+            continue
+        given = np.asarray([each["features"] for each in row["hypotheses"]])
+        explained = np.asarray([probability(score) for score in given @ weights])
+        with np.load(path) as arrays:
+            pictures = [arrays[name] for name in ("photo", "restored", "residual", "sharp")]
+        kept.append(Kept(row["photo"], *pictures, explained))
+    return kept
+
+
+def pictures_of(one: Kept, number: int) -> tuple[np.ndarray, ...]:
+    """Return photo, restoration, residual and sharp original as floats, `[h, w, 3]`."""
+    scale = np.float32(255)
+    return (
+        one.photo / scale, one.restored[number] / scale,
+        one.residual[number].astype(np.float32), one.sharp[number] / scale,
+    )  # fmt: skip

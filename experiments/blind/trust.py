@@ -1,0 +1,245 @@
+"""Train the network that sees where a restoration went wrong, on simulated training photos.
+
+    DEBLUR_JAX_DATA=DIR python -m experiments.blind.fit collect --limit 16 --keep runs/verdict
+    python -m experiments.blind.trust validate
+    python -m experiments.blind.trust train
+
+`collect` keeps photos, their restorations by every hypothesis, and the sharp originals. `train`
+writes `deblur_jax/weights/trust.safetensors`. `validate` trains on part of the photos and scores on
+the others, fits the weights of the verdict to what the networks saw there, and writes these weights
+to `deblur_jax/blind/verdict.json` and the figures to results.json beside this file.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from scipy.optimize import minimize
+
+from deblur_jax.blind.trust import TERMS, mean_trust, terms, trust_map
+from deblur_jax.blind.verdict import LIKELY, WEIGHTS, probability, shipped_weights
+from deblur_jax.io.weights import write_weights
+from deblur_jax.models.trust import TrustNet
+from deblur_jax.pretrained import WEIGHTS as SHIPPED
+from deblur_jax.version import __version__, revision
+from experiments.blind.fit import fit_weights, read_rows, stem
+from experiments.blind.kept import Kept, pictures_of, read_kept
+from experiments.shared import run_command, write_record
+
+
+SIDE = 192  # pixels, of the parts that the network is trained on
+BATCH = 6
+RATE = 2e-3
+DECAY = 1e-3  # of the parameters
+MOST = 6.0  # decibels from which a gain counts no more
+LEAST = 2e-6  # squared error below which two pictures are equal
+BORDER = 20  # pixels that are not scored
+SAME = 0.05  # decibels, gain or loss that nobody sees
+RIDGE = 0.01  # of the verdict's weights
+FOLDS = 4
+MODEL = {"name": "trust", "widths": [16, 24, 32, 48], "context": 32}
+COMMAND = "python -m experiments.blind.trust {0.step} --steps {0.steps}"
+LIMITS = (
+    "knows restorations of photos of 0.15 megapixel, by 8 steps of the shipped denoiser; it tells "
+    "little about photos without texture"
+)
+
+
+def draw_batch(kept: list[Kept], rng: np.random.Generator) -> list[np.ndarray]:
+    """Return parts of photos, restorations, residuals and sharp originals, `[b, s, s, 3]` each.
+
+    Half of the restorations are those of the hypothesis that explains its photo best. The parts are
+    mirrored, and their channels change places.
+    """
+    parts = []
+    for _ in range(BATCH):
+        one = kept[rng.integers(len(kept))]
+        best, other = int(np.argmax(one.explained)), rng.integers(len(one.restored))
+        number = best if rng.random() < 0.5 else other
+        row, column = (rng.integers(0, length - SIDE + 1) for length in one.photo.shape[:2])
+        place = (slice(row, row + SIDE), slice(column, column + SIDE))
+        flips = tuple(slice(None, None, step) for step in rng.choice([-1, 1], 2))
+        channels = rng.permutation(3)
+        pictures = [x[place][flips][..., channels] for x in pictures_of(one, number)]
+        parts.append(pictures)
+    return [np.stack(each) for each in zip(*parts, strict=True)]
+
+
+def loss(params: Any, model: TrustNet, pictures: Sequence[jax.Array]) -> jax.Array:
+    """Return the negative gain of the mixture in dB, losses counted twice."""
+    photo, restored, residual, sharp = pictures
+    share = model.apply({"params": params}, photo, restored, residual)
+    mixed = photo + jnp.asarray(share)[..., None] * (restored - photo)
+    before, after = (jnp.mean(jnp.square(x - sharp), (1, 2, 3)) + LEAST for x in (photo, mixed))
+    gain = 10 * jnp.log10(before / after)
+    return -jnp.mean(jnp.where(gain > 0, jnp.minimum(gain, MOST), 2 * gain))
+
+
+def trained(kept: list[Kept], steps: int, seed: int) -> tuple[TrustNet, dict[str, Any]]:
+    """Return the network and its parameters after `steps` steps of AdamW."""
+    model = TrustNet(tuple(MODEL["widths"]), MODEL["context"])
+    rng = np.random.default_rng(seed)
+    params = model.init(jax.random.key(seed), *(jnp.zeros((1, 64, 64, 3)),) * 3)["params"]
+    schedule = optax.cosine_onecycle_schedule(steps, RATE)
+    optimizer = optax.chain(
+        optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=DECAY)
+    )
+    state = optimizer.init(params)
+
+    @jax.jit
+    def step(params, state, pictures):
+        value, slope = jax.value_and_grad(loss)(params, model, pictures)
+        change, state = optimizer.update(slope, state, params)
+        return optax.apply_updates(params, change), state, value
+
+    values = []
+    for number in range(1, steps + 1):
+        params, state, value = step(params, state, draw_batch(kept, rng))
+        values.append(float(value))
+        if number % 200 == 0 or number == steps:
+            print(f"step {number}: loss {np.mean(values[-200:]):.3f} dB", flush=True)
+    return model, {"params": jax.device_get(params)}
+
+
+def scored(model: TrustNet, variables: Any, one: Kept) -> dict:
+    """Return what the network makes of the best hypothesis's restoration of a photo."""
+    best = int(np.argmax(one.explained))
+    photo, restored, residual, sharp = pictures_of(one, best)
+    trust = trust_map(model, variables, photo, restored, residual)
+    inner = (slice(BORDER, -BORDER), slice(BORDER, -BORDER))
+
+    def error(picture):
+        rounded = np.round(255 * picture) / 255
+        return float(np.mean(np.square(rounded.mean(-1) - sharp.mean(-1))[inner])) + 1e-7
+
+    gain, whole = (
+        10 * np.log10(error(photo) / error(each))
+        for each in (photo + trust * (restored - photo), restored)
+    )
+    return {
+        "photo": one.name,
+        "gain": round(gain, 3),
+        "whole": round(whole, 3),
+        "explained": round(float(one.explained[best]), 4),
+        "trust": round(mean_trust(trust, photo, restored), 4),
+    }
+
+
+def fit_verdict(rows: list[dict]) -> np.ndarray:
+    """Return the weights of the verdict's terms: logistic regression on whether a photo gains."""
+    given = np.stack([terms(row["explained"], row["trust"]) for row in rows])
+    sign = np.where(np.asarray([row["gain"] for row in rows]) > SAME, 1.0, -1.0)
+
+    def cost(weights):
+        odds = sign * (given @ weights)
+        free = np.concatenate([[0.0], weights[1:]])
+        slope = -(given.T @ (sign / (1 + np.exp(odds)))) / len(rows) + RIDGE * free
+        return np.mean(np.logaddexp(0, -odds)) + RIDGE * free @ free / 2, slope
+
+    return minimize(cost, np.zeros(len(TERMS)), jac=True, method="L-BFGS-B").x
+
+
+def summary(rows: list[dict], best: dict[str, float]) -> dict[str, dict]:
+    """Return the figures of each kind of photo, and of all.
+
+    Args:
+        rows: from `scored`, each with its probability `likely`.
+        best: gain of each photo's best hypothesis in hindsight, or 0.
+    """
+    table = {}
+    for kind in [*dict.fromkeys(kind_of(row) for row in rows), "all"]:
+        some = [row for row in rows if kind in (kind_of(row), "all")]
+        written = [row for row in some if row["likely"] >= LIKELY]
+        gains = [row["gain"] if row["likely"] >= LIKELY else 0.0 for row in some]
+        could = [row for row in some if best[row["photo"]] >= 1]
+        table[kind] = {
+            "photos": len(some),
+            "gain": round(float(np.mean(gains)), 3),
+            "best": round(float(np.mean([best[row["photo"]] for row in some])), 3),
+            "written": len(written),
+            "worse": sum(row["gain"] < -SAME for row in written),
+            "least": round(min(gains), 3),
+            "could": len(could),
+            "did": sum(row["likely"] >= LIKELY for row in could),
+        }
+    return table
+
+
+def kind_of(row: dict) -> str:
+    """Return how the photo of a row was blurred."""
+    return row["photo"].split("-")[0]
+
+
+def validate(options: argparse.Namespace) -> None:
+    """Score networks on photos that they were not trained on, and fit the verdict to that."""
+    rows = [row for row in read_rows(options.rows) if row["hypotheses"]]
+    stems = sorted({stem(row) for row in rows})
+    seen = []
+    for fold in range(FOLDS):
+        held = set(stems[fold::FOLDS])
+        rest = [row for row in rows if stem(row) not in held]
+        weights = fit_weights(rest)
+        model, variables = trained(read_kept(options.kept, rest, weights), options.steps, fold)
+        others = [row for row in rows if stem(row) in held]
+        found = [scored(model, variables, one) for one in read_kept(options.kept, others, weights)]
+        seen += [row | {"fold": fold} for row in found]
+    for row in seen:
+        verdict = fit_verdict([each for each in seen if each["fold"] != row["fold"]])
+        row["likely"] = round(
+            probability(float(terms(row["explained"], row["trust"]) @ verdict)), 4
+        )
+        print(row)
+    best = {row["photo"]: max(0.0, *(each["gain"] for each in row["hypotheses"])) for row in rows}
+    table = summary(seen, best)
+    for kind, each in table.items():
+        print(kind, each)
+    results = Path(__file__).with_name("results.json")
+    record = {"command": COMMAND.format(options), "kinds": table, "rows": seen}
+    write_record(results, json.loads(results.read_text()) | {"trust": record})
+    weights = dict(zip(TERMS, (round(float(x), 4) for x in fit_verdict(seen)), strict=True))
+    write_record(WEIGHTS, json.loads(WEIGHTS.read_text()) | {"restoration": weights})
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train the network on all kept photos and write its weights."""
+    rows = read_rows(options.rows)
+    kept = read_kept(options.kept, rows, np.asarray(shipped_weights()))
+    model, variables = trained(kept, options.steps, options.seed)
+    half = jax.tree.map(lambda x: np.asarray(x).astype(np.float16), variables)
+    gains = [scored(model, variables, one)["gain"] for one in kept]
+    card = {
+        "model": MODEL,
+        "data": f"restorations of {len(kept)} simulated photos of BSDS500's training set",
+        "command": COMMAND.format(options),
+        "step": options.steps,
+        "metrics": {"gain on the training photos": round(float(np.mean(gains)), 3)},
+        "limits": LIMITS,
+        "version": __version__,
+        "revision": revision() or "",
+        "licence": "Apache-2.0",
+        "dtype": "float16",
+    }
+    write_weights(options.out, half, card)
+
+
+def main() -> None:
+    """Run one of the two steps."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("step", choices=("validate", "train"))
+    parser.add_argument("--rows", type=Path, default=Path("runs/verdict.jsonl"))
+    parser.add_argument("--kept", type=Path, default=Path("runs/verdict"))
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=SHIPPED / "trust.safetensors")
+    options = parser.parse_args()
+    {"validate": validate, "train": train}[options.step](options)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,77 @@
+"""Trust in a restoration: a network's map, its mean, and the probability that follows."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from deblur_jax.blind.trust import SURE, likely_better, mean_trust, terms, trust_map
+from deblur_jax.models.trust import DOUBT, TrustNet
+from deblur_jax.pretrained import load
+from tests.blind.scenes import blurred, hook, sharp_photo
+
+
+PARAMETERS = {
+    "conv 5x5": 9 * 25 * 16 + 16,
+    "conv 3x3": (16 * 24 + 24 * 32 + 32 * 48 + 48 * 48 + 48 * 48 + 48) * 9 + 24 + 32 + 3 * 48 + 1,
+    "context": 2 * 48 * 32 + 32 + 32 * 48 + 48,
+}
+
+
+def test_the_network_has_the_parameters_of_its_layers():
+    shown = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+    found = jax.eval_shape(TrustNet().init, jax.random.key(0), shown, shown, shown)
+    assert sum(x.size for x in jax.tree.leaves(found)) == sum(PARAMETERS.values())
+
+
+def test_an_untrained_network_trusts_every_place_a_little():
+    photo = jnp.asarray(sharp_photo(40, 50))[None]
+    model = TrustNet()
+    variables = model.init(jax.random.key(0), photo, photo, 0 * photo)
+    trust = model.apply(variables, photo, 0.5 * photo, 0 * photo)
+    assert trust.shape == (1, 40, 50)
+    np.testing.assert_allclose(trust, jax.nn.sigmoid(-DOUBT), rtol=1e-6)
+
+
+def shipped_map(photo, restored, residual):
+    network = load("trust")
+    return trust_map(network.model, network.variables, photo, restored, residual)
+
+
+def test_a_sharp_photo_is_not_trusted_to_a_wrong_kernel():
+    sharp = sharp_photo(96, 128)
+    photo = blurred(sharp, hook())
+    nothing = np.zeros_like(sharp)
+    ringing = np.clip(sharp + 3 * (sharp - blurred(sharp, hook())), 0, 1)
+    right = mean_trust(shipped_map(photo, sharp, nothing), photo, sharp)
+    wrong = mean_trust(shipped_map(sharp, ringing, nothing), sharp, ringing)
+    assert right > wrong + 0.2
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 70), (64, 96)])
+def test_the_map_has_the_size_of_the_photo(size):
+    photo = sharp_photo(*size)
+    trust = shipped_map(photo, photo, np.zeros_like(photo))
+    assert trust.shape == (*size, 1)
+    assert trust.dtype == np.float32
+    assert 0 <= trust.min() <= trust.max() <= 1
+
+
+def test_the_mean_counts_what_the_restoration_changes():
+    photo = np.zeros((4, 6, 3), np.float32)
+    restored, trust = photo.copy(), np.zeros((4, 6, 1), np.float32)
+    restored[:, :2], restored[:, 2:3], trust[:, :2] = 0.1, 0.2, 1
+    np.testing.assert_allclose(mean_trust(trust, photo, restored), 2 / 6, rtol=1e-6)
+    assert mean_trust(trust, photo, photo) == 0
+
+
+def test_the_terms_are_log_odds():
+    np.testing.assert_allclose(terms(0.5, 0.8), [1, 0, np.log(4)])
+    np.testing.assert_allclose(terms(0, 1), [1, np.log(SURE), -np.log(SURE)], rtol=1e-2)
+
+
+def test_more_trust_makes_a_better_result_more_likely():
+    chances = [likely_better(0.9, trust) for trust in (0.0, 0.1, 0.3, 0.6, 1.0)]
+    assert chances == sorted(chances)
+    assert chances[0] < 0.1
+    assert chances[-1] > 0.9
