@@ -199,6 +199,8 @@ def _opened(
     """Opens and decodes the one picture of a file by Pillow."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd entries, and of panoramas
+        if page is not None:
+            _check_size(page.size, most_pixels)
         with Image.open(_bare(path, page)) as image:
             # An MPO file holds previews after the photo; in other formats pictures would be lost.
             count = getattr(image, "n_frames", 1)
@@ -214,7 +216,7 @@ def _opened(
 def _bare(path: Path, page: tiff.Page | None) -> Path | BytesIO:
     """Return a file for Pillow, without the entries that make it rotate or reject pictures."""
     if page is not None:
-        return BytesIO(page.file)
+        return BytesIO(tiff.plain_file(page))
     return BytesIO(jpeg.without_exif(path.read_bytes())) if jpeg.is_jpeg(path) else path
 
 
