@@ -201,7 +201,13 @@ def _opened(
         warnings.simplefilter("ignore")  # of odd entries, and of panoramas
         if page is not None:
             _check_size(page.size, most_pixels)
-        with Image.open(_bare(path, page)) as image:
+        try:
+            opened = Image.open(_bare(path, page))
+        except UnidentifiedImageError:
+            if page is None:
+                raise
+            raise tiff.unread(page) from None
+        with opened as image:
             # An MPO file holds previews after the photo; in other formats pictures would be lost.
             count = getattr(image, "n_frames", 1)
             if count > 1 and image.format != "MPO":

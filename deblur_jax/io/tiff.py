@@ -166,6 +166,16 @@ def _is_strange(facts: dict[int, tuple[int, ...]]) -> bool:
     return separate or photometric == (WHITE_IS_ZERO,)
 
 
+def unread(page: Page) -> UnfitError:
+    """Returns the error for a page that Pillow does not read, with the kind of its pixels."""
+    with tifffile.TiffFile(BytesIO(page.file)) as opened:
+        layout = opened.pages[0].aspage()
+        return UnfitError(
+            f"holds {layout.samplesperpixel} channels of {layout.bitspersample}-bit "
+            f"{_name(layout.photometric)} pixels, which are not read; convert it to grey or RGB"
+        )
+
+
 def _check_deep(file: bytes, bits: int = 16) -> tuple[str, ...]:
     """Refuses a page whose pixels tifffile does not read; names what it has beside them.
 

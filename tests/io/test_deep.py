@@ -181,6 +181,18 @@ def test_an_unsupported_layout_is_named(tmp_path, name):
     assert "damaged" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("photometric", "channels"),
+    [("icclab", 3), ("logluv", 3), ("linear_raw", 3), ("mask", 1), ("cfa", 1), ("depth_map", 1)],
+)
+def test_an_intact_file_of_eight_bits_that_is_not_read_is_named(tmp_path, photometric, channels):
+    stored = COLOURS.astype(np.uint8) if channels == 3 else COLOURS[..., 0].astype(np.uint8)
+    tifffile.imwrite(tmp_path / "odd.tif", stored, photometric=photometric)
+    kind = f"{channels} channels of 8-bit {photometric.upper()} pixels, which are not read"
+    with pytest.raises(ValueError, match=f"odd.tif: holds {kind}; convert it to grey or RGB"):
+        read_photo(tmp_path / "odd.tif")
+
+
 @pytest.mark.parametrize("first", ["photo", "preview"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_smaller_copy_in_the_file_is_passed_over_and_two_pictures_are_not(tmp_path, first, dtype):
