@@ -27,6 +27,8 @@ from deblur_jax.io.video import VIDEO_SUFFIXES
 
 
 INTERRUPTED = 130  # the exit code of shells after Ctrl-C
+REPORT = "-report.png"  # ends the names of reports
+LONGEST_NAME = 255  # bytes of a file name that common file systems allow
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -212,7 +214,10 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
 
 
 def _report_path(job: Job, options: argparse.Namespace) -> Path:
-    return options.report / f"{job.photo.name}-report.png"
+    name = job.photo.name
+    while len(os.fsencode(name)) > LONGEST_NAME - len(REPORT):
+        name = name[:-1]
+    return options.report / f"{name}{REPORT}"
 
 
 def _report(job: Job, photo: Photo, result: Any, options: argparse.Namespace) -> None:

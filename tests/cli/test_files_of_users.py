@@ -187,8 +187,10 @@ def test_a_long_name_works_in_a_folder_and_is_refused_beside_the_photo(tmp_path,
     photo, out = tmp_path / f"{'x' * (length - 4)}.png", tmp_path / "out"
     out.mkdir()
     Image.fromarray(PICTURE).save(photo)
-    assert deblur([str(photo), "-o", str(out)]) == 0
+    assert deblur([str(photo), "-o", str(out), "--report", str(tmp_path / "reports")]) == 0
     assert [path.name for path in out.iterdir()] == [photo.name]
+    (report,) = (tmp_path / "reports").iterdir()
+    assert report.name.endswith("-report.png")
     too_long = length + len("-deblurred") > 255
     assert deblur([str(photo)]) == too_long
     told = "-deblurred.png: cannot be written (File name too long); choose another place"
