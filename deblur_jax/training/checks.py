@@ -16,7 +16,8 @@ POSITIVE = (
     "simulate.subframes", "simulate.side", "simulate.frames",
     "model.width", "model.widths", "model.flow_widths", "model.context_widths",
     "model.first_widths", "model.later_widths", "model.prior_widths", "model.basis", "model.side",
-    "model.frames", "model.window", "model.channels", "model.linear_steps",
+    "model.fold", "model.frames", "model.window", "model.channels", "model.linear_steps",
+    "model.unit",
     "loss.critic_width", "loss.critic_steps", "loss.chunk",
 )  # fmt: skip
 FRACTIONS = (  # from zero up to, but not including, one
