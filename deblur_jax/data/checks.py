@@ -15,7 +15,7 @@ ON_BAD = ("stop", "skip")  # how to treat files that cannot be used
 THREADS = 4  # number of files that are checked at a time
 
 Item = TypeVar("Item")
-Found = TypeVar("Found")
+Inspected = TypeVar("Inspected")
 
 
 def check_option(name: str, value: object, known: Iterable[object]) -> None:
@@ -39,8 +39,8 @@ def find_files(root: Path, suffixes: Sequence[str]) -> list[Path]:
 
 
 def inspect_all(
-    items: Sequence[Item], inspect: Callable[[Item], Found]
-) -> tuple[list[tuple[Item, Found]], list[str]]:
+    items: Sequence[Item], inspect: Callable[[Item], Inspected]
+) -> tuple[list[tuple[Item, Inspected]], list[str]]:
     """Inspects every item, several at a time.
 
     Args:
@@ -51,7 +51,7 @@ def inspect_all(
         The good items with their results, in order, and a message of one line for each bad item.
     """
 
-    def attempt(item: Item) -> tuple[Found | None, str | None]:
+    def attempt(item: Item) -> tuple[Inspected | None, str | None]:
         try:
             return inspect(item), None
         except Exception as error:  # decoders raise anything; a bad file must not end the run

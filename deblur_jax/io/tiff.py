@@ -72,15 +72,15 @@ class Page:
     """The page of a TIFF file that is the photo.
 
     Attributes:
-        file: a TIFF file of this page alone that says no more than is needed to decode it: Pillow
-            turns pictures by itself, and decoders refuse whole files for entries of other kinds.
+        file: a TIFF file of this page with only the entries that are needed to decode it: Pillow
+            applies the orientation, and decoders refuse whole files for entries of other kinds.
         order: of the file's bytes, "<" or ">".
-        entries: what the page says beside the layout of its pixels.
+        entries: all entries but those of the layout of the pixels.
         size: width and height.
         turn: the orientation, 1 to 8; None if it is not stated.
         deep: whether it holds 16 bits a channel.
         strange: whether its 8 bits a channel are in a layout that Pillow does not read.
-        lost: what the file holds and a copy will not.
+        lost: names of the parts of the file that a copy leaves out.
     """
 
     file: bytes
@@ -373,7 +373,7 @@ def encode_tiff(values: np.ndarray, order: str, directory: tuple[Entry, ...]) ->
     Args:
         values: `[h, w, 1 to 4]` uint8 or uint16: grey or colour, then alpha.
         order: of its bytes, "<" or ">".
-        directory: what else it says.
+        directory: its other entries.
     """
     alpha = values.shape[-1] in (2, 4)
     buffer = BytesIO()
