@@ -1,4 +1,4 @@
-r"""Train a network as a config says, evaluate a checkpoint, or export it as weights.
+r"""Train a network from a config, evaluate a checkpoint, or export it as weights.
 
 python -m deblur_jax.main --config configs/quickstart.py --workdir runs/quickstart
 python -m deblur_jax.main --config configs/quickstart.py --workdir runs/mine --config.steps=50

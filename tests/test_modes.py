@@ -80,6 +80,7 @@ PHOTO = uniform(12, 13, 3)
 FRAMES = uniform(3, 4, 4, 3)
 LINE, BASIS = LineBlur(FLOW), BasisBlur(KERNELS, MIXING)
 WINDOWED = WindowedBlur(KERNELS[None], np.zeros(1, np.float32), np.asarray([0, 9], np.float32))
+UNIFORM = UniformBlur(KERNELS[0])
 SIGMAS = np.asarray([0.05, 0.02], np.float32)
 WEIGHT = np.asarray(1e-3, np.float32)
 CAMERA = Camera(transfer=2.2, sigma=(0.01, 0.02), shot=(0.01, 0.02), levels=256, quality=(60, 90))
@@ -87,6 +88,7 @@ MESH = jax.make_mesh((1,), ("rows",))
 
 # name: (function, its arguments). Options are bound, arrays and pytrees of arrays are arguments.
 LINEAR = {
+    "UniformBlur": (lambda blur, x: blur.adjoint(blur(x)), UNIFORM, IMAGE),
     "WindowedBlur": (lambda blur, x: blur(x), WINDOWED, IMAGE),
     "adjoint": (lambda blur, y: adjoint(blur, y)(y), LINE, IMAGE),
     "basis_blur fft": (functools.partial(basis_blur, method="fft"), IMAGE, KERNELS, MIXING),
@@ -151,6 +153,7 @@ SOLVERS = {
             refine_motion, views=(View(16, 8, 0.05, 0.35),), lengths=(0.8, 1.0), steps=3
         ), 4 * uniform(24, 25, 2), uniform(24, 25, 3),
     ),
+    "restore": (functools.partial(deblur_jax.restore, steps=2, margin=2), BASIS, IMAGE),
     "richardson_lucy": (
         functools.partial(richardson_lucy, steps=2, limit=0.7, margin=2), BASIS, IMAGE, WEIGHT,
     ),
@@ -352,8 +355,8 @@ def test_deblur_gives_the_same_numbers_without_jit(deblurred):
 
 def test_every_public_function_has_a_case():
     elsewhere = {  # tested with the files and networks that they need
-        "BasisBlur", "LineBlur", "Result", "compose", "deblur", "deblur_video", "estimate_blur",
-        "load", "load_denoiser", "load_mixture", "restore", "restore_tiled", "__version__",
+        "BasisBlur", "LineBlur", "Result", "deblur", "deblur_video", "estimate_blur",
+        "load", "load_denoiser", "load_mixture", "restore_tiled", "__version__",
     }  # fmt: skip
     named = {name.split()[0] for name in CASES}
     assert set(deblur_jax.__all__) - elsewhere <= named

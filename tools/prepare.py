@@ -4,8 +4,8 @@ r"""Prepare a public data set for random access, from files that were downloaded
     python tools/prepare.py gopro --source DOWNLOADS/GOPRO_Large --data-dir RECORDS
     python tools/prepare.py gopro --variant blur_gamma --source ... --data-dir ...
 
-Where files are missing it says which to place where, and from which public page. A config reads
-the result with `--config.source.name=gopro --config.source.folder=RECORDS`.
+If files are missing, the error names them, their folders and the page to download them from. A
+config reads the result with `--config.source.name=gopro --config.source.folder=RECORDS`.
 """
 
 import argparse

@@ -28,6 +28,8 @@ from deblur_jax.io.video import VIDEO_SUFFIXES
 
 
 INTERRUPTED = 130  # the exit code of shells after Ctrl-C
+REPORT = "-report.png"  # ends the names of reports
+LONGEST_NAME = 255  # bytes of a file name that common file systems allow
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -104,8 +106,9 @@ def main(argv: list[str] | None = None) -> int:
     jobs: list[Job] = []
     try:
         found = find_photos(options.photos)
-        for message in found.empty:
+        for message in (*found.missing, *found.empty):
             print(f"deblur: {message}", file=sys.stderr)
+        failed = len(found.missing)
         jobs = plan(found.photos, options.output)
         if options.report is not None:
             options.report.mkdir(parents=True, exist_ok=True)
@@ -113,7 +116,7 @@ def main(argv: list[str] | None = None) -> int:
             try:
                 written = _deblur(job, options)
             except Exception as error:  # an error of any kind must not stop the other photos
-                print(f"deblur: {_complaint(job, error)}", file=sys.stderr)
+                print(f"deblur: {_complaint(error, job.photo, job.output)}", file=sys.stderr)
                 failed += 1
             else:
                 done, unchanged = done + written, unchanged + (not written)
@@ -123,24 +126,25 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"deblur: {error}", file=sys.stderr)
         return 1
+    left_out = ((found.others, "other files"), (found.hidden, "hidden files and folders"))
+    notes = [f"{count} {what} in the folders were left out" for count, what in left_out if count]
     if len(jobs) > 1:
         counts = f"{done} deblurred, {unchanged} left unchanged, {failed} failed"
-        left_out = ((found.others, "other files"), (found.hidden, "hidden files and folders"))
-        notes = [
-            f"{count} {what} in the folders were left out" for count, what in left_out if count
-        ]
-        print(f"{len(jobs)} photos: {'; '.join([counts, *notes])}.")
+        notes.insert(0, f"{len(jobs)} photos: {counts}")
+    if notes:
+        print(f"{'; '.join(notes)}.")
     return 1 if failed else 0
 
 
-def _complaint(job: Job, error: Exception) -> str:
-    """Returns the error message of a photo in one line."""
+def _complaint(error: Exception, file: Path, output: Path | None = None) -> str:
+    """Returns an error message in one line that names the file, or the file of its result."""
     words = " ".join(str(error).split())
     if isinstance(error, MemoryError):
-        return f"{job.photo}: does not fit in memory {words}".rstrip()
+        return f"{file}: does not fit in memory {words}".rstrip()
     if isinstance(error, (OSError, ValueError)):
-        return words
-    return f"{job.photo}: internal error in deblur_jax ({type(error).__name__}: {words})"
+        named = any(place is not None and place.name in str(error) for place in (file, output))
+        return words if named else f"{file}: {words}"
+    return f"{file}: internal error in deblur_jax ({type(error).__name__}: {words})"
 
 
 def _deblur_videos(options: argparse.Namespace) -> int:
@@ -156,8 +160,11 @@ def _deblur_videos(options: argparse.Namespace) -> int:
                     f"frames or a file that ends in one of {', '.join(VIDEO_SUFFIXES)}"
                 )
             print(deblur_file(Path(name), options.output, options.model))
-        except (OSError, ValueError, MemoryError) as error:
-            print(f"deblur: {error}", file=sys.stderr)
+        except KeyboardInterrupt:
+            print(f"deblur: stopped at {name}", file=sys.stderr)
+            return INTERRUPTED
+        except Exception as error:  # an error of any kind must not stop the other videos
+            print(f"deblur: {_complaint(error, Path(name), options.output)}", file=sys.stderr)
             failed += 1
     return 1 if failed else 0
 
@@ -209,7 +216,10 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
 
 
 def _report_path(job: Job, options: argparse.Namespace) -> Path:
-    return options.report / f"{job.photo.name}-report.png"
+    name = job.photo.name
+    while len(os.fsencode(name)) > LONGEST_NAME - len(REPORT):
+        name = name[:-1]
+    return options.report / f"{name}{REPORT}"
 
 
 def _report(job: Job, photo: Photo, result: Any, options: argparse.Namespace) -> None:

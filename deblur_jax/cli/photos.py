@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deblur_jax.io.folders import list_files
+from deblur_jax.io.folders import Listing, list_files
 from deblur_jax.io.images import SUFFIXES
 
 
@@ -30,12 +30,14 @@ class Selection:
         others: number of files that were left out: other endings, and results of earlier runs.
         hidden: number of hidden files and folders that were left out.
         empty: a message for each folder without photos.
+        missing: a message for each name that gives no photo, and is no folder.
     """
 
     photos: tuple[Path, ...]
     others: int = 0
     hidden: int = 0
     empty: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def find_photos(names: Sequence[str]) -> Selection:
@@ -46,30 +48,35 @@ def find_photos(names: Sequence[str]) -> Selection:
             such as `*.jpg`, for shells that do not expand them.
 
     Raises:
-        FileNotFoundError: if a pattern matches no photo, or there are only folders without photos.
+        FileNotFoundError: if none of the names gives a photo.
     """
     photos: dict[Path, None] = {}
-    others, hidden, empty = 0, 0, []
+    others, hidden, empty, missing = 0, 0, [], []
     for name in names:
         path = Path(name)
-        if path.is_dir():
-            listing = list_files(path, SUFFIXES, deep=False)
+        try:
+            is_folder, exists = path.is_dir(), path.exists()
+            listing = list_files(path, SUFFIXES, deep=False) if is_folder else Listing((), 0, 0)
+        except OSError as error:  # a name that is too long, a folder that may not be read
+            missing.append(f"{name}: cannot be read ({error.strerror})")
+            continue
+        if is_folder:
             found = [file for file in listing.files if not file.stem.endswith(MARK)]
             others += listing.others + len(listing.files) - len(found)
             hidden += listing.hidden
             if not found:
                 empty.append(f"{path}: no photos found; expected files ending in {_ENDINGS}")
-        elif path.exists() or not glob.has_magic(name):
+        elif exists or not glob.has_magic(name):
             found = [path]  # a missing file is reported when it is read
         else:
             matches = sorted(glob.glob(name))  # noqa: PTH207  may be absolute
             found = [Path(match) for match in matches if not Path(match).is_dir()]
             if not found:
-                raise FileNotFoundError(f"{name}: no photo matches this pattern")
+                missing.append(f"{name}: no photo matches this pattern")
         photos.update(dict.fromkeys(found))
     if not photos:
-        raise FileNotFoundError("\n".join(empty))
-    return Selection(tuple(photos), others, hidden, tuple(empty))
+        raise FileNotFoundError("\n".join([*missing, *empty]))
+    return Selection(tuple(photos), others, hidden, tuple(empty), tuple(missing))
 
 
 def plan(photos: Sequence[Path], output: Path | None) -> list[Job]:

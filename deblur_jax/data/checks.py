@@ -15,7 +15,7 @@ ON_BAD = ("stop", "skip")  # how to treat files that cannot be used
 THREADS = 4  # number of files that are checked at a time
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
+Inspected = TypeVar("Inspected")
 
 
 def check_option(name: str, value: object, known: Iterable[object]) -> None:
@@ -39,26 +39,28 @@ def find_files(root: Path, suffixes: Sequence[str]) -> list[Path]:
 
 
 def inspect_all(
-    items: Sequence[Item], inspect: Callable[[Item], Result]
-) -> tuple[list[tuple[Item, Result]], list[str]]:
+    items: Sequence[Item], inspect: Callable[[Item], Inspected]
+) -> tuple[list[tuple[Item, Inspected]], list[str]]:
     """Inspects every item, several at a time.
 
     Args:
-        items: files, or groups of files.
-        inspect: returns the result for an item, or raises an OSError or a ValueError whose message
-            names the file and its fault.
+        items: files, or groups of files whose text is the path of one of them.
+        inspect: returns the result for an item, or raises an error.
 
     Returns:
-        The good items with their results, in order, and a message for each bad item.
+        The good items with their results, in order, and a message of one line for each bad item.
     """
 
-    def attempt(item: Item) -> tuple[Result | None, str | None]:
+    def attempt(item: Item) -> tuple[Inspected | None, str | None]:
         try:
             return inspect(item), None
-        except (OSError, ValueError) as error:
-            return None, str(error)
         except Exception as error:  # decoders raise anything; a bad file must not end the run
-            return None, f"{item}: cannot be read ({type(error).__name__}: {error})"
+            words = " ".join(str(error).split())
+            ours = isinstance(error, (OSError, ValueError)) and Path(str(item)).stem in words
+            return (
+                None,
+                words if ours else f"{item}: cannot be read ({type(error).__name__}: {words})",
+            )
 
     good, problems = [], []
     with ThreadPoolExecutor(THREADS) as pool:

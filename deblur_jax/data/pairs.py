@@ -46,6 +46,9 @@ class PairFiles:
     flow: Path | None = None
     kernels: Path | None = None
 
+    def __str__(self) -> str:
+        return str(self.blurry)
+
 
 def read_pair(files: PairFiles) -> Example:
     """Reads the files of one pair.

@@ -38,6 +38,9 @@ class SegmentFiles:
     layout: str
     truth: Any
 
+    def __str__(self) -> str:
+        return str(self.photo)
+
 
 def read_segments(files: SegmentFiles) -> Example:
     """Reads a photo and its segments.

@@ -146,7 +146,7 @@ def _resolutions_swapped(table: Table, records: list[bytes]) -> list[bytes]:
 
 
 def with_history(exif: bytes | None, words: str) -> bytes:
-    """Returns an EXIF block that also says what was done to the picture, after what it said.
+    """Returns an EXIF block with `words` appended to its history of processing.
 
     The block's first directory moves to its end, where it has room to grow.
     """

@@ -199,7 +199,15 @@ def _opened(
     """Opens and decodes the one picture of a file by Pillow."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd entries, and of panoramas
-        with Image.open(_bare(path, page)) as image:
+        if page is not None:
+            _check_size(page.size, most_pixels)
+        try:
+            opened = Image.open(_bare(path, page))
+        except UnidentifiedImageError:
+            if page is None:
+                raise
+            raise tiff.unread(page) from None
+        with opened as image:
             # An MPO file holds previews after the photo; in other formats pictures would be lost.
             count = getattr(image, "n_frames", 1)
             if count > 1 and image.format != "MPO":
@@ -214,7 +222,7 @@ def _opened(
 def _bare(path: Path, page: tiff.Page | None) -> Path | BytesIO:
     """Return a file for Pillow, without the entries that make it rotate or reject pictures."""
     if page is not None:
-        return BytesIO(page.file)
+        return BytesIO(tiff.plain_file(page))
     return BytesIO(jpeg.without_exif(path.read_bytes())) if jpeg.is_jpeg(path) else path
 
 

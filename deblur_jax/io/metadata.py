@@ -1,4 +1,4 @@
-"""What a photo's file says beside its pixels, read for the copy that is written."""
+"""Read the metadata of a photo's file that the written copy keeps."""
 
 import dataclasses
 import math
@@ -37,7 +37,7 @@ XMP_PARTS = {
 
 @dataclass(frozen=True)
 class Found:
-    """What a file says: its orientation, 1 to 8, and what a copy that is stored upright keeps."""
+    """The metadata of a file: its orientation, 1 to 8, and what an upright copy keeps."""
 
     turn: int
     profile: bytes | None
@@ -46,7 +46,7 @@ class Found:
 
 
 def read_metadata(path: Path, image: Image.Image, page: tiff.Page | None = None) -> Found:
-    """Reads what the file of an opened image says.
+    """Reads the metadata of an opened image's file.
 
     Args:
         path: of the file.
@@ -75,7 +75,7 @@ def read_metadata(path: Path, image: Image.Image, page: tiff.Page | None = None)
 
 
 def read_tiff_metadata(page: tiff.Page) -> Found:
-    """Reads what the page of a TIFF file says that is the photo."""
+    """Reads the metadata of the page of a TIFF file that is the photo."""
     apart = {entry.tag: entry.value for entry in page.entries if entry.tag in APART}
     rest = tuple(entry for entry in page.entries if entry.tag not in APART)
     resources = apart.get(PHOTOSHOP_TAG)

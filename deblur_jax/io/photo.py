@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Extras:
-    """What the file of a photo says beside pixels, colour profile and EXIF.
+    """The metadata of a photo other than its colour profile and EXIF.
 
     Attributes:
         xmp: the XMP packet of an upright picture.
@@ -42,7 +42,7 @@ class Photo:
         bits: 8 or 16 per channel.
         profile: the ICC profile of `pixels`, or None for sRGB.
         exif: the EXIF block without its orientation, or None.
-        extras: what else the file says.
+        extras: all other metadata of the file.
     """
 
     pixels: np.ndarray

@@ -31,7 +31,8 @@ from deblur_jax.io.directories import (
 from deblur_jax.io.exif import read_turn
 
 
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else it writes to the terminal
+for name in ("tifffile", "PIL"):  # else they write to the terminal
+    logging.getLogger(name).addHandler(logging.NullHandler())
 
 SUFFIXES = (".tif", ".tiff")
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -42,6 +43,7 @@ NONE, LZW, ZIP, ZSTD = 1, 5, 8, 50000  # compressions
 PLAIN = (NONE, ZIP, 32773, 32946, 34925)  # those that tifffile undoes by itself
 RAW_PHOTO = 0xC612  # of DNG files
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, SUB_PAGES = 0x0100, 0x0101, 0x0102, 0x0106, 0x014A
+COMPRESSION, SAMPLES, PLANES = 0x0103, 0x0115, 0x011C
 RAW = ((32803,), (34892,))  # photometric interpretations of raw photos
 PURPOSES = (0x00FE, 0x00FF)  # entries that say what a page is for, new and old
 SMALLER, MASK = 1, 4  # bits of the new one
@@ -70,14 +72,15 @@ class Page:
     """The page of a TIFF file that is the photo.
 
     Attributes:
-        file: a TIFF file of this page alone that says no more than is needed to decode it: Pillow
-            turns pictures by itself, and decoders refuse whole files for entries of other kinds.
+        file: a TIFF file of this page with only the entries that are needed to decode it: Pillow
+            applies the orientation, and decoders refuse whole files for entries of other kinds.
         order: of the file's bytes, "<" or ">".
-        entries: what the page says beside the layout of its pixels.
+        entries: all entries but those of the layout of the pixels.
         size: width and height.
         turn: the orientation, 1 to 8; None if it is not stated.
         deep: whether it holds 16 bits a channel.
-        lost: what the file holds and a copy will not.
+        strange: whether its 8 bits a channel are in a layout that Pillow does not read.
+        lost: names of the parts of the file that a copy leaves out.
     """
 
     file: bytes
@@ -86,6 +89,7 @@ class Page:
     size: tuple[int, int]
     turn: int | None
     deep: bool
+    strange: bool
     lost: tuple[str, ...]
 
 
@@ -120,9 +124,11 @@ def photo_page(path: Path) -> Page:
     if raw and RAW_PHOTO in facts:
         raise UnfitError("is a raw photo (DNG); develop it to 16-bit TIFF first")
     lost = ("smaller copies or masks (TIFF pages)",) if len(starts) > 1 else ()
-    deep = max(facts.get(BITS, ()), default=1) > 8
+    deep, strange = max(facts.get(BITS, ()), default=1) > 8, False
     if deep:
         lost += _check_deep(file)
+    elif strange := _is_strange(facts):
+        lost += _check_deep(file, bits=8)
     elif 0 in facts.get(EXTRA_SAMPLES, ()):
         lost += ("extra channels",)
     kept = tuple(
@@ -132,7 +138,7 @@ def photo_page(path: Path) -> Page:
         and not (entry.tag == DESCRIPTION and entry.value.startswith(SHAPE))
     )
     size = facts[WIDTH][0], facts[HEIGHT][0]
-    return Page(file, order, kept, size, turn, deep, lost + bad)
+    return Page(file, order, kept, size, turn, deep, strange, lost + bad)
 
 
 def _is_beside(data: Any, start: int) -> bool:
@@ -147,38 +153,61 @@ def _is_smaller(facts: dict[int, tuple[int, ...]]) -> bool:
     return bool(sum(new) & SMALLER) or old == (2,)
 
 
-def _check_deep(file: bytes) -> tuple[str, ...]:
-    """Refuses a page of more than 8 bits whose pixels are not read; names what it has beside them.
+def _is_strange(facts: dict[int, tuple[int, ...]]) -> bool:
+    """Returns whether only tifffile reads a page of 8 bits, for its planes or extra samples."""
+    photometric, samples = facts.get(PHOTOMETRIC), facts.get(SAMPLES, (1,))[0]
+    readable = facts.get(COMPRESSION, (NONE,))[0] in (*PLAIN, LZW, ZSTD)
+    if facts.get(BITS, ()) != (8,) * samples or samples == 1 or not readable:
+        return False
+    if photometric == (RGB,):
+        extra = facts.get(EXTRA_SAMPLES, ())
+        return len(extra) > 1 or (facts.get(PLANES) == (2,) and extra not in ((), (STRAIGHT,)))
+    separate = photometric == (BLACK_IS_ZERO,) and (facts.get(PLANES) == (2,) or samples > 2)
+    return separate or photometric == (WHITE_IS_ZERO,)
+
+
+def unread(page: Page) -> UnfitError:
+    """Returns the error for a page that Pillow does not read, with the kind of its pixels."""
+    with tifffile.TiffFile(BytesIO(page.file)) as opened:
+        layout = opened.pages[0].aspage()
+        return UnfitError(
+            f"holds {layout.samplesperpixel} channels of {layout.bitspersample}-bit "
+            f"{_name(layout.photometric)} pixels, which are not read; convert it to grey or RGB"
+        )
+
+
+def _check_deep(file: bytes, bits: int = 16) -> tuple[str, ...]:
+    """Refuses a page whose pixels tifffile does not read; names what it has beside them.
 
     Raises:
-        UnfitError: if it is of another kind than grey or RGB of 16 bits.
+        UnfitError: if it is of another kind than grey or RGB of so many bits.
     """
     with tifffile.TiffFile(BytesIO(file)) as opened:
         page = opened.pages[0].aspage()
-        _check_kind(page)
+        _check_kind(page, bits)
         more = len(_extra_samples(page)) > (_alpha(page) is not None)
         return ("extra channels",) if more else ()
 
 
-def _check_kind(page: Any) -> None:
+def _check_kind(page: Any, expected: int) -> None:
     bits, photometric = page.bitspersample, _name(page.photometric)
-    if page.sampleformat not in (1, 4) or bits != 16:
+    if page.sampleformat not in (1, 4) or bits != expected:
         kinds = {2: "signed whole numbers", 3: "floats", 5: "complex numbers", 6: "complex numbers"}
         kind = kinds.get(page.sampleformat, "whole numbers")
         raise UnfitError(
             f"holds {bits}-bit {kind}, expected whole numbers of 8 or 16 bits; convert it"
         )
     if photometric not in ("MINISBLACK", "MINISWHITE", "RGB"):
-        raise UnfitError(f"holds 16-bit {photometric} pixels, expected grey or RGB; convert it")
+        raise UnfitError(f"holds {bits}-bit {photometric} pixels, expected grey or RGB; convert it")
     if page.compression not in (*PLAIN, LZW, ZSTD):
         raise UnfitError(
-            f"holds 16-bit pixels compressed by {_name(page.compression)}, expected no "
+            f"holds {bits}-bit pixels compressed by {_name(page.compression)}, expected no "
             "compression, ZIP or LZW; save it with one of these"
         )
     if page.imagedepth > 1 or page.predictor == 3:
         raise UnfitError(
             "holds a volume or the predictor of floats, expected one plane; save it as a plain "
-            "16-bit TIFF"
+            f"{bits}-bit TIFF"
         )
 
 
@@ -210,20 +239,30 @@ def read_deep(page: Page) -> np.ndarray:
     Raises:
         ValueError: if they cannot be decoded.
     """
-    with tifffile.TiffFile(BytesIO(page.file)) as file:
-        layout = file.pages[0].aspage()
-        values = _planes_together(layout, page.file)
+    return _read_pixels(page.file)
+
+
+def plain_file(page: Page) -> bytes:
+    """Returns a TIFF file of the pixels of a page of 8 bits a channel that Pillow reads."""
+    return encode_tiff(_read_pixels(page.file), "<", ()) if page.strange else page.file
+
+
+def _read_pixels(file: bytes) -> np.ndarray:
+    with tifffile.TiffFile(BytesIO(file)) as opened:
+        layout = opened.pages[0].aspage()
+        values = _planes_together(layout, file)
+        white = np.iinfo(values.dtype).max
         colours, alpha = 3 if layout.photometric == RGB else 1, _alpha(layout)
         colour = values[..., :colours]
         if layout.photometric == WHITE_IS_ZERO:
-            colour = 65535 - colour
+            colour = white - colour
         if alpha is None:
             return colour
         opacity = values[..., colours + alpha][..., None]
         if _extra_samples(layout)[alpha] == PREMULTIPLIED:
-            straight = np.divide(colour, opacity / np.float32(65535), where=opacity > 0,
+            straight = np.divide(colour, opacity / np.float32(white), where=opacity > 0,
                                  out=np.zeros(colour.shape, np.float32))  # fmt: skip
-            colour = np.rint(np.minimum(straight, 65535)).astype(np.uint16)
+            colour = np.rint(np.minimum(straight, white)).astype(values.dtype)
         return np.concatenate([colour, opacity], axis=-1)
 
 
@@ -334,7 +373,7 @@ def encode_tiff(values: np.ndarray, order: str, directory: tuple[Entry, ...]) ->
     Args:
         values: `[h, w, 1 to 4]` uint8 or uint16: grey or colour, then alpha.
         order: of its bytes, "<" or ">".
-        directory: what else it says.
+        directory: its other entries.
     """
     alpha = values.shape[-1] in (2, 4)
     buffer = BytesIO()

@@ -20,12 +20,12 @@ from deblur_jax.typing import Array, Images, typechecked
 
 PENALTY = 10.0
 
-Critic = Callable[[Array], jax.Array]
+CriticFunction = Callable[[Array], jax.Array]
 
 
 @typechecked
 def critic_distance(
-    critic: Critic,
+    critic: CriticFunction,
     restored: Images,
     sharp: Images,
     key: jax.Array,
@@ -46,7 +46,9 @@ def critic_distance(
 
 
 @typechecked
-def gradient_penalty(critic: Critic, restored: Images, sharp: Images, key: jax.Array) -> jax.Array:
+def gradient_penalty(
+    critic: CriticFunction, restored: Images, sharp: Images, key: jax.Array
+) -> jax.Array:
     """Returns the mean squared deviation of the score's gradient norm from one.
 
     Args:
@@ -71,7 +73,7 @@ def gradient_penalty(critic: Critic, restored: Images, sharp: Images, key: jax.A
 
 
 @typechecked
-def generator_distance(critic: Critic, restored: Images) -> jax.Array:
+def generator_distance(critic: CriticFunction, restored: Images) -> jax.Array:
     """Returns the adversarial loss of the generator: minus the mean score of its photos.
 
     Args:

@@ -56,8 +56,8 @@ def estimate_motion(
 ) -> BlurEstimate:
     """Estimates the motion in a photo of any size.
 
-    A large photo is shrunk first, because a network knows motions of a limited number of pixels;
-    the estimated motion is enlarged again.
+    A large photo is shrunk first, because a network estimates motions of a limited number of
+    pixels; the estimated motion is enlarged again.
 
     Args:
         estimate: maps a photo `[h, w, 3]` to its motion `[h, w, 2]` in pixels.

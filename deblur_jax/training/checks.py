@@ -16,7 +16,8 @@ POSITIVE = (
     "simulate.subframes", "simulate.side", "simulate.frames",
     "model.width", "model.widths", "model.flow_widths", "model.context_widths",
     "model.first_widths", "model.later_widths", "model.prior_widths", "model.basis", "model.side",
-    "model.frames", "model.window", "model.channels", "model.linear_steps",
+    "model.fold", "model.frames", "model.window", "model.channels", "model.linear_steps",
+    "model.unit",
     "loss.critic_width", "loss.critic_steps", "loss.chunk",
 )  # fmt: skip
 FRACTIONS = (  # from zero up to, but not including, one
@@ -38,8 +39,8 @@ LARGEST_SEED = 2**32 - 1
 def check_config(config: Any) -> None:
     """Raise a ValueError that names the first field whose value is out of range, or is missing.
 
-    Numbers must not be negative, nor NaN, and some must be positive; what only one function knows,
-    such as a list of names, is checked by that function.
+    Numbers must not be negative, nor NaN, and some must be positive; values
+    that a single function uses, such as names, are checked by that function.
     """
     known = {*FIELDS, *GROUPS}
     for name in sorted(known - set(config)):

@@ -5,6 +5,7 @@ import os
 import stat
 import struct
 import sys
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -73,8 +74,11 @@ def test_a_batch_gives_a_result_or_one_line_for_each(tmp_path, capsys):
 @pytest.mark.parametrize("place", ["read_photo", "restore_photo", "write_photo"])
 @pytest.mark.parametrize(
     "error",
-    [TypeError, KeyError, RuntimeError, MemoryError, struct.error, cv2.error, AssertionError],
-)
+    [
+        TypeError, KeyError, RuntimeError, MemoryError, struct.error, cv2.error, AssertionError,
+        ValueError, OSError,
+    ],
+)  # fmt: skip
 def test_any_exception_leaves_the_next_photo_to_be_restored(
     tmp_path, monkeypatch, capsys, place, error
 ):
@@ -94,6 +98,44 @@ def test_any_exception_leaves_the_next_photo_to_be_restored(
     assert line.startswith(f"deblur: {tmp_path}/a.png: ")
     assert "odd" in line
     assert "3 photos: 2 deblurred, 0 left unchanged, 1 failed" in shown.out
+
+
+def test_a_name_without_a_photo_fails_alone(tmp_path, capsys):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "out").mkdir()
+    Image.fromarray(PICTURE).save(tmp_path / "photos" / "a.png")
+    (tmp_path / "photos" / "._a.png").write_bytes(b"")
+    names = [str(tmp_path / "*.webp"), str(tmp_path / "photos"), "-o", str(tmp_path / "out")]
+    assert deblur(names) == 1
+    shown = capsys.readouterr()
+    assert shown.err == f"deblur: {names[0]}: no photo matches this pattern\n"
+    assert shown.out.splitlines()[-1] == (
+        "1 hidden files and folders in the folders were left out."
+    )
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("error", [TypeError, RuntimeError, cv2.error, ValueError, MemoryError])
+def test_any_exception_leaves_the_next_video_to_be_restored(tmp_path, monkeypatch, capsys, error):
+    class Restores:
+        restored = True
+
+    def restore(video, output, model):
+        if video.name == "a":
+            raise error("odd\nvery odd")
+        return f"{video}: done"
+
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(command, "find_network", lambda name: Mock(model=Restores))
+    monkeypatch.setattr(command, "deblur_file", restore)
+    videos = [str(tmp_path / name) for name in ("a", "b")]
+    assert deblur([*videos, "--model", "frames"]) == 1
+    shown = capsys.readouterr()
+    (line,) = shown.err.splitlines()
+    assert line.startswith(f"deblur: {tmp_path}/a: ")
+    assert "odd very odd" in line
+    assert shown.out == f"{tmp_path}/b: done\n"
 
 
 def test_lost_metadata_are_named_before_the_work(tmp_path, monkeypatch, capsys):
@@ -145,8 +187,10 @@ def test_a_long_name_works_in_a_folder_and_is_refused_beside_the_photo(tmp_path,
     photo, out = tmp_path / f"{'x' * (length - 4)}.png", tmp_path / "out"
     out.mkdir()
     Image.fromarray(PICTURE).save(photo)
-    assert deblur([str(photo), "-o", str(out)]) == 0
+    assert deblur([str(photo), "-o", str(out), "--report", str(tmp_path / "reports")]) == 0
     assert [path.name for path in out.iterdir()] == [photo.name]
+    (report,) = (tmp_path / "reports").iterdir()
+    assert report.name.endswith("-report.png")
     too_long = length + len("-deblurred") > 255
     assert deblur([str(photo)]) == too_long
     told = "-deblurred.png: cannot be written (File name too long); choose another place"

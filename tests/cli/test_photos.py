@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deblur_jax.cli import photos
 from deblur_jax.cli.photos import find_photos, plan
 
 
@@ -45,6 +46,28 @@ def test_an_empty_folder_does_not_stop_a_photo_beside_it(folder):
     assert message.startswith(f"{folder / 'empty'}: no photos found; expected files ending in .")
 
 
+def test_names_that_give_no_photo_do_not_stop_a_photo_beside_them(folder, monkeypatch):
+    closed = folder / "closed"
+    closed.mkdir()
+    listed = photos.list_files
+
+    def refuse(root, *arguments, **options):
+        if root == closed:
+            raise PermissionError(13, "Permission denied", str(root))
+        return listed(root, *arguments, **options)
+
+    monkeypatch.setattr(photos, "list_files", refuse)  # permissions do not stop every user
+    names = [folder / "*.webp", folder / "IMG[1].jpg", folder / f"{300 * 'x'}.jpg", closed]
+    found = find_photos([*map(str, names), str(folder / "b.jpg")])
+    assert [photo.name for photo in found.photos] == ["b.jpg"]
+    assert found.missing == (
+        f"{names[0]}: no photo matches this pattern",
+        f"{names[1]}: no photo matches this pattern",
+        f"{names[2]}: cannot be read (File name too long)",
+        f"{closed}: cannot be read (Permission denied)",
+    )
+
+
 def test_patterns_are_expanded_and_each_photo_is_taken_once(folder):
     names = [str(folder / name) for name in ("*.jpg", "b.jpg", "a.PNG")]
     assert [photo.name for photo in find_photos(names).photos] == ["b.jpg", "a.PNG"]
@@ -59,12 +82,12 @@ def test_an_empty_selection_is_an_error(folder):
 
 
 def test_results_lie_beside_their_photos_or_keep_their_names_in_a_folder(tmp_path):
-    photos = [Path("x/a.jpg"), Path("y/b.gif")]
-    beside = [job.output for job in plan(photos, None)]
+    files = [Path("x/a.jpg"), Path("y/b.gif")]
+    beside = [job.output for job in plan(files, None)]
     assert beside == [Path("x/a-deblurred.jpg"), Path("y/b-deblurred.png")]
-    inside = [job.output for job in plan(photos, tmp_path)]
+    inside = [job.output for job in plan(files, tmp_path)]
     assert inside == [tmp_path / "a.jpg", tmp_path / "b.png"]
-    assert plan(photos[:1], Path("z.png"))[0].output == Path("z.png")
+    assert plan(files[:1], Path("z.png"))[0].output == Path("z.png")
 
 
 def test_two_photos_cannot_have_one_result(tmp_path):

@@ -1,5 +1,6 @@
 """Every kind of bad file: a source stops with the whole list, or skips them with a count."""
 
+import re
 import struct
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deblur_jax.data import frames, pairs, photos, segments
 from deblur_jax.data.builders.registry import prepare
 from deblur_jax.io.flow import TAG
 from tests.data.trees import KINDS, SAVE, SIZE, noise, open_source, save
@@ -131,6 +133,26 @@ def test_on_bad_skip_skips_and_counts_bad_files(tmp_path, kind, capsys):
     assert " skipped, " in written
     for line in source.skipped:
         assert line in written
+
+
+@pytest.mark.parametrize("error", [OSError, ValueError, MemoryError, TypeError, struct.error])
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_a_reader_raises_is_one_line_about_one_file(tmp_path, monkeypatch, kind, error):
+    for number, name in enumerate(("good", "odd", "fine")):
+        SAVE[kind](tmp_path, name, number)
+    module = {"folder": photos, "pairs": pairs, "segments": segments, "frames": frames}[kind]
+    read = module.read_rgb
+
+    def fail(path):
+        if "odd" in path.relative_to(tmp_path).as_posix():
+            raise error("not\nright")
+        return read(path)
+
+    monkeypatch.setattr(module, "read_rgb", fail)
+    source = open_source(kind, tmp_path, on_bad="skip")
+    assert len(source) == 2
+    for line in source.skipped:
+        assert re.fullmatch(rf"{tmp_path}/\S*odd\S*: cannot be read \(\w+: not right\)", line)
 
 
 @pytest.mark.parametrize(

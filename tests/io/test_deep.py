@@ -77,6 +77,41 @@ def test_photometric_planes_and_extra_samples_are_respected(tmp_path, photometri
     assert ("extra channels" in photo.extras.lost) == ("mask" in extra)
 
 
+@pytest.mark.parametrize("extra", EXTRAS)
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("photometric", ["rgb", "minisblack", "miniswhite"])
+def test_the_same_layouts_are_read_at_eight_bits(tmp_path, photometric, planar, extra):
+    samples, alpha = EXTRAS[extra]
+    colour = COLOURS[..., : 3 if photometric == "rgb" else 1] >> 8
+    stored = 255 - colour if photometric == "miniswhite" else colour
+    if extra == "premultiplied alpha":
+        if photometric == "miniswhite":
+            pytest.skip("no writer defines what that means")
+        stored = np.rint(stored * ((ALPHA[..., None] >> 8) / 255)).astype(np.uint16)
+    planes = {"unspecified": MASK, "unassalpha": ALPHA >> 8, "assocalpha": ALPHA >> 8}
+    stored = np.concatenate([stored, *(planes[name][..., None] for name in samples)], axis=-1)
+    stored = np.ascontiguousarray(np.squeeze(stored).astype(np.uint8))
+    if stored.ndim == 3 and planar == "separate":
+        stored = np.moveaxis(stored, -1, 0)
+    tifffile.imwrite(
+        tmp_path / "flat.tif", stored, photometric=photometric, extrasamples=samples,
+        planarconfig=planar if stored.ndim == 3 else None,
+    )  # fmt: skip
+    photo = read_photo(tmp_path / "flat.tif")
+    assert (photo.bits, photo.grey) == (8, photometric != "rgb")
+    close = 4 if extra == "premultiplied alpha" else 0
+    found = np.rint(photo.pixels * 255)
+    np.testing.assert_allclose(found, np.broadcast_to(colour, COLOURS.shape), atol=close)
+    assert (photo.alpha is None) == (alpha is None)
+    if alpha is not None:
+        np.testing.assert_array_equal(np.rint(photo.alpha * 255), ALPHA >> 8)
+    assert ("extra channels" in photo.extras.lost) == ("mask" in extra)
+    with pytest.raises(
+        ValueError, match=r"flat.tif: has 50x37 pixels \(0.00185 million\), expected"
+    ):
+        read_photo(tmp_path / "flat.tif", most_pixels=1000)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 def test_every_arrangement_of_the_bytes_is_read(tmp_path, layout, planar):
@@ -144,6 +179,18 @@ def test_an_unsupported_layout_is_named(tmp_path, name):
         read_photo(tmp_path / "odd.tif")
     assert "\n" not in str(caught.value)
     assert "damaged" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("photometric", "channels"),
+    [("icclab", 3), ("logluv", 3), ("linear_raw", 3), ("mask", 1), ("cfa", 1), ("depth_map", 1)],
+)
+def test_an_intact_file_of_eight_bits_that_is_not_read_is_named(tmp_path, photometric, channels):
+    stored = COLOURS.astype(np.uint8) if channels == 3 else COLOURS[..., 0].astype(np.uint8)
+    tifffile.imwrite(tmp_path / "odd.tif", stored, photometric=photometric)
+    kind = f"{channels} channels of 8-bit {photometric.upper()} pixels, which are not read"
+    with pytest.raises(ValueError, match=f"odd.tif: holds {kind}; convert it to grey or RGB"):
+        read_photo(tmp_path / "odd.tif")
 
 
 @pytest.mark.parametrize("first", ["photo", "preview"])

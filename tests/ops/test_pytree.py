@@ -8,13 +8,14 @@ from flax import serialization
 from jax import export
 
 from deblur_jax.models.gmm import PatchMixture
-from deblur_jax.ops.operators import BasisBlur, LineBlur, WindowedBlur
+from deblur_jax.ops.operators import BasisBlur, LineBlur, UniformBlur, WindowedBlur
 from deblur_jax.solvers.diagnosis import diagnose
 
 
 BLURS = {
     "basis": BasisBlur(jnp.full((1, 3, 3), 1 / 9), jnp.ones((6, 7, 1)), order="scatter"),
     "line": LineBlur(jnp.full((6, 7, 2), 2.5), padding="reflect"),
+    "uniform": UniformBlur(jnp.full((3, 3), 1 / 9), padding="edge"),
     "windowed": WindowedBlur(
         jnp.full((1, 2, 3, 3), 1 / 9), jnp.ones(1), jnp.asarray([1.0, 5.0]), padding="edge"
     ),
