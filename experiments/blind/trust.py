@@ -1,13 +1,17 @@
-"""Train the network that sees where a restoration went wrong, on simulated training photos.
+r"""Train the network that sees where a restoration went wrong, on simulated training photos.
 
     DEBLUR_JAX_DATA=DIR python -m experiments.blind.fit collect --limit 16 --keep runs/verdict
+    DEBLUR_JAX_DATA=DIR python -m experiments.blind.fit collect --folder photos/train --in-turn \
+        --size 288 384 --limit 300 --keep runs/verdict
     python -m experiments.blind.trust validate
+    python -m experiments.blind.trust calibrate
     python -m experiments.blind.trust train
 
-`collect` keeps photos, their restorations by every hypothesis, and the sharp originals. `train`
-writes `deblur_jax/weights/trust.safetensors`. `validate` trains on part of the photos and scores on
-the others, fits the weights of the verdict to what the networks saw there, and writes these weights
-to `deblur_jax/blind/verdict.json` and the figures to results.json beside this file.
+`collect` keeps photos, their restorations by every hypothesis, and the sharp originals. `validate`
+trains on part of the photos and writes what the networks make of the others. `calibrate` fits the
+weights of the verdict to that, writes them to `deblur_jax/blind/verdict.json`, and the figures to
+results.json beside this file. `train` trains on all photos and writes
+`deblur_jax/weights/trust.safetensors`.
 """
 
 import argparse
@@ -107,10 +111,15 @@ def trained(kept: list[Kept], steps: int, seed: int) -> tuple[TrustNet, dict[str
     return model, {"params": jax.device_get(params)}
 
 
-def scored(model: TrustNet, variables: Any, one: Kept) -> dict:
-    """Return what the network makes of the best hypothesis's restoration of a photo."""
-    best = int(np.argmax(one.explained))
-    photo, restored, residual, sharp = pictures_of(one, best)
+def scored(model: TrustNet, variables: Any, one: Kept) -> list[dict]:
+    """Return what the network makes of each restoration of a photo, the most likely blur first."""
+    return [
+        _scored(model, variables, one, number) for number in np.argsort(-one.explained).tolist()
+    ]
+
+
+def _scored(model: TrustNet, variables: Any, one: Kept, number: int) -> dict:
+    photo, restored, residual, sharp = pictures_of(one, number)
     trust = trust_map(model, variables, photo, restored, residual)
     inner = (slice(BORDER, -BORDER), slice(BORDER, -BORDER))
 
@@ -122,12 +131,15 @@ def scored(model: TrustNet, variables: Any, one: Kept) -> dict:
         10 * np.log10(error(photo) / error(each))
         for each in (photo + trust * (restored - photo), restored)
     )
+    change = np.mean(np.square(restored - photo), -1, keepdims=True)
     return {
-        "photo": one.name,
         "gain": round(float(gain), 3),
         "whole": round(float(whole), 3),
-        "explained": round(float(one.explained[best]), 4),
+        "explained": round(float(one.explained[number]), 4),
         "trust": round(mean_trust(trust, photo, restored), 4),
+        "used": round(float(np.sum(trust**2 * change) / np.sum(trust * change)), 4),
+        "change": float(np.mean(trust**2 * change)),
+        "number": number,
     }
 
 
@@ -177,7 +189,7 @@ def kind_of(row: dict) -> str:
 
 
 def validate(options: argparse.Namespace) -> None:
-    """Score networks on photos that they were not trained on, and fit the verdict to that."""
+    """Write what networks make of photos that they were not trained on."""
     rows = [row for row in read_rows(options.rows) if row["hypotheses"]]
     stems = sorted({stem(row) for row in rows})
     seen = []
@@ -187,20 +199,28 @@ def validate(options: argparse.Namespace) -> None:
         weights = fit_weights(rest)
         model, variables = trained(read_kept(options.kept, rest, weights), options.steps, fold)
         others = [row for row in rows if stem(row) in held]
-        found = [scored(model, variables, one) for one in read_kept(options.kept, others, weights)]
-        seen += [row | {"fold": fold} for row in found]
+        for one in read_kept(options.kept, others, weights):
+            row = {"photo": one.name, "fold": fold, "command": COMMAND.format(options)}
+            seen.append(row | {"restorations": scored(model, variables, one)})
+        options.seen.write_text("".join(f"{json.dumps(row)}\n" for row in seen))
+
+
+def calibrate(options: argparse.Namespace) -> None:
+    """Fit the verdict to what `validate` wrote, and record the figures."""
+    rows = read_rows(options.rows)
+    best = {row["photo"]: max([0.0, *(each["gain"] for each in row["hypotheses"])]) for row in rows}
+    seen = read_rows(options.seen)
+    command = seen[0]["command"]
+    seen = [{"photo": row["photo"], "fold": row["fold"], **row["restorations"][0]} for row in seen]
     for row in seen:
         verdict = fit_verdict([each for each in seen if each["fold"] != row["fold"]])
-        row["likely"] = round(
-            probability(float(terms(row["explained"], row["trust"]) @ verdict)), 4
-        )
-        print(row)
-    best = {row["photo"]: max(0.0, *(each["gain"] for each in row["hypotheses"])) for row in rows}
+        odds = float(terms(row["explained"], row["trust"]) @ verdict)
+        row["likely"] = round(probability(odds), 4)
     table = summary(seen, best)
     for kind, each in table.items():
         print(kind, each)
     results = Path(__file__).with_name("results.json")
-    record = {"command": COMMAND.format(options), "kinds": table, "rows": seen}
+    record = {"command": command, "kinds": table}
     write_record(results, json.loads(results.read_text()) | {"trust": record})
     weights = dict(zip(TERMS, (round(float(x), 4) for x in fit_verdict(seen)), strict=True))
     write_record(WEIGHTS, json.loads(WEIGHTS.read_text()) | {"restoration": weights})
@@ -212,7 +232,7 @@ def train(options: argparse.Namespace) -> None:
     kept = read_kept(options.kept, rows, np.asarray(shipped_weights()))
     model, variables = trained(kept, options.steps, options.seed)
     half = jax.tree.map(lambda x: np.asarray(x).astype(np.float16), variables)
-    gains = [scored(model, variables, one)["gain"] for one in kept]
+    gains = [scored(model, variables, one)[0]["gain"] for one in kept]
     card = {
         "model": MODEL,
         "data": f"restorations of {len(kept)} simulated photos of BSDS500's training set",
@@ -229,16 +249,17 @@ def train(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run one of the two steps."""
+    """Run one of the three steps."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("step", choices=("validate", "train"))
+    parser.add_argument("step", choices=("validate", "calibrate", "train"))
     parser.add_argument("--rows", type=Path, default=Path("runs/verdict.jsonl"))
     parser.add_argument("--kept", type=Path, default=Path("runs/verdict"))
+    parser.add_argument("--seen", type=Path, default=Path("runs/trust.jsonl"))
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=SHIPPED / "trust.safetensors")
     options = parser.parse_args()
-    {"validate": validate, "train": train}[options.step](options)
+    {"validate": validate, "calibrate": calibrate, "train": train}[options.step](options)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from deblur_jax.blind import estimate_kernel
+from deblur_jax.blind.coarse_to_fine import odd_side
 from deblur_jax.blind.scales import refine_at_scale
+from deblur_jax.blind.working_photo import reduced, working_photo
 from tests.blind.scenes import blurred, hook, likeness, sharp_photo
 
 
@@ -90,10 +92,36 @@ def test_progress_counts_supports():
 def test_a_grey_photo_is_taken_and_a_large_one_is_shrunk(monkeypatch):
     photo = blurred(sharp_photo(), hook())
     assert estimate(photo.mean(-1, keepdims=True)).support in SUPPORTS
-    monkeypatch.setattr("deblur_jax.blind.working_photo.PIXELS", photo.shape[0] * photo.shape[1] // 2)
+    half = photo.shape[0] * photo.shape[1] // 2
+    monkeypatch.setattr("deblur_jax.blind.working_photo.PIXELS", half)
     found = estimate(photo)
     assert abs(found.shrunk - 0.5**0.5) < 0.01
     assert likeness(found.kernel, hook()) > 0.6
+
+
+def test_supports_tried_on_a_smaller_photo_give_kernels_of_the_photos_own_size(monkeypatch):
+    photo = blurred(sharp_photo(), hook())
+    work = working_photo(photo)
+    half = photo.shape[0] * photo.shape[1] // 2
+    small = reduced(work, half)
+    assert abs(small.grey.size - half) < 0.02 * half
+    assert small.trusted.shape == small.grey.shape
+    np.testing.assert_allclose(small.shrunk, 0.5**0.5, rtol=1e-2)
+    np.testing.assert_allclose(small.noise, work.noise * small.shrunk, rtol=1e-6)
+    assert reduced(work, 4 * half) is work
+
+    monkeypatch.setattr("deblur_jax.blind.search.SEARCHED", half)
+    found = estimate(photo)
+    assert found.shrunk == 1
+    assert found.support in [odd_side(2**0.5 * each) for each in SUPPORTS]
+    assert likeness(found.kernel, hook()) > 0.8
+
+
+def test_a_photo_too_narrow_for_the_smaller_size_is_searched_as_it_is(monkeypatch):
+    monkeypatch.setattr("deblur_jax.blind.search.SEARCHED", 500)
+    photo = blurred(sharp_photo(32, 64), hook(7))
+    assert not reduced(working_photo(photo), 500).supports
+    assert estimate_kernel(photo).support in (1, 11)
 
 
 @pytest.mark.parametrize(
