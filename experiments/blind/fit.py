@@ -80,9 +80,11 @@ def collect(options: argparse.Namespace) -> None:
     """Add the rows of all cases that the file does not hold yet."""
     options.rows.parent.mkdir(parents=True, exist_ok=True)
     done = {row["photo"] for row in read_rows(options.rows)}
-    folder = Path(options.data) / "bsds500/images" / options.split
+    folder = Path(options.data) / (options.folder or f"bsds500/images/{options.split}")
     chosen = (options.kinds, options.limit, options.seed)
-    for case in cases(folder, *chosen, skip=done, part=tuple(options.part)):
+    shares = {"part": tuple(options.part), "in_turn": options.in_turn}
+    shares["size"] = None if options.size is None else tuple(options.size)
+    for case in cases(folder, *chosen, skip=done, **shares):
         row = analyse(case, keep=options.keep)
         with options.rows.open("a") as file:
             file.write(json.dumps(row) + "\n")
@@ -220,6 +222,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("DEBLUR_JAX_DATA"))
     parser.add_argument("--rows", type=Path, default=Path("runs/verdict.jsonl"))
     parser.add_argument("--split", default="train")
+    parser.add_argument("--folder", help="other photos below the data's folder")
+    parser.add_argument(
+        "--in-turn", action="store_true", help="blur each photo in one way, in each in turn"
+    )
+    parser.add_argument(
+        "--size", type=int, nargs=2, metavar=("H", "W"), help="cut photos to one size"
+    )
     parser.add_argument("--kinds", nargs="+", default=ALL_KINDS, choices=ALL_KINDS)
     parser.add_argument("--limit", type=int, default=8, help="photos of each kind")
     parser.add_argument("--seed", type=int, default=5)

@@ -6,7 +6,7 @@ Each kind draws a case from a sharp photo and a key: the photo as a camera recor
 
 import dataclasses
 import functools
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -120,7 +120,12 @@ ALL_KINDS = [*KINDS, "segments", "scene"]
 
 
 def simulate(
-    kind: str, path: Path, number: int, seed: int, others: Sequence[Path] = ()
+    kind: str,
+    path: Path,
+    number: int,
+    seed: int,
+    others: Sequence[Path] = (),
+    size: tuple[int, int] | None = None,
 ) -> Simulated:
     """Return one case of a kind.
 
@@ -130,8 +135,11 @@ def simulate(
         number: of the case, from which its camera, its size of blur and its key follow.
         seed: of the table.
         others: photos of the objects of a "scene", which move in front of a moving camera.
+        size: height and width to which the sharp photo is cut; None for all of it.
     """
     original = np.asarray(read_landscape(path))
+    if size is not None:
+        original = original[: size[0], : size[1]]
     key = jax.random.fold_in(jax.random.key(seed), 1000 * ALL_KINDS.index(kind) + number)
     blurring, recording = jax.random.split(key)
     camera, side = CAMERAS[number % len(CAMERAS)], SIDES[number % len(SIDES)]
@@ -140,8 +148,8 @@ def simulate(
         made = _segments(blurring, jnp.asarray(original), camera=camera)
         return Simulated(name, np.asarray(made.blurry), np.asarray(made.sharp))
     if kind == "scene":
-        size = (original.shape[1], original.shape[0])
-        objects = [cv2.resize(np.asarray(read_landscape(each)), size) for each in others]
+        shape = (original.shape[1], original.shape[0])
+        objects = [cv2.resize(np.asarray(read_landscape(each)), shape) for each in others]
         scene = _scene(blurring, jnp.asarray(np.stack([original, *objects])), camera=camera)
         return Simulated(name, np.asarray(scene.blurry), np.asarray(scene.sharp))
     light = np.asarray(to_light(original, camera.transfer), np.float32)
@@ -162,11 +170,13 @@ def _segments(key: jax.Array, original: jax.Array, *, camera: Camera) -> Segment
 
 def cases(
     folder: Path,
-    kinds: Iterable[str],
+    kinds: Sequence[str],
     limit: int,
     seed: int,
     skip: Collection[str] = (),
     part: tuple[int, int] = (0, 1),
+    in_turn: bool = False,
+    size: tuple[int, int] | None = None,
 ) -> Iterator[Simulated]:
     """Yield cases from the photos of a folder, a photo of each kind after the other.
 
@@ -177,6 +187,8 @@ def cases(
         seed: of the order of the photos and of all draws.
         skip: names of cases that are left out.
         part: number of a share of the photos and how many shares there are.
+        in_turn: whether each photo is blurred in one way only, in each of the ways in turn.
+        size: height and width to which photos are cut, so that programs are compiled once.
     """
     paths = sorted(folder.glob("*.jpg")) + sorted(folder.glob("*.png"))
     if not paths:
@@ -184,10 +196,11 @@ def cases(
     order = np.random.default_rng(seed).permutation(len(paths))
     for number in range(part[0], min(limit, len(paths)), part[1]):
         index = order[number]
-        for kind in kinds:
+        # Two photos in a row have different cameras.
+        for kind in [kinds[number // 2 % len(kinds)]] if in_turn else kinds:
             if f"{kind}-{paths[index].stem}" not in skip:
                 others = [paths[order[(number + step) % len(paths)]] for step in (1, 2)]
-                yield simulate(kind, paths[index], number, seed, others)
+                yield simulate(kind, paths[index], number, seed, others, size)
 
 
 def read(path: Path) -> np.ndarray:

@@ -124,8 +124,8 @@ def scored(model: TrustNet, variables: Any, one: Kept) -> dict:
     )
     return {
         "photo": one.name,
-        "gain": round(gain, 3),
-        "whole": round(whole, 3),
+        "gain": round(float(gain), 3),
+        "whole": round(float(whole), 3),
         "explained": round(float(one.explained[best]), 4),
         "trust": round(mean_trust(trust, photo, restored), 4),
     }
@@ -163,8 +163,8 @@ def summary(rows: list[dict], best: dict[str, float]) -> dict[str, dict]:
             "gain": round(float(np.mean(gains)), 3),
             "best": round(float(np.mean([best[row["photo"]] for row in some])), 3),
             "written": len(written),
-            "worse": sum(row["gain"] < -SAME for row in written),
-            "least": round(min(gains), 3),
+            "worse": int(sum(row["gain"] < -SAME for row in written)),
+            "least": round(float(min(gains)), 3),
             "could": len(could),
             "did": sum(row["likely"] >= LIKELY for row in could),
         }
