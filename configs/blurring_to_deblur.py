@@ -86,8 +86,9 @@ FIELDS = {
         "width": 64,
         "blocks": 9,
     },
-    "init": {  # training.initial.start_from
+    "init": {  # training.initial.start_from, training.tasks.restore_adversarially.first_memory
         "weights": "",  # a name or path to start from, where it fits; "" for random weights
+        "critic_width": 64,  # channels of the critic's first maps
     },
     "loss": {  # training.tasks.restore_adversarially.make_loss
         "features": "",  # a file of VGG19's weights; "" compares pixels
@@ -96,7 +97,7 @@ FIELDS = {
         "reblur_weight": 0.0,  # 10 for the paper's fine-tuning
         "kernels": "",  # weights of a kernel_basis network, or "truth"
         "transfer": "linear",  # with "truth"
-        "critic_width": 64,
+        "critic_width": 64,  # of init
         "critic_steps": 5,
         "critic_rate": 0.0001,
         "critic_momentum": 0.5,
@@ -158,7 +159,7 @@ SMALL = {
     "loss.critic_weight": 0.01,
     "loss.reblur_weight": 100.0,
     "loss.kernels": "truth",
-    "loss.critic_width": 8,
+    "init.critic_width": 8,
     "loss.critic_steps": 2,
     "loss.critic_rate": 0.001,
     "loss.critic_schedule": "constant",
@@ -195,7 +196,7 @@ VARIANTS = {
         "batches.crop": 40,
         "model.width": 4,
         "model.blocks": 1,
-        "loss.critic_width": 2,
+        "init.critic_width": 2,
         "evaluate.height": 48,
         "evaluate.width": 56,
         "evaluate.pictures": 1,
@@ -207,6 +208,7 @@ VARIANTS = {
 def get_config(variant: str = "small") -> ConfigDict:
     """Return the config of one of `VARIANTS`."""
     config = make_config(FIELDS, VARIANTS, variant)
+    config.loss.critic_width = config.init.get_ref("critic_width")
     config.loss.critic_constant_steps = config.optimizer.get_ref("constant_steps")
     config.loss.critic_total_steps = config.get_ref("steps")
     return config

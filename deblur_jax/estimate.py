@@ -9,7 +9,8 @@ import numpy as np
 
 from deblur_jax.blind.hypotheses import choose_blur
 from deblur_jax.blind.working_photo import smaller, working_photo
-from deblur_jax.models.blur_estimate import SMALLEST_SIDE, BlurEstimate
+from deblur_jax.models.blocks import SMALLEST_SIDE
+from deblur_jax.models.blur_estimate import BlurEstimate
 from deblur_jax.pretrained import DEFAULT, Pretrained, load
 from deblur_jax.typing import Array, Image, typechecked
 

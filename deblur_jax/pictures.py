@@ -4,13 +4,16 @@ Flow colours follow the standard colour wheel of optical flow. The hue is the di
 right, yellow down, cyan to the left, blue up. The saturation is the length of the motion.
 """
 
+import functools
 import os
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from deblur_jax.io.images import Photo, write_photo
+from deblur_jax.ops.operators import BasisBlur, Blur, LineBlur, UniformBlur, WindowedBlur
 from deblur_jax.typing import Array
 
 
@@ -149,6 +152,53 @@ def kernels_at_places(
                 continue
             _draw_kernel(picture, kernel, top, left)
     return to_bytes(picture)
+
+
+@functools.singledispatch
+def blur_over(blur: Blur, photo: Array, *, scale: float = 1.0) -> np.ndarray:
+    """Draws a blur over a photo: its point spread functions or its motions.
+
+    Args:
+        blur: a blur of the photo at full size.
+        photo: `[h, w, 3]`, display values in [0, 1], of the size of the drawing.
+        scale: size of the drawing relative to the photo at full size.
+
+    Returns:
+        8-bit pixels `[h, w, 3]`.
+    """
+    raise NotImplementedError(f"blur_over: a {type(blur).__name__} cannot be drawn")
+
+
+@blur_over.register
+def _(blur: UniformBlur, photo: Array, *, scale: float = 1.0) -> np.ndarray:
+    return kernels_over(photo, np.asarray(blur.kernel)[None], np.ones((*photo.shape[:2], 1)))
+
+
+@blur_over.register
+def _(blur: BasisBlur, photo: Array, *, scale: float = 1.0) -> np.ndarray:
+    return kernels_over(photo, blur.kernels, _resized(blur.mixing, photo))
+
+
+@blur_over.register
+def _(blur: WindowedBlur, photo: Array, *, scale: float = 1.0) -> np.ndarray:
+    places = scale * np.asarray(blur.rows), scale * np.asarray(blur.columns)
+    return kernels_at_places(photo, np.asarray(blur.kernels), *places)
+
+
+@blur_over.register
+def _(blur: LineBlur, photo: Array, *, scale: float = 1.0) -> np.ndarray:
+    return motion_over(photo, _resized(blur.flow, photo), scale=scale)
+
+
+def _resized(values: Array, photo: Array) -> np.ndarray:
+    """Returns `[h, w, c]`, averaged to the height and width of a smaller photo."""
+    size = (photo.shape[1], photo.shape[0])
+    planes = np.moveaxis(np.asarray(values), -1, 0)  # OpenCV resizes at most four channels at once
+    resized = [
+        cv2.resize(np.ascontiguousarray(plane), size, interpolation=cv2.INTER_AREA)
+        for plane in planes
+    ]
+    return np.stack(resized, axis=-1)
 
 
 def _draw_kernel(picture: np.ndarray, kernel: np.ndarray, top: int, left: int) -> None:

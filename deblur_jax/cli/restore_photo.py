@@ -113,24 +113,11 @@ def keepable(photo: Photo, output: Path) -> tuple[Photo, str]:
 
 
 def describe(result: Any) -> str:
-    """Describes the estimated motion and how well the result explains the photo."""
+    """Describes the estimated blur and how well the result explains the photo."""
     return (
-        f"{_motion(result)}the re-blurred result differs from the photo by "
+        f"{result.blur.describe()}; the re-blurred result differs from the photo by "
         f"{result.reblur_error:.4f} (root mean square, of 1); {result.verdict}"
     )
-
-
-def _motion(result: Any) -> str:
-    if hasattr(result.blur, "kernel"):
-        return f"one kernel of {result.blur.kernel.shape[0]} pixels; "
-    if hasattr(result.blur, "rows"):
-        kernels = result.blur.kernels
-        places = kernels.shape[0] * kernels.shape[1]
-        return f"{places} kernels of {kernels.shape[-1]} pixels that vary over the photo; "
-    if not hasattr(result, "flow"):
-        return ""
-    lengths = (result.flow**2).sum(axis=-1) ** 0.5
-    return f"motion of {lengths.mean():.1f} pixels on average, at most {lengths.max():.1f}; "
 
 
 def describe_network(network: Any) -> str:

@@ -12,10 +12,10 @@ import cv2
 import grain
 import numpy as np
 
-from deblur_jax.data.examples import FLOWS, KERNELS, LABELS, PICTURES, Example, plane, size_of
+from deblur_jax.data.examples import FLOWS, KERNELS, LABELS, PICTURES, NumpyExample, plane, size_of
 
 
-def turned(example: Example, quarters: int, mirror: bool) -> Example:
+def turned(example: NumpyExample, quarters: int, mirror: bool) -> NumpyExample:
     """Rotates an example counter-clockwise by quarter turns, then reflects it left-right.
 
     Args:
@@ -37,7 +37,7 @@ def turned(example: Example, quarters: int, mirror: bool) -> Example:
     return moved
 
 
-def shrunk(example: Example, size: int) -> Example:
+def shrunk(example: NumpyExample, size: int) -> NumpyExample:
     """Downsamples a square example to `size` pixels a side by area averaging.
 
     The values of flows are scaled, too. Segments are sampled at the nearest pixel.
@@ -81,8 +81,8 @@ class RandomCrop(grain.transforms.RandomMap):
     permute_channels: bool = False
 
     def random_map(  # pyright: ignore[reportIncompatibleMethodOverride]  grain's stub says None
-        self, element: Example, rng: np.random.Generator
-    ) -> Example:
+        self, element: NumpyExample, rng: np.random.Generator
+    ) -> NumpyExample:
         """Returns the crop, with pictures as float32 in [0, 1] and segments as int32."""
         height, width = size_of(element)
         if min(height, width) < self.size:

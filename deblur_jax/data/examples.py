@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 
 
-Example = dict[str, np.ndarray]
+NumpyExample = dict[str, np.ndarray]  # on the device it is a `simulate.training_sets.Example`
 
 PICTURES = (
     "sharp", "blurry", "next_sharp", "next_blurry", "previous_sharp", "previous_blurry", "frames",
@@ -42,7 +42,7 @@ class Source(Protocol):
         """Returns the number of examples."""
         ...
 
-    def __getitem__(self, index: int) -> Example:
+    def __getitem__(self, index: int) -> NumpyExample:
         """Returns an example."""
         ...
 
@@ -65,7 +65,7 @@ def plane(name: str) -> tuple[int, int]:
     raise ValueError(f"the arrays of an example are named {known}, got {name!r}")
 
 
-def size_of(example: Example) -> tuple[int, int]:
+def size_of(example: NumpyExample) -> tuple[int, int]:
     """Returns the height and width of the pictures."""
     for name, array in example.items():
         if name not in KERNELS:

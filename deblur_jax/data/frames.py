@@ -25,7 +25,7 @@ from deblur_jax.data.checks import (
     inspect_all,
     report_problems,
 )
-from deblur_jax.data.examples import Example
+from deblur_jax.data.examples import NumpyExample
 from deblur_jax.data.frame_filter import largest_motion, optical_flow, slow_windows
 from deblur_jax.io.images import SUFFIXES, read_rgb
 from deblur_jax.transfer import Transfer, display_from_light, light_from_display
@@ -51,7 +51,7 @@ class Averaging:
     flow: bool
 
 
-def average_files(paths: Sequence[Path], averaging: Averaging) -> Example:
+def average_files(paths: Sequence[Path], averaging: Averaging) -> NumpyExample:
     """Averages consecutive frames to a pair.
 
     Returns:
@@ -130,7 +130,7 @@ class FrameSource:
     def __len__(self) -> int:
         return len(self.windows)
 
-    def __getitem__(self, index: int) -> Example:
+    def __getitem__(self, index: int) -> NumpyExample:
         return average_files(self.windows[index], self.averaging)
 
     def name(self, index: int) -> str:

@@ -5,7 +5,7 @@ import re
 from pathlib import PurePosixPath
 
 from deblur_jax.data.checks import check_option
-from deblur_jax.data.examples import PICTURES, Example, Source
+from deblur_jax.data.examples import PICTURES, NumpyExample, Source
 
 
 OFFSETS = {"next": 1, "previous": -1}  # of the neighbours' frame numbers
@@ -49,7 +49,7 @@ class NeighbourSource:
     def __len__(self) -> int:
         return len(self._groups)
 
-    def __getitem__(self, index: int) -> Example:
+    def __getitem__(self, index: int) -> NumpyExample:
         here, *beside = self._groups[index]
         first = self._frames[here]
         found = {name: first[name] for name in first if name in PICTURES}

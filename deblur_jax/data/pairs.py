@@ -22,7 +22,7 @@ from deblur_jax.data.checks import (
     inspect_all,
     report_problems,
 )
-from deblur_jax.data.examples import Example
+from deblur_jax.data.examples import NumpyExample
 from deblur_jax.data.photos import each_folder
 from deblur_jax.io import flow, images
 from deblur_jax.io.flow import read_flow
@@ -50,7 +50,7 @@ class PairFiles:
         return str(self.blurry)
 
 
-def read_pair(files: PairFiles) -> Example:
+def read_pair(files: PairFiles) -> NumpyExample:
     """Reads the files of one pair.
 
     Returns:
@@ -195,7 +195,7 @@ class PairSource:
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index: int) -> Example:
+    def __getitem__(self, index: int) -> NumpyExample:
         return read_pair(self.pairs[index])
 
     def name(self, index: int) -> str:

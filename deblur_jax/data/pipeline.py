@@ -15,7 +15,7 @@ import grain
 import numpy as np
 
 from deblur_jax.data.augment import RandomCrop
-from deblur_jax.data.examples import Example, Source
+from deblur_jax.data.examples import NumpyExample, Source
 
 
 def exit_with_parent(worker_index: int, worker_count: int) -> None:
@@ -44,7 +44,7 @@ def training_batches(
     start_step: int = 0,
     process_index: int = 0,
     process_count: int = 1,
-) -> Iterator[Example]:
+) -> Iterator[NumpyExample]:
     """Returns an endless iterator over this process's share of the batches.
 
     Args:
@@ -91,7 +91,7 @@ def training_batches(
     return _copied(iter(dataset))
 
 
-def _copied(batches: Any) -> Iterator[Example]:
+def _copied(batches: Any) -> Iterator[NumpyExample]:
     """Yields copies of the batches, because workers reuse their shared memory."""
     try:
         for batch in batches:

@@ -18,7 +18,7 @@ from deblur_jax.data.checks import (
     inspect_all,
     report_problems,
 )
-from deblur_jax.data.examples import Example
+from deblur_jax.data.examples import NumpyExample
 from deblur_jax.data.segmentations import (
     paint_outlines,
     read_ade,
@@ -42,7 +42,7 @@ class SegmentFiles:
         return str(self.photo)
 
 
-def read_segments(files: SegmentFiles) -> Example:
+def read_segments(files: SegmentFiles) -> NumpyExample:
     """Reads a photo and its segments.
 
     Returns:
@@ -107,7 +107,7 @@ class SegmentSource:
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int) -> Example:
+    def __getitem__(self, index: int) -> NumpyExample:
         return read_segments(self.files[index])
 
     def name(self, index: int) -> str:

@@ -7,6 +7,7 @@ its options are static. Every operator has
     operator.adjoint(blurry)    the exact adjoint
     operator.extended(margin)   the same blur on a canvas larger by `margin` on each side
     operator.cut(rows, columns) the same blur on a part of the frame
+    operator.describe()         the blur in words
 
 A solver that also estimates the unknown surroundings of the photo works on the extended canvas, and
 compares the inner part of the blurred canvas with the photo.
@@ -48,6 +49,10 @@ class Blur(abc.ABC):
     @abc.abstractmethod
     def cut(self, rows: slice, columns: slice) -> "Blur":
         """Returns the same blur on a part of the frame."""
+
+    @abc.abstractmethod
+    def describe(self) -> str:
+        """Describes the blur in words, for a message; its arrays must have values."""
 
 
 @register
@@ -101,6 +106,11 @@ class BasisBlur(Blur):
         """Returns the blur on a part of the frame."""
         return dataclasses.replace(self, mixing=self.mixing[rows, columns])
 
+    def describe(self) -> str:
+        """Describes the blur in words."""
+        count, side, _ = self.kernels.shape
+        return f"a mixture of {count} kernels of {side} pixels that varies over the photo"
+
 
 @register
 @dataclasses.dataclass(frozen=True, eq=False)  # hashable, so that `jax.jit(operator)` works
@@ -137,6 +147,11 @@ class LineBlur(Blur):
     def cut(self, rows: slice, columns: slice) -> "LineBlur":
         """Returns the blur on a part of the frame."""
         return dataclasses.replace(self, flow=self.flow[rows, columns])
+
+    def describe(self) -> str:
+        """Describes the blur in words."""
+        lengths = jnp.linalg.norm(self.flow, axis=-1)
+        return f"motion of {lengths.mean():.1f} pixels on average, at most {lengths.max():.1f}"
 
     def limited(self, max_blur: float) -> "LineBlur":
         """Returns the blur with longer motions shortened to `max_blur` pixels."""
@@ -178,6 +193,10 @@ class UniformBlur(Blur):
         """Returns the blur itself, which does not depend on the place."""
         del rows, columns
         return self
+
+    def describe(self) -> str:
+        """Describes the blur in words."""
+        return f"one kernel of {self.kernel.shape[0]} pixels"
 
 
 @register
@@ -251,6 +270,11 @@ class WindowedBlur(Blur):
         """Returns the blur on a part of the frame."""
         top, left = rows.start or 0, columns.start or 0
         return dataclasses.replace(self, rows=self.rows - top, columns=self.columns - left)
+
+    def describe(self) -> str:
+        """Describes the blur in words."""
+        down, across, side, _ = self.kernels.shape
+        return f"{down * across} kernels of {side} pixels that vary over the photo"
 
 
 def _between(places: jax.Array, wanted: Array) -> jax.Array:

@@ -109,18 +109,17 @@ def first_state(
     with explained(config, "source"):
         shapes = jax.eval_shape(lambda batch: task.model_inputs(parts.simulate, batch, key), batch)
     inputs = [jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype) for x in shapes]
-    variables = init_variables(key, parts.model, *inputs)
+    variables, memory = init_variables(key, parts.model, *inputs), None
+    fields = dict(config.init)
+    weights = fields.pop("weights")
+    if hasattr(task, "first_memory"):
+        memory = task.first_memory(jax.random.fold_in(key, 1), **fields)
+    elif fields and not hasattr(task, "first_params"):
+        raise ValueError(f"config.init has no field {min(fields)!r}; {config.task} takes none")
     if not resumed:
-        fields = dict(config.init)
-        weights = fields.pop("weights")
         if hasattr(task, "first_params"):
             variables["params"] = task.first_params(variables["params"], **fields)
-        elif fields:
-            raise ValueError(f"config.init has no field {min(fields)!r}; {config.task} takes none")
         if weights:
             variables = start_from(variables, weights)
-    memory = None
-    if hasattr(task, "first_memory"):
-        memory = task.first_memory(jax.random.fold_in(key, 1), **config.loss)
     ema = config.ema_decay > 0
     return create_state(variables, parts.optimizer, ema=ema, memory=memory), inputs

@@ -18,7 +18,7 @@ POSITIVE = (
     "model.first_widths", "model.later_widths", "model.prior_widths", "model.basis", "model.side",
     "model.fold", "model.frames", "model.window", "model.channels", "model.linear_steps",
     "model.unit",
-    "loss.critic_width", "loss.critic_steps", "loss.chunk",
+    "init.critic_width", "loss.critic_steps", "loss.chunk",
 )  # fmt: skip
 FRACTIONS = (  # from zero up to, but not including, one
     "ema_decay", "optimizer.warmup_fraction", "optimizer.momentum", "optimizer.second_moment",

@@ -20,7 +20,7 @@ from deblur_jax.deblurring import Result
 from deblur_jax.estimate import AUTO
 from deblur_jax.io import images
 from deblur_jax.io.images import Photo, read_photo, write_photo
-from deblur_jax.ops.operators import LineBlur, UniformBlur, WindowedBlur
+from deblur_jax.ops.operators import BasisBlur, LineBlur, UniformBlur, WindowedBlur
 from tests.io.profiles import SRGB as SRGB_CURVE
 from tests.io.profiles import make_profile, parametric, power
 
@@ -47,7 +47,8 @@ def darker(monkeypatch):
         deblurring.check_photo(image, "deblur: image")
         progress(1, 1)
         flow = jnp.full((*image.shape[:2], 2), 3.0)
-        return Result(image / 2, LineBlur(flow), np.zeros_like(image), explained[0])
+        residual = np.zeros_like(image)
+        return Result(image / 2, LineBlur(flow), residual, explained[0], restored=image / 2)
 
     monkeypatch.setattr(deblurring, "deblur", half)
     return explained
@@ -78,9 +79,17 @@ def test_a_photo_is_written_with_a_verdict(photo, model, capsys):
             WindowedBlur(jnp.full((2, 3, 5, 5), 1 / 25), jnp.arange(2.0), jnp.arange(3.0)),
             "6 kernels of 5 pixels that vary over the photo; ",
         ),
+        (
+            BasisBlur(jnp.full((6, 5, 5), 1 / 25), jnp.full((64, 80, 6), 1 / 6)),
+            "a mixture of 6 kernels of 5 pixels that varies over the photo; ",
+        ),
+        (
+            LineBlur(jnp.full((64, 80, 2), jnp.asarray([3.0, 4.0]))),
+            "motion of 5.0 pixels on average, at most 5.0; ",
+        ),
     ],
 )
-def test_kernels_are_described_and_drawn(blur, words):
+def test_a_blur_is_described_and_drawn(blur, words):
     photo = PICTURE.astype(np.float32) / 255
     result = Result(photo, blur, np.zeros_like(photo), 1.0, likely=0.8)
     described = restore_photo.describe(result)

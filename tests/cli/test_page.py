@@ -98,7 +98,8 @@ def darker(monkeypatch):
         assert may_go_on.wait(60)
         flow = jnp.full((*image.shape[:2], 2), 3.0)
         mixed = deblurring.mix(image, image / 3, strength)
-        return Result(mixed, LineBlur(flow), np.zeros_like(image), explained[0])
+        residual = np.zeros_like(image)
+        return Result(mixed, LineBlur(flow), residual, explained[0], restored=image / 3)
 
     monkeypatch.setattr(deblurring, "deblur", half)
     yield explained, may_go_on

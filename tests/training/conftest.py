@@ -48,7 +48,7 @@ TINY = {
     "batches": {"crop": 16, "largest_scale": 1.0, "batch_size": 8, "workers": 0},
     "simulate": {"noise": 0.1},
     "model": {"name": "mean_colour", "width": 4},
-    "init": {"weights": ""},
+    "init": {"weights": "", "count": 0},
     "loss": {},
     "evaluate": {"seed": 0, "height": 32, "width": 32, "per_example": 1, "pictures": 1},
 }
@@ -85,8 +85,8 @@ def make_loss(model, simulate):
     return loss_fn
 
 
-def first_memory(key):
-    return {"count": jnp.zeros((), jnp.int32), "mean": jax.random.uniform(key)}
+def first_memory(key, *, count):
+    return {"count": jnp.asarray(count, jnp.int32), "mean": jax.random.uniform(key)}
 
 
 def model_inputs(simulate, batch, key):

@@ -95,7 +95,8 @@ def test_a_small_config_overfits_eight_samples(name, crop, steps, metric, baseli
     step = over_devices(train_step, devices, parallel="pmap")
     memory = None
     if hasattr(task, "first_memory"):
-        memory = task.first_memory(jax.random.key(1), **config.loss)
+        fields = {name: config.init[name] for name in config.init if name != "weights"}
+        memory = task.first_memory(jax.random.key(1), **fields)
     inputs = task.model_inputs(as_it_is, examples, jax.random.key(0))
     variables = init_variables(jax.random.key(0), model, *(x[:1] for x in inputs))
     state = create_state(variables, optimizer, ema=False, memory=memory)

@@ -43,7 +43,15 @@ def test_three_steps_on_eight_devices(name, tmp_path):
     """The batch, rates and schedule of `pod`; the network, crops and data of `smoke`."""
     config, smoke = (load_config(f"{CONFIGS / name}.py:{variant}") for variant in ("pod", "smoke"))
     batch_size = config.batches.batch_size
-    for group in ("source", "evaluation_source", "batches", "simulate", "model", "evaluate"):
+    for group in (
+        "source",
+        "evaluation_source",
+        "batches",
+        "simulate",
+        "model",
+        "init",
+        "evaluate",
+    ):
         config[group] = smoke[group]
     loss = {field: smoke.loss[field] for field in ("kind", "weights", "kernels", "critic_width")
             if field in smoke.loss}  # fmt: skip

@@ -39,7 +39,7 @@ def batch(key):
 @pytest.mark.slow  # to compile a gradient of a gradient
 def test_the_critic_learns_within_the_step_from_all_devices(batch, key):
     variables = jax.jit(MODEL.init)(key, batch["blurry"][0])
-    params, critic = variables["params"], task.first_memory(key, **LOSS)
+    params, critic = variables["params"], task.first_memory(key, critic_width=LOSS["critic_width"])
     assert set(variables) == {"params"}  # the critic is no part of what is released
     loss_fn = task.make_loss(MODEL, as_it_is, **LOSS)
     mapped = jax.jit(jax.vmap(loss_fn, in_axes=(None, None, 0, None, 0), axis_name=DEVICES))
@@ -86,6 +86,14 @@ def test_the_critic_follows_the_schedule_of_the_generator():
     assert config.loss.critic_total_steps == 100
 
 
+def test_the_critic_that_starts_is_the_one_of_the_loss():
+    config = load_config("configs/blurring_to_deblur.py:paper")
+    config.init.critic_width = 5
+    assert config.loss.critic_width == 5
+    with pytest.raises(TypeError, match="first_memory.. missing .* argument: 'critic_width'"):
+        task.first_memory(jax.random.key(0))
+
+
 def test_fine_tuning_continues_from_the_last_step_at_the_full_rate():
     paper, fine = (
         load_config(f"configs/blurring_to_deblur.py:{name}") for name in ("paper", "fine_tune")
@@ -122,7 +130,7 @@ def test_steps_of_fine_tuning_lower_the_reblur_loss_of_a_trained_generator(batch
     one |= {"kernels": kernels, "sharp": wall, "blurry": wall}
     state = create_state(
         dict(jax.jit(MODEL.init)(key, one["blurry"])), optimizer, ema=False,
-        memory=task.first_memory(key, **fields),
+        memory=task.first_memory(key, critic_width=LOSS["critic_width"]),
     )  # fmt: skip
     shares, errors = split_batch(jax.tree.map(np.asarray, one), jax.devices()[:1]), []
     for _ in range(30):

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from deblur_jax.data.checks import describe_size, report_problems
-from deblur_jax.data.examples import PICTURES, Example
+from deblur_jax.data.examples import PICTURES, NumpyExample
 
 
 class PreparedSource:
@@ -72,7 +72,7 @@ class PreparedSource:
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: int) -> Example:
+    def __getitem__(self, index: int) -> NumpyExample:
         example = self._records[index]
         # tfds returns sequences of pictures as lists.
         return {name: np.asarray(array) for name, array in example.items() if name != "id"}

@@ -11,11 +11,12 @@ A task is a module with
 and, where it needs them,
 
     first_params(params, **fields)               initial parameters, parts of which were trained
-    first_memory(key, **config.loss)             the initial state of the loss, a tree of arrays
+    first_memory(key, **fields)                  the initial state of the loss, a tree of arrays
     describe(metrics)                            a sentence on the result for the end of a run
 
 `options` are the fields of `config.evaluate` that `evaluation.make_evaluation` does not take, and
-`fields` those of `config.init` but for `weights`. What a source gives and what a simulation makes
+`fields` those of `config.init` but for `weights`; a task has one of the two functions that take
+them, or none. What a source gives and what a simulation makes
 of it are dicts of arrays; see `data.examples`.
 
 The loss is `(params, statistics, batch, step, key) -> (loss, (terms, statistics))`; `step` counts

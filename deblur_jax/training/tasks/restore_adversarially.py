@@ -45,9 +45,8 @@ SIDE = 32  # pixels of the photo that initialises the critic, whose parameters f
 EstimateBlur = Callable[[Example], Any]  # a batch -> its kernels and mixing
 
 
-def first_memory(key: jax.Array, *, critic_width: int, **others: Any) -> dict[str, Any]:
+def first_memory(key: jax.Array, *, critic_width: int) -> dict[str, Any]:
     """Return the critic before the first step: `params`, their two running moments, `steps`."""
-    del others
     params = Critic(critic_width).init(key, jnp.zeros((1, SIDE, SIDE, 3)))["params"]
     moments = {
         name: jax.tree.map(jnp.zeros_like, params) for name in ("first_moment", "second_moment")
@@ -89,7 +88,7 @@ def make_loss(
             the true kernels of simulated photos.
         transfer: from display values to the light in which photos are blurred, with "truth"; a
             network has its own.
-        critic_width: channels of the critic's first maps.
+        critic_width: channels of the critic's first maps, as in `first_memory`.
         critic_steps: of the critic for each of the generator, on the same photos.
         critic_rate: its learning rate, with Adam.
         critic_momentum: Adam's first decay for it.

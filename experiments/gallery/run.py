@@ -1,0 +1,82 @@
+r"""What does `deblur` make of real photos?
+
+    python -m experiments.gallery.run --images PHOTOS --model camera-motion motion-context \
+        --reports reports --out experiments/gallery/results.json
+
+Photos of more than 600 pixels a side are reduced. Each is restored with each network; `--reports`
+draws the photo, the estimated blur, the restoration and the residual side by side.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from deblur_jax.cli.report import draw_report
+from deblur_jax.deblurring import Result, deblur
+from deblur_jax.io.images import SUFFIXES, Photo, write_photo
+from deblur_jax.pretrained import load
+from experiments.shared import as_floats, origin, run_command, write_record
+
+
+LONGEST_SIDE = 600  # pixels
+
+
+def main() -> None:
+    """Restores the photos, prints a line for each and writes the record."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--images", type=Path, required=True, help="a folder of photos")
+    parser.add_argument("--model", nargs="+", required=True, metavar="WEIGHTS",
+                        help="networks that estimate motion or kernels")  # fmt: skip
+    parser.add_argument("--reports", type=Path, help="a folder to draw a picture of each result in")
+    parser.add_argument("--limit", type=int, default=0, help="most photos, 0 for all")
+    parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
+    arguments = parser.parse_args()
+    networks = {name: load(name) for name in arguments.model}
+    if arguments.reports:
+        arguments.reports.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for path in find_photos(arguments.images, arguments.limit):
+        photo = Photo(as_floats(read_reduced(path)))
+        for name, network in networks.items():
+            result = deblur(photo.pixels, network)
+            rows.append({"photo": path.stem, "model": name, **described(result)})
+            print(*rows[-1].values(), sep=", ", flush=True)
+            if arguments.reports:
+                board = draw_report(path.name, photo, result)
+                report = arguments.reports / f"{path.stem}-{name}.png"
+                write_photo(report, Photo(as_floats(board)))
+    command = "python -m experiments.gallery.run"
+    write_record(arguments.out, {"command": command, "rows": rows, **origin()})
+
+
+def find_photos(folder: Path, limit: int) -> list[Path]:
+    """Returns the photos of a folder, at most `limit` if it is not 0."""
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise FileNotFoundError(
+            f"{folder}: no photos ({', '.join(SUFFIXES)}); give a folder of some"
+        )
+    return found[: limit or None]
+
+
+def read_reduced(path: Path) -> np.ndarray:
+    """Returns the 8-bit pixels of a photo, reduced to at most `LONGEST_SIDE` a side."""
+    with Image.open(path) as image:
+        reduced = image.convert("RGB")
+    reduced.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    return np.asarray(reduced)
+
+
+def described(result: Result) -> dict[str, float | bool | str]:
+    """Returns the figures of a result: the share explained, whether it is trusted, and its blur."""
+    return {
+        "explained": round(result.explained, 2),
+        "trusted": result.trusted,
+        "blur": result.blur.describe(),
+    }
+
+
+if __name__ == "__main__":
+    run_command(main)
