@@ -13,7 +13,7 @@ import numpy as np
 from deblur_jax.blind.judge import judge_windows
 from deblur_jax.blind.kernel_shape import in_side
 from deblur_jax.blind.local_kernels import window_kernels
-from deblur_jax.blind.search import Progress, search_supports
+from deblur_jax.blind.search import Progress, covers, search_supports
 from deblur_jax.blind.verdict import Hypothesis, probability, score
 from deblur_jax.blind.window_fit import refine_windows
 from deblur_jax.blind.working_photo import WorkingPhoto, full_size
@@ -25,6 +25,7 @@ ROUNDS = 4  # of the windows' refinement
 WEIGHT, DECAY, WEAKEST, NOISY_WEIGHT = 4e-4, 1.1, 1e-4, 0.1  # L0 weight: see `coarse_to_fine`
 RIDGE, NOISY_RIDGE = 1.0, 100.0
 TIE = 0.3  # see `refine_windows`
+SATURATED = "too few pixels are away from saturated lights"
 SMALL_PIECE = 0.05  # share of a kernel's sum
 
 
@@ -60,6 +61,8 @@ def choose_blur(
     if work.reason:
         return Choice(UniformBlur(jnp.ones((1, 1))), (), (), 0.0, work.reason)
     hypotheses, windows = find_hypotheses(work, network, progress)
+    if not hypotheses:
+        return Choice(UniformBlur(jnp.ones((1, 1))), (), (), 0.0, SATURATED)
     found = tuple(score(each, work.noise / work.shrunk) for each in hypotheses)
     best = int(np.argmax(found))
     blur = blur_of(hypotheses[best], windows, work)
@@ -73,7 +76,7 @@ def find_hypotheses(
     steps = len(work.supports) + 1
     report = progress or (lambda done, steps: None)
     planes, (none, *uniform) = search_supports(work, lambda done, _: report(done, steps))
-    longest = max(c.support for c in uniform)
+    longest = max((c.support for c in uniform), default=1)
     if network is not None:
         longest = max(longest, int(np.percentile(np.linalg.norm(network.flow, axis=-1), 95)) + 3)
     side = next((c[0] for c in CLASSES if c[0] >= longest), CLASSES[-1][0])
@@ -95,14 +98,17 @@ def find_hypotheses(
     still[:, side // 2, side // 2] = 1
     none = judge_windows(*known, work.extent, still, windows=bare)
 
-    def judged(name: str, kernels: np.ndarray) -> Hypothesis:
+    def add(name: str, kernels: np.ndarray) -> None:
         found = judge_windows(*known, work.extent, kernels, windows=bare)
-        return Hypothesis(name, kernels, *found, *none)
+        if covers(found[0], none[0]):
+            hypotheses.append(Hypothesis(name, kernels, *found, *none))
 
     if network is not None:
         size = (work.grey.shape[0], work.grey.shape[1])
         kernels = window_kernels(network.limited(side - 3), size, windows, side)
-        hypotheses.append(judged("network", np.asarray(kernels)))
+        add("network", np.asarray(kernels))
+    if not hypotheses:
+        return [], windows
     best = max(hypotheses, key=lambda each: score(each, work.noise / work.shrunk))
     kernels = np.broadcast_to(best.kernels, (windows.number, side, side))
     weights = WEIGHT / DECAY ** np.arange(ROUNDS)
@@ -112,7 +118,7 @@ def find_hypotheses(
         *known, kernels, np.int32(side), weights, ridge, np.float32(SMALL_PIECE), np.float32(TIE),
         windows=windows,
     )  # fmt: skip
-    hypotheses.append(judged("windows", np.asarray(refined)))
+    add("windows", np.asarray(refined))
     report(steps, steps)
     return hypotheses, windows
 

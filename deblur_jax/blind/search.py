@@ -25,7 +25,7 @@ from deblur_jax.blind.coarse_to_fine import (
     pyramid,
     scale_count,
 )
-from deblur_jax.blind.judge import judge
+from deblur_jax.blind.judge import Judgement, judge
 from deblur_jax.blind.kernel_shape import border_mass, in_side, resized
 from deblur_jax.blind.restoration import SIDES
 from deblur_jax.blind.scales import refine_at_scale
@@ -38,6 +38,7 @@ from deblur_jax.typing import Array
 SEARCHED = 320_000  # pixels: supports are tried on a photo shrunk to about this
 SMALL = 43  # pixels: supports up to this are estimated on a smaller canvas
 COMPARED = 3  # kernels of the lowest scores that are refined and compared with other hypotheses
+COVERED = 0.25  # least share of the pixels that a kernel must be judged on
 ROUNDS = 4  # of the refinement
 WEIGHT, DECAY = 4e-4, 1.1  # its L0 weight: first, divisor a round; see `coarse_to_fine`
 
@@ -103,7 +104,9 @@ def find_candidates(
         kernel = kernel_of_support(
             room.photos, room.trusts, support, largest=room.largest, noise=work.noise
         )
-        candidates.append(judged(work, planes, in_side(kernel, planes.largest), support))
+        found = judged(work, planes, in_side(kernel, planes.largest), support)
+        if covers(found.whole, candidates[0].whole):
+            candidates.append(found)
         if progress is not None:
             progress(done + 1, len(work.supports))
         if settled(candidates):
@@ -134,8 +137,18 @@ def refine_candidates(
             resized(jnp.asarray(each.kernel), largest, enlargement),
             np.int32(support), weights, ridge, np.float32(SMALL_LAST_PIECE),
         )  # fmt: skip
-        refined.append(judged(work, planes, kernel, support))
+        found = judged(work, planes, kernel, support)
+        if covers(found.whole, refined[0].whole):
+            refined.append(found)
     return planes, refined
+
+
+def covers(found: Judgement, none: Judgement) -> bool:
+    """Return whether a blur is judged on enough of the pixels that no blur is judged on.
+
+    A pixel is left out where a kernel reaches a saturated one.
+    """
+    return float(found.pixels) >= COVERED * float(none.pixels)
 
 
 def no_blur(work: WorkingPhoto, planes: Planes) -> Candidate:

@@ -10,6 +10,7 @@ import numpy as np
 
 from deblur_jax.blind.coarse_to_fine import odd_side
 from deblur_jax.blind.kernel_shape import resized
+from deblur_jax.models.blocks import SMALLEST_SIDE
 from deblur_jax.ops.sensor import Transfer, to_light
 from deblur_jax.solvers.diagnosis import noise_level
 from deblur_jax.solvers.frame import saturation_weights
@@ -18,7 +19,6 @@ from deblur_jax.typing import Array
 
 SUPPORTS = (11, 15, 21, 31, 43, 61, 87, 123)  # pixels at the size at which they are tried
 PIXELS = 1_000_000  # a larger photo is shrunk to about this
-SMALLEST_SIDE = 32  # pixels
 SHORTEST = 2.5  # the photo's shorter side, in units of the largest support
 LUMA = (0.299, 0.587, 0.114)
 ONLY_NOISE = 1.25  # root mean square of the gradients over that of white noise of the same level

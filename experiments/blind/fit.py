@@ -71,7 +71,7 @@ def analyse(case: Simulated, network: str = DEFAULT, keep: Path | None = None) -
         })  # fmt: skip
         nearest = restored if rows[-1]["gain"] > 0 else case.photo
         restorations.append(Restoration(restored, residual, aligned(case.sharp, nearest)))
-    if keep is not None:
+    if keep is not None and restorations:
         write_restorations(keep / f"{case.name}.npz", case.photo, restorations)
     return row | {"hypotheses": rows}
 

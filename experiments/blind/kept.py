@@ -41,9 +41,14 @@ def write_restorations(path: Path, photo: np.ndarray, restorations: list[Restora
     """Write a photo and its restorations."""
     path.parent.mkdir(parents=True, exist_ok=True)
     restored, residual, sharp = (np.stack(each) for each in zip(*restorations, strict=True))
-    whole = {"photo": photo, "restored": restored, "sharp": sharp}
-    bytes_ = {name: np.round(255 * np.clip(x, 0, 1)).astype(np.uint8) for name, x in whole.items()}
-    np.savez(path, residual=residual.astype(np.float16), **bytes_)
+    np.savez(
+        path, photo=_bytes(photo), restored=_bytes(restored), sharp=_bytes(sharp),
+        residual=residual.astype(np.float16),
+    )  # fmt: skip
+
+
+def _bytes(picture: np.ndarray) -> np.ndarray:
+    return np.round(255 * np.clip(picture, 0, 1)).astype(np.uint8)
 
 
 def read_kept(folder: Path, rows: Sequence[dict], weights: np.ndarray) -> list[Kept]:
@@ -56,8 +61,8 @@ def read_kept(folder: Path, rows: Sequence[dict], weights: np.ndarray) -> list[K
         given = np.asarray([each["features"] for each in row["hypotheses"]])
         explained = np.asarray([probability(score) for score in given @ weights])
         with np.load(path) as arrays:
-            pictures = [arrays[name] for name in ("photo", "restored", "residual", "sharp")]
-        kept.append(Kept(row["photo"], *pictures, explained))
+            pictures = {name: arrays[name] for name in arrays}
+        kept.append(Kept(name=row["photo"], explained=explained, **pictures))
     return kept
 
 

@@ -64,7 +64,7 @@ def draw_batch(kept: list[Kept], rng: np.random.Generator) -> list[np.ndarray]:
     parts = []
     for _ in range(BATCH):
         one = kept[rng.integers(len(kept))]
-        best, other = int(np.argmax(one.explained)), rng.integers(len(one.restored))
+        best, other = int(np.argmax(one.explained)), int(rng.integers(len(one.restored)))
         number = best if rng.random() < 0.5 else other
         row, column = (rng.integers(0, length - SIDE + 1) for length in one.photo.shape[:2])
         place = (slice(row, row + SIDE), slice(column, column + SIDE))

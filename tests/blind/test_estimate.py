@@ -8,6 +8,7 @@ import pytest
 from deblur_jax.blind import estimate_kernel
 from deblur_jax.blind.coarse_to_fine import odd_side
 from deblur_jax.blind.scales import refine_at_scale
+from deblur_jax.blind.search import COVERED
 from deblur_jax.blind.working_photo import reduced, working_photo
 from tests.blind.scenes import blurred, hook, likeness, sharp_photo
 
@@ -115,6 +116,16 @@ def test_supports_tried_on_a_smaller_photo_give_kernels_of_the_photos_own_size(m
     assert found.shrunk == 1
     assert found.support in [odd_side(2**0.5 * each) for each in SUPPORTS]
     assert likeness(found.kernel, hook()) > 0.8
+
+
+def test_a_kernel_that_reaches_a_light_from_nearly_everywhere_is_no_candidate():
+    photo = blurred(sharp_photo(96, 112), hook())
+    photo[::6, ::6] = 1
+    found = estimate(photo)
+    none, *others = found.candidates
+    assert all(each.whole.pixels >= COVERED * none.whole.pixels for each in others)
+    assert np.isfinite([each.score for each in found.candidates]).all()
+    assert (found.support, bool(found.reason)) == (1, True)
 
 
 def test_a_photo_too_narrow_for_the_smaller_size_is_searched_as_it_is(monkeypatch):
