@@ -114,8 +114,8 @@ CHANCE = "better than the photo with a probability of"
     ("likely", "trusted", "words"),
     [
         (0.97, True, f"{CHANCE} 97 %"),
-        (0.8, True, f"doubtful: {CHANCE} 80 %"),
-        (0.3, False, f"the restoration is {CHANCE} only 30 % (70 % is required)"),
+        (0.85, True, f"doubtful: {CHANCE} 85 %"),
+        (0.3, False, f"the restoration is {CHANCE} only 30 % (80 % is required)"),
     ],
 )
 def test_the_verdict_is_a_probability_in_words(likely, trusted, words):
