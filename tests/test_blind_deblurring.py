@@ -133,9 +133,10 @@ def test_a_large_photo_with_kernels_is_restored_in_tiles(sharp, monkeypatch):
     tiled = deblur(photo, certain(blur), **options)
     assert tiles == [2, 2]
     assert tiled.image.shape == photo.shape
+    assert np.shape(tiled.trust) == (*photo.shape[:2], 1)
     truth = sharp[:, :80]
-    assert psnr(tiled.image, truth) > psnr(whole.image, truth) - 0.3
-    assert psnr(tiled.image, truth) > psnr(photo, truth) + 3
+    assert psnr(tiled.restored, truth) > psnr(whole.restored, truth) - 0.3
+    assert psnr(tiled.restored, truth) > psnr(photo, truth) + 3
 
 
 def test_a_uniform_blur_is_the_same_everywhere(sharp):

@@ -128,7 +128,7 @@ def test_the_options_of_the_page_on_commands_exist():
 
 
 def test_the_weights_of_the_page_on_commands_are_the_ones_that_ship():
-    named = set(re.findall(r"^\| `([\w-]+)`", COMMANDS, re.MULTILINE)) | {"denoiser", "gmm"}
+    named = set(re.findall(r"^\| `([\w-]+)`", COMMANDS, re.MULTILINE)) | {"denoiser", "gmm", "trust"}
     shipped = {path.stem for path in (PACKAGE / "weights").glob("*.safetensors")}
     assert named == {*shipped, "auto", "blind"}
 

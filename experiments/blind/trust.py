@@ -241,6 +241,7 @@ def train(options: argparse.Namespace) -> None:
         "data": f"restorations of {len(kept)} simulated training photos",
         "command": COMMAND.format(options),
         "step": options.steps,
+        "seed": options.seed,
         "metrics": {"gain on the training photos": round(float(np.mean(gains)), 3)},
         "limits": LIMITS,
         "version": __version__,
