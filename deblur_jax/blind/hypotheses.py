@@ -13,7 +13,7 @@ import numpy as np
 from deblur_jax.blind.judge import judge_windows
 from deblur_jax.blind.kernel_shape import in_side
 from deblur_jax.blind.local_kernels import window_kernels
-from deblur_jax.blind.search import Progress, covers, search_supports
+from deblur_jax.blind.search import Progress, covers, refining_weights, search_supports
 from deblur_jax.blind.verdict import Hypothesis, probability, score
 from deblur_jax.blind.window_fit import refine_windows
 from deblur_jax.blind.working_photo import WorkingPhoto, full_size
@@ -21,8 +21,6 @@ from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur, WindowedBlur
 from deblur_jax.ops.windows import CLASSES, Windows, centres, windows_of
 
 
-ROUNDS = 4  # of the windows' refinement
-WEIGHT, DECAY, WEAKEST, NOISY_WEIGHT = 4e-4, 1.1, 1e-4, 0.1  # L0 weight: see `coarse_to_fine`
 RIDGE, NOISY_RIDGE = 1.0, 100.0
 TIE = 0.3  # see `refine_windows`
 SATURATED = "too few pixels are away from saturated lights"
@@ -111,8 +109,7 @@ def find_hypotheses(
         return [], windows
     best = max(hypotheses, key=lambda each: score(each, work.noise / work.shrunk))
     kernels = np.broadcast_to(best.kernels, (windows.number, side, side))
-    weights = WEIGHT / DECAY ** np.arange(ROUNDS)
-    weights = np.maximum(weights, max(WEAKEST, NOISY_WEIGHT * work.noise)).astype(np.float32)
+    weights = refining_weights(work.noise)
     ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
     refined = refine_windows(
         *known, kernels, np.int32(side), weights, ridge, np.float32(SMALL_PIECE), np.float32(TIE),

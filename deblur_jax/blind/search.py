@@ -127,8 +127,7 @@ def refine_candidates(
     supports = [odd_side(enlargement * each.support) for each in candidates]
     largest = next((each for each in SIDES if each >= max(supports)), max(supports))
     planes = planes_of(work, 1, largest)
-    weights = WEIGHT / DECAY ** np.arange(ROUNDS)
-    weights = np.maximum(weights, max(WEAKEST, NOISY_WEIGHT * work.noise)).astype(np.float32)
+    weights = refining_weights(work.noise)
     ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
     refined = [no_blur(work, planes)]
     for each, support in zip(candidates, supports, strict=True):
@@ -141,6 +140,16 @@ def refine_candidates(
         if covers(found.whole, refined[0].whole):
             refined.append(found)
     return planes, refined
+
+
+def refining_weights(noise: float) -> np.ndarray:
+    """Return the L0 weight of each round that refines a kernel which is nearly right.
+
+    Args:
+        noise: standard deviation of the photo's noise.
+    """
+    weights = WEIGHT / DECAY ** np.arange(ROUNDS)
+    return np.maximum(weights, max(WEAKEST, NOISY_WEIGHT * noise)).astype(np.float32)
 
 
 def covers(found: Judgement, none: Judgement) -> bool:

@@ -62,13 +62,10 @@ def working_photo(
     light = np.asarray(to_light(values, transfer), np.float32)
     grey = light @ np.asarray(LUMA, np.float32) if light.shape[-1] == 3 else light[..., 0]
     trusted = np.asarray(saturation_weights(values))[..., 0]
-    shrunk = min(1.0, (PIXELS / grey.size) ** 0.5)
-    if shrunk < 1:
-        grey = smaller(grey, shrunk)
-        trusted = (smaller(trusted, shrunk) > 0.9).astype(np.float32)
     tried = tuple(side for side in supports if SHORTEST * side <= min(grey.shape))
-    reason = _nothing_to_see(grey, trusted, noise) or ("" if tried else TOO_SMALL)
-    return WorkingPhoto(grey, trusted, noise * shrunk, shrunk, tried, reason)
+    work = reduced(WorkingPhoto(grey, trusted, noise, 1.0, tried, ""), PIXELS)
+    reason = _nothing_to_see(work.grey, work.trusted, noise)
+    return dataclasses.replace(work, reason=reason or ("" if work.supports else TOO_SMALL))
 
 
 def smaller(photo: np.ndarray, ratio: float) -> np.ndarray:

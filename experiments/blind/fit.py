@@ -69,8 +69,9 @@ def analyse(case: Simulated, network: str = DEFAULT, keep: Path | None = None) -
             "features": [round(float(x), 5) for x in features(each, work.noise / work.shrunk)],
             "gain": round(psnr_shifted(restored, case.sharp, BORDER) - row["blurred"], 4),
         })  # fmt: skip
-        nearest = restored if rows[-1]["gain"] > 0 else case.photo
-        restorations.append(Restoration(restored, residual, aligned(case.sharp, nearest)))
+        if keep is not None:
+            nearest = restored if rows[-1]["gain"] > 0 else case.photo
+            restorations.append(Restoration(restored, residual, aligned(case.sharp, nearest)))
     if keep is not None and restorations:
         write_restorations(keep / f"{case.name}.npz", case.photo, restorations)
     return row | {"hypotheses": rows}
