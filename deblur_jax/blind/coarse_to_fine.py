@@ -82,4 +82,4 @@ def kernel_of_support(
 def _line(side: int) -> jax.Array:
     """Return two equal pixels side by side: the kernel that the coarsest scale starts from."""
     middle = side // 2
-    return jnp.zeros((side, side)).at[middle, middle - 1 : middle + 1].set(0.5)
+    return jnp.zeros((side, side), jnp.float32).at[middle, middle - 1 : middle + 1].set(0.5)

@@ -72,11 +72,12 @@ def _maps(photo, trusted, seen, kernel) -> jax.Array:
     latent = sparse_latent(jnp.fft.rfft2(photo), response, size, WEIGHT)
     again = jnp.fft.irfft2(response * jnp.fft.rfft2(latent), size)
     lost = jnp.fft.irfft2(jnp.conj(response) * jnp.fft.rfft2(1 - trusted), size)
-    seen = seen * trusted * (lost < 0.01)
+    seen = seen * trusted * (lost < 0.01).astype(photo.dtype)
     right, down = gradients(latent)
     square = seen * (jnp.square(right) + jnp.square(down))
     misfit = seen * jnp.square(again - photo)
-    return jnp.stack([seen, misfit, square > GRADIENT**2, jnp.sqrt(square), square])
+    edges = (square > GRADIENT**2).astype(photo.dtype)
+    return jnp.stack([seen, misfit, edges, jnp.sqrt(square), square])
 
 
 def judged_area(size: tuple[int, int], extent: jax.Array) -> jax.Array:
@@ -102,7 +103,7 @@ def judge(
     Returns:
         The judgement of the whole photo, scalars, and of each window's cell, `[n]`.
     """
-    area = judged_area(windows.canvas, extent)
+    area = judged_area(windows.canvas, extent).astype(photo.dtype)
     sums = cell_sums(_maps(photo, trusted, area, kernel), windows).T
     return _judgement(jnp.sum(sums, 0)), _judgement(sums)
 
@@ -127,7 +128,9 @@ def judge_windows(
         The judgement of all windows together, scalars, and of each window's cell, `[n]`.
     """
     area = judged_area(windows.canvas, extent).astype(photo.dtype)
-    seen = masks_on_planes(cut_windows(area, windows) * cells(windows), windows, beside=0)
+    seen = masks_on_planes(
+        cut_windows(area, windows) * jnp.asarray(cells(windows), photo.dtype), windows, beside=0
+    )
     planes = on_planes(cut_windows(photo, windows), windows)
     trusts = masks_on_planes(cut_windows(trusted, windows), windows, beside=1)
 

@@ -22,7 +22,7 @@ def in_side(kernels: Array, side: int) -> np.ndarray:
 
 def support_mask(side: int, support: jax.Array | int) -> jax.Array:
     """Return ones on the central `support` x `support` pixels of `[side, side]`, else zeros."""
-    near = jnp.abs(jnp.arange(side) - side // 2) <= support // 2
+    near = jnp.abs(jnp.arange(side, dtype=jnp.int32) - side // 2) <= support // 2
     return (near[:, None] & near[None, :]).astype(jnp.float32)
 
 

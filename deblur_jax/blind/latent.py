@@ -61,8 +61,9 @@ def sparse_latent(
     def step(image, penalty):
         right, down = gradients(image)
         kept = jnp.square(right) + jnp.square(down) >= weight / penalty
-        pulled = jnp.fft.rfft2(divergence(jnp.where(kept, right, 0), jnp.where(kept, down, 0)))
-        fitted = (data + penalty * pulled) / (power + penalty * laplacian)
+        edges = divergence(jnp.where(kept, right, 0), jnp.where(kept, down, 0))
+        pulled = jnp.fft.rfft2(penalty * edges)
+        fitted = (data + pulled) / (power + penalty * laplacian).astype(data.dtype)
         return jnp.fft.irfft2(fitted, size), None
 
     return jax.lax.scan(step, jnp.fft.irfft2(spectrum, size), penalties)[0]

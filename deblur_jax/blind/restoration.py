@@ -143,6 +143,7 @@ def _restore(
     filled = bridge(jnp.asarray(canvas), extent)
     inside = inside_photo(canvas.shape[:2], extent)[..., None]  # pyright: ignore[reportArgumentType]
     floor = jnp.where(inside, canvas, -jnp.inf)
+    inside = inside.astype(known.dtype)
     # Opposite borders of the canvas fade into each other: in the middle of a gap, not in the photo.
     moved = 0 if windows is None else RAMP // 2
     filled, seen, floor = (

@@ -83,7 +83,7 @@ def equations(
     response = kernel_spectrum(kernel, size)
     latent = sparse_latent(jnp.fft.rfft2(filled), response, size, weight)
     lost = jnp.fft.irfft2(jnp.conj(response) * unknown, size)
-    counted = known * (lost < COVERED)
+    counted = known * (lost < COVERED).astype(known.dtype)
     edges = gradients(latent)
     kept = (counted * edges[0], counted * edges[1])
     rest = [

@@ -78,7 +78,7 @@ def refine_windows(
         entries = (planes, trusts, known, unknown, filled, kernels, levels)
         matrix, right, filled = jax.lax.map(of_window, entries, batch_size=BATCH)
         energy = matrix[:, side - 1, side - 1]
-        drawn = near * energy
+        drawn = near * energy[None, :]
         drawn = drawn / jnp.maximum(jnp.sum(drawn, 1, keepdims=True), 1e-12)
         around = jnp.einsum("nm,myx->nyx", drawn, kernels, precision="highest")
         pull = ridge + tie * jnp.mean(energy)
