@@ -56,7 +56,8 @@ def main(argv: list[str]) -> None:
     workdir = Path(WORKDIR.value or "")
     try:
         # Imported here, so that an error in a flag is reported at once.
-        from deblur_jax.training.machine import join_processes, keep_compiled_programs
+        from deblur_jax.compiled import keep_compiled_programs
+        from deblur_jax.training.machine import join_processes
 
         keep_compiled_programs()
         if DISTRIBUTED.value or COORDINATOR.value:

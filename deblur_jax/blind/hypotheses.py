@@ -113,7 +113,7 @@ def find_hypotheses(
     ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
     refined = refine_windows(
         *known, kernels, np.int32(side), weights, ridge, np.float32(SMALL_PIECE), np.float32(TIE),
-        windows=windows,
+        windows=bare,
     )  # fmt: skip
     add("windows", np.asarray(refined))
     report(steps, steps)

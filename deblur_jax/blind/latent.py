@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 
-STIFFEST = 1e5  # penalty at which the splitting ends; the authors'
-PENALTIES = 24  # steps from twice the weight to the stiffest
+STIFFEST = 1e3  # penalty at which the splitting ends; beyond it little changes
+PENALTIES = 18  # steps from twice the weight to the stiffest
 SOFTEST = 2.0  # first penalty, in units of the weight
 
 

@@ -7,7 +7,10 @@ nothing.
 """
 
 import dataclasses
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,6 +41,7 @@ from deblur_jax.typing import Array
 SEARCHED = 320_000  # pixels: supports are tried on a photo shrunk to about this
 SMALL = 43  # pixels: supports up to this are estimated on a smaller canvas
 COMPARED = 3  # kernels of the lowest scores that are refined and compared with other hypotheses
+AT_ONCE = min(4, os.cpu_count() or 1)  # kernels that are estimated at the same time
 COVERED = 0.25  # least share of the pixels that a kernel must be judged on
 ROUNDS = 4  # of the refinement
 WEIGHT, DECAY = 4e-4, 1.1  # its L0 weight: first, divisor a round; see `coarse_to_fine`
@@ -66,7 +70,8 @@ def search_supports(
     small = reduced(work, SEARCHED)
     if not small.supports:  # too narrow at that size
         small = work
-    planes = planes_of(small, 1, small.supports[-1])
+    largest = small.supports[-1]
+    planes = planes_of(small, scale_count(largest), largest)
     none, *candidates = find_candidates(small, planes, progress)
     best = sorted(candidates, key=lambda each: each.score)[:COMPARED]
     best.sort(key=lambda each: each.support)
@@ -96,15 +101,18 @@ def find_candidates(
         progress: called after each support as `progress(done, all)`.
     """
     candidates = [no_blur(work, planes)]
-    room = None
-    for done, support in enumerate(work.supports):
-        if room is None or room.largest < support:
-            largest = SMALL if support <= SMALL < planes.largest else planes.largest
-            room = planes_of(work, scale_count(largest), largest)
+    cramped = planes
+    if min(work.supports) <= SMALL < planes.largest:
+        cramped = planes_of(work, scale_count(SMALL), SMALL)
+
+    def find(support: int) -> Candidate:
+        room = cramped if support <= cramped.largest else planes
         kernel = kernel_of_support(
             room.photos, room.trusts, support, largest=room.largest, noise=work.noise
         )
-        found = judged(work, planes, in_side(kernel, planes.largest), support)
+        return judged(work, planes, in_side(kernel, planes.largest), support)
+
+    for done, found in enumerate(_in_order(find, work.supports)):
         if covers(found.whole, candidates[0].whole):
             candidates.append(found)
         if progress is not None:
@@ -112,6 +120,24 @@ def find_candidates(
         if settled(candidates):
             break
     return candidates
+
+
+def _in_order(find: Callable[..., Candidate], *given: Sequence[Any]) -> Iterator[Candidate]:
+    """Yield the results of `find` in order; several are found at the same time.
+
+    Those after the last one that is asked for are not begun.
+    """
+    device = jax.config.jax_default_device  # of this thread  # pyright: ignore[reportAttributeAccessIssue]
+
+    def find_here(*entry: Any) -> Candidate:
+        with jax.default_device(device):
+            return find(*entry)
+
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        yield from pool.map(find_here, *given)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def refine_candidates(
@@ -129,17 +155,18 @@ def refine_candidates(
     planes = planes_of(work, 1, largest)
     weights = refining_weights(work.noise)
     ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
-    refined = [no_blur(work, planes)]
-    for each, support in zip(candidates, supports, strict=True):
+
+    def refine(each: Candidate, support: int) -> Candidate:
         kernel = refine_at_scale(
             planes.photos[0], planes.trusts[0],
             resized(jnp.asarray(each.kernel), largest, enlargement),
             np.int32(support), weights, ridge, np.float32(SMALL_LAST_PIECE),
         )  # fmt: skip
-        found = judged(work, planes, kernel, support)
-        if covers(found.whole, refined[0].whole):
-            refined.append(found)
-    return planes, refined
+        return judged(work, planes, kernel, support)
+
+    none = no_blur(work, planes)
+    refined = _in_order(refine, candidates, supports)
+    return planes, [none, *(each for each in refined if covers(each.whole, none.whole))]
 
 
 def refining_weights(noise: float) -> np.ndarray:

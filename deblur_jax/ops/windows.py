@@ -24,7 +24,7 @@ RAMP = 48  # pixels over which neighbours fade into each other
 GAP = 16  # pixels, least width of the bridge between opposite borders of a window
 BATCH = 8  # windows whose transforms run together
 # Largest side of a kernel, pixels of a cell, and pixels around a window's ramp that are discarded.
-CLASSES = ((43, 128, 32), (123, 256, 96), (511, 512, 256))
+CLASSES = ((43, 128, 32), (83, 256, 64), (123, 256, 96), (511, 512, 256))
 
 
 @dataclasses.dataclass(frozen=True)

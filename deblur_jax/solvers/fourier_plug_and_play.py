@@ -13,21 +13,20 @@ Source: Zhang et al., "Plug-and-Play Image Restoration with Deep Denoiser Prior"
 section 4.2.
 """
 
-import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
-from deblur_jax.ops.periodic import filtered, kernel_spectrum
+from deblur_jax.ops.periodic import kernel_spectrum
 from deblur_jax.ops.sensor import QUANTISATION_NOISE
 from deblur_jax.ops.windows import (
     BATCH,
     Windows,
     blend_windows,
-    blur_windows,
     cut_windows,
     on_planes,
     window_responses,
@@ -35,10 +34,6 @@ from deblur_jax.ops.windows import (
 from deblur_jax.solvers.frame import check_range, check_sigmas
 from deblur_jax.solvers.plug_and_play import COUPLING
 from deblur_jax.typing import Array, Image, Scalar, typechecked
-
-
-Fit = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
-Blurred = Callable[[jax.Array], jax.Array]
 
 
 @typechecked
@@ -88,7 +83,7 @@ def fourier_plug_and_play(
     check_sigmas("fourier_plug_and_play", noise, name="noise")
     observed = jnp.asarray(observed)
     dtype = observed.dtype
-    fit, blurred = _fit_and_blur(jnp.asarray(kernel, dtype), (height, width), windows)
+    plane = _periodic(jnp.asarray(kernel, dtype), (height, width), windows)
     sigmas = jnp.asarray(sigmas, dtype)
     pull = jnp.asarray(coupling, dtype) * jnp.square(jnp.asarray(noise, dtype))
     mask = jnp.ones((height, width, 1), dtype) if known is None else jnp.asarray(known, dtype)
@@ -96,62 +91,95 @@ def fourier_plug_and_play(
     least = jnp.full_like(observed, -jnp.inf) if floor is None else jnp.asarray(floor, dtype)
 
     def step(state, entry):
-        estimate, filled = state
+        _, spectra, filled = state
         sigma, penalty = entry
-        estimate = denoise(fit(filled, estimate, penalty), sigma)
-        again = blurred(estimate)
+        estimate = denoise(plane.fit(filled, spectra, penalty), sigma)
+        spectra = plane.transform(estimate)
+        again = plane.blurred(spectra)
         misfit = jnp.sum(mask * jnp.square(again - observed)) / jnp.sum(mask)
         filled = mask * observed + (1 - mask) * jnp.maximum(again, least)
-        return (estimate, filled), {"misfit": misfit}
+        return (estimate, spectra, filled), {"misfit": misfit}
 
     entries = (sigmas, pull / jnp.square(sigmas))
-    (estimate, _), trace = lax.scan(step, (observed, observed), entries)
+    start = (observed, plane.transform(observed), observed)
+    (estimate, _, _), trace = lax.scan(step, start, entries)
     return estimate, trace
 
 
 def blurred_plane(kernel: Array, plane: jax.Array, *, windows: Windows | None = None) -> jax.Array:
     """Return a periodic plane `[h, w, c]` blurred by a kernel, or by one for each window."""
     height, width, _ = plane.shape
-    return _fit_and_blur(jnp.asarray(kernel, plane.dtype), (height, width), windows)[1](plane)
+    periodic = _periodic(jnp.asarray(kernel, plane.dtype), (height, width), windows)
+    return periodic.blurred(periodic.transform(plane))
 
 
-def _fit_and_blur(
-    kernel: jax.Array, size: tuple[int, int], windows: Windows | None
-) -> tuple[Fit, Blurred]:
+class _Periodic(NamedTuple):
+    """What a solver needs of a blur on a periodic plane `[h, w, c]` or on its windows.
+
+    Attributes:
+        transform: from an image to its spectra.
+        fit: from the observed image, the spectra of an estimate and a penalty to the image `x` that
+            minimises `|k x - observed|^2 + penalty |x - estimate|^2`.
+        blurred: from the spectra of an image to the blurred image.
+    """
+
+    transform: Callable[[jax.Array], jax.Array]
+    fit: Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+    blurred: Callable[[jax.Array], jax.Array]
+
+
+def _periodic(kernel: jax.Array, size: tuple[int, int], windows: Windows | None) -> _Periodic:
     return _on_one_plane(kernel, size) if windows is None else _on_windows(kernel, windows)
 
 
-def _on_one_plane(kernel: jax.Array, size: tuple[int, int]) -> tuple[Fit, Blurred]:
-    """Return the data step and the blur of a periodic plane `[h, w, c]`."""
-    response = kernel_spectrum(kernel, size)[..., None]
-    return functools.partial(_divided, response), functools.partial(filtered, response)
+def _on_one_plane(kernel: jax.Array, size: tuple[int, int]) -> _Periodic:
+    response = kernel_spectrum(kernel, size)[None]
+
+    def transform(image: jax.Array) -> jax.Array:
+        return jnp.fft.rfft2(jnp.moveaxis(image, -1, 0))
+
+    def image_of(spectra: jax.Array) -> jax.Array:
+        return jnp.moveaxis(jnp.fft.irfft2(spectra, size), 0, -1)
+
+    def fit(observed: jax.Array, spectra: jax.Array, penalty: jax.Array) -> jax.Array:
+        return image_of(_divided(response, transform(observed), spectra, penalty))
+
+    return _Periodic(transform, fit, lambda spectra: image_of(response * spectra))
 
 
-def _on_windows(kernels: jax.Array, windows: Windows) -> tuple[Fit, Blurred]:
-    """Return the data step and the blur of a plane `[h, w, c]` whose windows have kernels."""
-    responses = window_responses(kernels, windows)
+def _on_windows(kernels: jax.Array, windows: Windows) -> _Periodic:
+    responses = window_responses(kernels, windows)[:, None, ..., 0]
 
-    def fit(observed: jax.Array, estimate: jax.Array, penalty: jax.Array) -> jax.Array:
-        planes = (on_planes(cut_windows(each, windows), windows) for each in (observed, estimate))
+    def planes_of(image: jax.Array) -> jax.Array:
+        return jnp.moveaxis(on_planes(cut_windows(image, windows), windows), -1, 1)
 
-        def solve(entry):
-            response, known, start = entry
-            return _divided(response, known, start, penalty)
+    def transform(image: jax.Array) -> jax.Array:
+        return lax.map(jnp.fft.rfft2, planes_of(image), batch_size=BATCH)
 
-        return blend_windows(jax.lax.map(solve, (responses, *planes), batch_size=BATCH), windows)
+    def over_windows(find: Callable[..., jax.Array], *given: jax.Array) -> jax.Array:
+        planes = lax.map(
+            lambda entry: jnp.fft.irfft2(find(*entry), windows.plane), given, batch_size=BATCH
+        )
+        return blend_windows(jnp.moveaxis(planes, 1, -1), windows)
 
-    return fit, lambda image: blur_windows(image, responses, windows)
+    def fit(observed: jax.Array, spectra: jax.Array, penalty: jax.Array) -> jax.Array:
+        def solve(response, plane, spectrum):
+            return _divided(response, jnp.fft.rfft2(plane), spectrum, penalty)
+
+        return over_windows(solve, responses, planes_of(observed), spectra)
+
+    return _Periodic(
+        transform, fit, lambda spectra: over_windows(jnp.multiply, responses, spectra)
+    )
 
 
 def _divided(
     response: jax.Array, observed: jax.Array, estimate: jax.Array, penalty: jax.Array
 ) -> jax.Array:
-    """Return the plane `x` that minimises `|k x - observed|^2 + penalty |x - estimate|^2`."""
+    """Return the spectra of the fit, from those of the observed image and of the estimate."""
     power = jnp.square(response.real) + jnp.square(response.imag)
-    spectrum = jnp.conj(response) * jnp.fft.rfft2(observed, axes=(0, 1))
-    spectrum += jnp.fft.rfft2(penalty * estimate, axes=(0, 1))
-    spectrum /= (power + penalty).astype(spectrum.dtype)
-    return jnp.fft.irfft2(spectrum, observed.shape[:2], axes=(0, 1))
+    total = jnp.conj(response) * observed + penalty.astype(observed.dtype) * estimate
+    return total / (power + penalty).astype(total.dtype)
 
 
 def _check_kernel(kernel: Array, size: tuple[int, int]) -> None:

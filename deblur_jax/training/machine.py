@@ -1,4 +1,4 @@
-"""The machine of a run: other processes, a lock on its folder, compiled programs, signals."""
+"""The machine of a run: other processes, a lock on its folder, signals."""
 
 import contextlib
 import fcntl
@@ -16,7 +16,6 @@ from jax.experimental import multihost_utils
 
 
 LOCK = ".lock"
-CACHE = "DEBLUR_JAX_CACHE"
 
 
 def join_processes(coordinator: str | None, processes: int | None, process: int | None) -> None:
@@ -39,19 +38,6 @@ def join_processes(coordinator: str | None, processes: int | None, process: int 
             f"the other processes were not found ({first}); "
             "give --coordinator=HOST:PORT --processes=N --process=I to each"
         ) from error
-
-
-def keep_compiled_programs() -> None:
-    """Cache compiled programs on disk, unless JAX has a cache folder already.
-
-    The folder is `$DEBLUR_JAX_CACHE`, or `deblur_jax/xla` in the user's cache folder; an empty
-    `$DEBLUR_JAX_CACHE` disables the cache.
-    """
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = os.environ.get(CACHE, str(Path(home) / "deblur_jax" / "xla"))
-    if folder and not jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
-        jax.config.update("jax_compilation_cache_dir", folder)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
 def make_workdir(workdir: Path) -> None:

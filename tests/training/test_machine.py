@@ -5,13 +5,11 @@ import signal
 import subprocess
 import sys
 
-import jax
 import pytest
 
 from deblur_jax.training.machine import (
     StopRequest,
     alone_in,
-    keep_compiled_programs,
 )
 
 
@@ -63,17 +61,3 @@ def test_sigterm_during_the_first_compilation_ends_cleanly():
         run.terminate()
         assert run.wait(20) == 0
         assert "Stopped before the first step; run the same command again." in run.stdout.read()
-
-
-def test_the_compilation_cache_is_where_the_variable_says(tmp_path, monkeypatch):
-    before = jax.config.jax_compilation_cache_dir
-    try:
-        jax.config.update("jax_compilation_cache_dir", None)
-        monkeypatch.setenv("DEBLUR_JAX_CACHE", "")
-        keep_compiled_programs()
-        assert jax.config.jax_compilation_cache_dir is None
-        monkeypatch.setenv("DEBLUR_JAX_CACHE", str(tmp_path / "programs"))
-        keep_compiled_programs()
-        assert jax.config.jax_compilation_cache_dir == str(tmp_path / "programs")
-    finally:
-        jax.config.update("jax_compilation_cache_dir", before)
