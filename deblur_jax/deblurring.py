@@ -15,6 +15,7 @@ import numpy as np
 from deblur_jax.blind import restoration as closed_form
 from deblur_jax.blind.trust import likely_better, mean_trust, trust_map
 from deblur_jax.blind.verdict import CERTAIN, LIKELY
+from deblur_jax.blind.working_photo import PIXELS as WORKING_PIXELS
 from deblur_jax.estimate import (
     AUTO,
     SMALLEST_SIDE,
@@ -34,6 +35,7 @@ from deblur_jax.typing import Array, Denoiser, standard_promotion
 
 WHOLE_PIXELS = 1_500_000  # a larger photo is restored in tiles
 TILE = (1024, 1024)  # pixels
+ESTIMATE_TIME = 3.0  # of a pixel of the working photo, in units of the restoration of one
 HALO = 48  # pixels at a tile's inner edges that are not used
 LIMITS_MOTIONS = (
     "deblur: max_blur limits motions, and this model estimates kernels; omit max_blur, or choose a "
@@ -115,7 +117,7 @@ def deblur(
     steps: int | None = None,
     denoise: Denoiser | None = None,
     transfer: Transfer | None = None,
-    progress: TileProgress | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Result:
     """Estimates the blur of a photo and undoes it.
 
@@ -131,14 +133,14 @@ def deblur(
             "auto" and "blind" take less where a network sees that the restoration went wrong.
         max_blur: longest estimated motion in pixels, for a network that estimates motion; longer
             ones are shortened. None for no limit.
-        steps: number of denoising steps; if None, 8 for kernels, which are restored in closed form,
+        steps: number of denoising steps; if None, 5 for kernels, which are restored in closed form,
             and 15 for motions, see `restore`. A network that restores has its own steps and its own
             denoiser.
         denoise: the prior, such as `load_denoiser()`. If None, the shipped denoiser for kernels in
             closed form and total variation for others.
         transfer: curve from the photo's display values to light, see `ops.sensor`, for a network
             that estimates the blur of light; what the network was trained with if None.
-        progress: called as `progress(tiles done, all tiles)`.
+        progress: called with the share of the work that is done, from 0 to 1.
 
     Returns:
         The restored photo, its blur, and how well the two explain the photo.
@@ -173,7 +175,8 @@ def deblur(
             "denoise, or choose a network that only estimates blur"
         )
     photo = np.asarray(image, np.float32)
-    estimate = estimate_blur(photo, network)
+    estimating, restoring = _progress(photo, progress or (lambda share: None))
+    estimate = estimate_blur(photo, network, estimating)
     blur = estimate.blur if max_blur is None else _limited(estimate.blur, max_blur)
     if transfer is None or estimate.transfer == "linear":
         transfer = estimate.transfer
@@ -182,7 +185,11 @@ def deblur(
     likely, trust = None, 1.0
     if estimate.likely is not None:
         restored, residual, trust = _restore_closed(
-            photo, blur, denoise or _shipped_denoiser(), steps or closed_form.STEPS, progress
+            photo,
+            blur,
+            denoise or _shipped_denoiser(),
+            steps or closed_form.ESTIMATED_STEPS,
+            restoring,
         )
         likely = likely_better(estimate.likely, mean_trust(trust, photo, restored))
     else:
@@ -198,7 +205,7 @@ def deblur(
             shared=shared,
             halo=HALO,
             tile=photo.shape[:2] if _is_small(photo) else TILE,
-            progress=progress,
+            progress=restoring,
         )
     return Result(
         image=mix(photo, restored, strength * trust),
@@ -211,12 +218,25 @@ def deblur(
     )
 
 
+def _progress(
+    photo: np.ndarray, report: Callable[[float], None]
+) -> tuple[TileProgress, TileProgress]:
+    """Returns what reports the steps of the estimate and the tiles of the restoration."""
+    pixels = photo.shape[0] * photo.shape[1]
+    estimate = ESTIMATE_TIME * min(pixels, WORKING_PIXELS)
+    share = estimate / (estimate + pixels)
+    return (
+        lambda done, steps: report(share * done / steps),
+        lambda done, tiles: report(share + (1 - share) * done / tiles),
+    )
+
+
 def _is_small(photo: np.ndarray) -> bool:
     return photo.shape[0] * photo.shape[1] <= WHOLE_PIXELS
 
 
 def _restore_closed(
-    photo: np.ndarray, blur: Any, denoise: Denoiser, steps: int, progress: TileProgress | None
+    photo: np.ndarray, blur: Any, denoise: Denoiser, steps: int, progress: TileProgress
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the restoration of a blur with kernels, its residual, and the trust in it."""
     noise = closed_form.effective_noise(photo)
@@ -228,8 +248,7 @@ def _restore_closed(
 
     if _is_small(photo):
         found = restore_part(photo, blur)
-        if progress is not None:
-            progress(1, 1)
+        progress(1, 1)
         return found
     halo = max(HALO, closed_form.side_of(blur))
     side = max(TILE[0], 4 * halo)

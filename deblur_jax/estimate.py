@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax.blind.hypotheses import choose_blur
+from deblur_jax.blind.search import Progress
 from deblur_jax.blind.working_photo import smaller, working_photo
 from deblur_jax.models.blocks import SMALLEST_SIDE
 from deblur_jax.models.blur_estimate import BlurEstimate
@@ -28,7 +29,9 @@ class Chooser:
 
     network: str = ""
 
-    def estimate_blur(self, variables: Any, photo: Array) -> BlurEstimate:
+    def estimate_blur(
+        self, variables: Any, photo: Array, progress: Progress | None = None
+    ) -> BlurEstimate:
         """Returns the blur of a photo `[h, w, 3]`: a `UniformBlur` or a `WindowedBlur`."""
         del variables
         values = np.asarray(photo, np.float32)
@@ -38,7 +41,7 @@ class Chooser:
             shown = smaller(values, work.shrunk) if work.shrunk < 1 else values
             estimator = _loaded(self.network)
             motion = estimator.model.estimate_blur(estimator.variables, jnp.asarray(shown)).blur
-        found = choose_blur(work, motion)
+        found = choose_blur(work, motion, progress)
         return BlurEstimate(found.blur, reason=found.reason, likely=found.likely)
 
 
@@ -56,7 +59,9 @@ def find_estimator(model: str | Pretrained) -> Pretrained:
     return load(model)
 
 
-def estimate_blur(photo: Array, model: str | Pretrained = AUTO) -> BlurEstimate:
+def estimate_blur(
+    photo: Array, model: str | Pretrained = AUTO, progress: Progress | None = None
+) -> BlurEstimate:
     """Estimates the blur of a photo.
 
     Args:
@@ -65,6 +70,8 @@ def estimate_blur(photo: Array, model: str | Pretrained = AUTO) -> BlurEstimate:
             optimisation, a network's motion, and kernels that vary over the photo; "blind" for the
             same without a network; or a network that estimates motion or kernels: a name or path
             for `pretrained.load`, or a loaded network.
+        progress: called as `progress(steps done, all steps)`, for "auto" and "blind", which take
+            long.
 
     Returns:
         The blur and the options of `restore` that belong to it.
@@ -87,7 +94,8 @@ def estimate_blur(photo: Array, model: str | Pretrained = AUTO) -> BlurEstimate:
             f"{network.name} holds a {type(network.model).__name__}, expected a network that "
             "estimates blur; use deblur_video for one that restores directly"
         )
-    return network.model.estimate_blur(network.variables, jnp.asarray(photo))
+    slow = {"progress": progress} if network.name in (AUTO, BLIND) else {}
+    return network.model.estimate_blur(network.variables, jnp.asarray(photo), **slow)
 
 
 @typechecked

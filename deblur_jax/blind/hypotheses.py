@@ -7,13 +7,15 @@ so that `judge_windows` gives them one energy.
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.blind.judge import judge_windows
+from deblur_jax.blind.judge import Judgement, judge_windows
 from deblur_jax.blind.kernel_shape import in_side
 from deblur_jax.blind.local_kernels import window_kernels
 from deblur_jax.blind.search import Progress, covers, refining_weights, search_supports
+from deblur_jax.blind.threads import in_order
 from deblur_jax.blind.verdict import Hypothesis, probability, score
 from deblur_jax.blind.window_fit import refine_windows
 from deblur_jax.blind.working_photo import WorkingPhoto, full_size
@@ -94,17 +96,23 @@ def find_hypotheses(
     known = (planes.photos[0], planes.trusts[0])
     still = np.zeros((windows.number, side, side), np.float32)
     still[:, side // 2, side // 2] = 1
-    none = judge_windows(*known, work.extent, still, windows=bare)
 
-    def add(name: str, kernels: np.ndarray) -> None:
-        found = judge_windows(*known, work.extent, kernels, windows=bare)
+    def judged(kernels: np.ndarray) -> tuple[Judgement, Judgement]:
+        return jax.block_until_ready(judge_windows(*known, work.extent, kernels, windows=bare))
+
+    given = [still]
+    if network is not None:
+        size = (work.grey.shape[0], work.grey.shape[1])
+        drawn = window_kernels(network.limited(side - 3), size, windows, side)
+        given.append(np.asarray(drawn))
+    none, *seen = in_order(judged, given)
+
+    def add(name: str, kernels: np.ndarray, found: tuple[Judgement, Judgement]) -> None:
         if covers(found[0], none[0]):
             hypotheses.append(Hypothesis(name, kernels, *found, *none))
 
-    if network is not None:
-        size = (work.grey.shape[0], work.grey.shape[1])
-        kernels = window_kernels(network.limited(side - 3), size, windows, side)
-        add("network", np.asarray(kernels))
+    if seen:
+        add("network", given[1], seen[0])
     if not hypotheses:
         return [], windows
     best = max(hypotheses, key=lambda each: score(each, work.noise / work.shrunk))
@@ -115,7 +123,8 @@ def find_hypotheses(
         *known, kernels, np.int32(side), weights, ridge, np.float32(SMALL_PIECE), np.float32(TIE),
         windows=bare,
     )  # fmt: skip
-    add("windows", np.asarray(refined))
+    kernels = np.asarray(refined)
+    add("windows", kernels, judged(kernels))
     report(steps, steps)
     return hypotheses, windows
 

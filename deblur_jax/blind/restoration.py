@@ -21,6 +21,7 @@ from deblur_jax.typing import Array, Denoiser, Image, typechecked
 
 
 STEPS = 8
+ESTIMATED_STEPS = 5  # with an estimated kernel: more of them amplify its error
 KERNEL_ERROR = 0.013  # standard deviation of the noise that a kernel's error counts as
 SIDES = (31, 63, 127, 255, 511)  # kernels are padded to one of these: few programs are compiled
 

@@ -7,10 +7,7 @@ nothing.
 """
 
 import dataclasses
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -32,16 +29,17 @@ from deblur_jax.blind.judge import Judgement, judge
 from deblur_jax.blind.kernel_shape import border_mass, in_side, resized
 from deblur_jax.blind.restoration import SIDES
 from deblur_jax.blind.scales import refine_at_scale
+from deblur_jax.blind.threads import in_order
 from deblur_jax.blind.working_photo import WorkingPhoto, reduced
 from deblur_jax.ops.periodic import canvas_side, lay_on_canvas
 from deblur_jax.ops.windows import windows_of
 from deblur_jax.typing import Array
 
 
-SEARCHED = 320_000  # pixels: supports are tried on a photo shrunk to about this
+SEARCHED = 160_000  # pixels: supports are tried on a photo shrunk to about this
+STEP = 2.0  # the photo grows by this factor, in pixels, between refinements
 SMALL = 43  # pixels: supports up to this are estimated on a smaller canvas
 COMPARED = 3  # kernels of the lowest scores that are refined and compared with other hypotheses
-AT_ONCE = min(4, os.cpu_count() or 1)  # kernels that are estimated at the same time
 COVERED = 0.25  # least share of the pixels that a kernel must be judged on
 ROUNDS = 4  # of the refinement
 WEIGHT, DECAY = 4e-4, 1.1  # its L0 weight: first, divisor a round; see `coarse_to_fine`
@@ -75,9 +73,15 @@ def search_supports(
     none, *candidates = find_candidates(small, planes, progress)
     best = sorted(candidates, key=lambda each: each.score)[:COMPARED]
     best.sort(key=lambda each: each.support)
-    if small is work:
-        return planes, [none, *best]
-    return refine_candidates(best, work.grey.shape[0] / small.grey.shape[0], work)
+    while small.grey.size < work.grey.size:
+        larger = work
+        if STEP * STEP**0.5 * small.grey.size < work.grey.size:
+            larger = reduced(work, round(STEP * small.grey.size))
+        planes, (none, *best) = refine_candidates(
+            best, larger.grey.shape[0] / small.grey.shape[0], larger
+        )
+        small = larger
+    return planes, [none, *best]
 
 
 def planes_of(work: WorkingPhoto, scales: int, largest: int) -> Planes:
@@ -112,7 +116,7 @@ def find_candidates(
         )
         return judged(work, planes, in_side(kernel, planes.largest), support)
 
-    for done, found in enumerate(_in_order(find, work.supports)):
+    for done, found in enumerate(in_order(find, work.supports)):
         if covers(found.whole, candidates[0].whole):
             candidates.append(found)
         if progress is not None:
@@ -120,24 +124,6 @@ def find_candidates(
         if settled(candidates):
             break
     return candidates
-
-
-def _in_order(find: Callable[..., Candidate], *given: Sequence[Any]) -> Iterator[Candidate]:
-    """Yield the results of `find` in order; several are found at the same time.
-
-    Those after the last one that is asked for are not begun.
-    """
-    device = jax.config.jax_default_device  # of this thread  # pyright: ignore[reportAttributeAccessIssue]
-
-    def find_here(*entry: Any) -> Candidate:
-        with jax.default_device(device):
-            return find(*entry)
-
-    pool = ThreadPoolExecutor(AT_ONCE)
-    try:
-        yield from pool.map(find_here, *given)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def refine_candidates(
@@ -151,7 +137,8 @@ def refine_candidates(
         work: the photo.
     """
     supports = [odd_side(enlargement * each.support) for each in candidates]
-    largest = next((each for each in SIDES if each >= max(supports)), max(supports))
+    longest = max(supports, default=1)
+    largest = next((each for each in SIDES if each >= longest), longest)
     planes = planes_of(work, 1, largest)
     weights = refining_weights(work.noise)
     ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
@@ -165,7 +152,7 @@ def refine_candidates(
         return judged(work, planes, kernel, support)
 
     none = no_blur(work, planes)
-    refined = _in_order(refine, candidates, supports)
+    refined = in_order(refine, candidates, supports)
     return planes, [none, *(each for each in refined if covers(each.whole, none.whole))]
 
 

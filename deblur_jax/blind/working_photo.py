@@ -17,7 +17,7 @@ from deblur_jax.solvers.frame import saturation_weights
 from deblur_jax.typing import Array
 
 
-SUPPORTS = (11, 15, 21, 31, 43, 61, 87, 123)  # pixels at the size at which they are tried
+SUPPORTS = (7, 11, 15, 21, 31, 43, 61, 87, 123)  # pixels at the size at which they are tried
 PIXELS = 1_000_000  # a larger photo is shrunk to about this
 SHORTEST = 2.5  # the photo's shorter side, in units of the largest support
 LUMA = (0.299, 0.587, 0.114)

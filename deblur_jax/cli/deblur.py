@@ -29,6 +29,7 @@ from deblur_jax.io.video import VIDEO_SUFFIXES
 
 INTERRUPTED = 130  # the exit code of shells after Ctrl-C
 REPORT = "-report.png"  # ends the names of reports
+BAR = "{percentage:3.0f} %|{bar}| {remaining} left"
 LONGEST_NAME = 255  # bytes of a file name that common file systems allow
 
 
@@ -66,7 +67,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--steps", type=_number(1, 1000, int), default=None, metavar="N",
-        help="denoising steps (default: 8 for kernels, 15 for motions)",
+        help="denoising steps (default: 5 for kernels, 15 for motions)",
     )  # fmt: skip
     parser.add_argument(
         "--device", default=None, help="cpu, gpu, gpu:1 ... (default: the fastest available)"
@@ -190,12 +191,11 @@ def _deblur(job: Job, options: argparse.Namespace) -> bool:
     print(f"{job.photo}: estimating blur with {describe_network(network)} ...", flush=True)
     settings = Settings(options.model, options.max_blur, options.steps, options.device)
     report_wait = forecast(lambda words: print(f"{job.photo}: {words}.", flush=True))
-    with tqdm(unit="tile", leave=False, disable=None) as bar:
+    with tqdm(total=100, leave=False, disable=None, bar_format=BAR) as bar:
 
-        def advance(tiles: int, total: int) -> None:
-            bar.total = total
-            bar.update(tiles - bar.n)
-            report_wait(tiles, total)
+        def advance(share: float) -> None:
+            bar.update(100 * share - bar.n)
+            report_wait(share)
 
         result = restore_photo(
             job.photo, photo, settings, strength=options.strength, progress=advance

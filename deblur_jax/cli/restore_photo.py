@@ -19,6 +19,7 @@ from deblur_jax.version import __version__
 
 HISTORY_LETTERS = 400  # longest description of the restoration in the EXIF data
 LONG_WAIT = 60  # seconds from which the remaining time is printed
+ENOUGH = 0.1  # share of the work from which the rest is estimated
 
 # `deblur_jax.deblurring` is imported where it is used, so that a wrong option fails at once.
 
@@ -47,7 +48,7 @@ def restore_photo(
     settings: Settings,
     *,
     strength: float = 1.0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Any:
     """Returns the `deblurring.Result` of a photo; errors name its file.
 
@@ -56,7 +57,7 @@ def restore_photo(
         photo: as read from the file.
         settings: options for all photos.
         strength: how much of the restoration to mix into the photo, from 0 to 1.
-        progress: called as `progress(tiles done, all tiles)`.
+        progress: called with the share of the work that is done, from 0 to 1.
 
     Raises:
         ValueError: if the photo cannot be restored, or there is no such device.
@@ -134,22 +135,29 @@ def describe_network(network: Any) -> str:
     return trained + ")"
 
 
-def forecast(say: Callable[[str], None]) -> Callable[[int, int], None]:
-    """Returns a progress callback that estimates the remaining time after two tiles.
+def forecast(say: Callable[[str], None]) -> Callable[[float], None]:
+    """Returns a progress callback that estimates the time left once, after a tenth of the work.
 
-    It calls `say` if that is more than a minute. The first tile is not measured, because its time
-    includes the compilation.
+    It calls `say` if that is more than a minute.
     """
-    times: list[float] = []
+    begun = time.monotonic()
+    told = False
 
-    def measure(tiles: int, total: int) -> None:
-        times.append(time.monotonic())
-        if tiles == 2:
-            left = (total - 2) * (times[-1] - times[-2])
-            if left > LONG_WAIT:
-                say(f"{total} tiles, about {duration(left)} left")
+    def measure(share: float) -> None:
+        nonlocal told
+        if told or share < ENOUGH:
+            return
+        told = True
+        left = seconds_left(time.monotonic() - begun, share)
+        if left > LONG_WAIT:
+            say(f"about {duration(left)} left")
 
     return measure
+
+
+def seconds_left(seconds: float, share: float) -> float:
+    """Returns the time that is left when a share of the work took so many seconds."""
+    return seconds * (1 - share) / share
 
 
 def duration(seconds: float) -> str:

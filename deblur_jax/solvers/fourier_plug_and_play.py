@@ -168,9 +168,7 @@ def _on_windows(kernels: jax.Array, windows: Windows) -> _Periodic:
 
         return over_windows(solve, responses, planes_of(observed), spectra)
 
-    return _Periodic(
-        transform, fit, lambda spectra: over_windows(jnp.multiply, responses, spectra)
-    )
+    return _Periodic(transform, fit, lambda spectra: over_windows(jnp.multiply, responses, spectra))
 
 
 def _divided(

@@ -26,7 +26,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from deblur_jax.blind.hypotheses import blur_of, find_hypotheses
-from deblur_jax.blind.restoration import effective_noise, restore_closed
+from deblur_jax.blind.restoration import ESTIMATED_STEPS, effective_noise, restore_closed
 from deblur_jax.blind.verdict import (
     LIKELY,
     NAMES,
@@ -77,7 +77,9 @@ def analyse(case: Simulated, network: str = DEFAULT, keep: Path | None = None) -
     noise, rows, restorations = effective_noise(case.photo), [], []
 
     def restore(blur: Blur) -> float:
-        found = restore_closed(case.photo, blur, denoise=denoise, noise=noise)
+        found = restore_closed(
+            case.photo, blur, denoise=denoise, noise=noise, steps=ESTIMATED_STEPS
+        )
         gain = psnr_shifted(found[0], case.sharp, BORDER) - row["blurred"]
         nearest = found[0] if gain > 0 else case.photo
         restorations.append(Restoration(*found, aligned(case.sharp, nearest)))

@@ -50,7 +50,7 @@ FOLDS = 4
 MODEL = {"name": "trust", "widths": [16, 24, 32, 48], "context": 32}
 COMMAND = "python -m experiments.blind.trust {0.step} --steps {0.steps} --rate {0.rate}"
 LIMITS = (
-    "knows restorations of photos of 0.15 megapixel, by 8 steps of the shipped denoiser; it tells "
+    "knows restorations of photos of 0.15 megapixel, by 5 steps of the shipped denoiser; it tells "
     "little about photos without texture"
 )
 

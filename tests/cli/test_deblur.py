@@ -45,7 +45,7 @@ def darker(monkeypatch):
 
     def half(image, network, *, strength, max_blur, steps, transfer, progress):
         deblurring.check_photo(image, "deblur: image")
-        progress(1, 1)
+        progress(1.0)
         flow = jnp.full((*image.shape[:2], 2), 3.0)
         residual = np.zeros_like(image)
         return Result(image / 2, LineBlur(flow), residual, explained[0], restored=image / 2)
@@ -242,13 +242,13 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(monkeypatch,
     )
 
 
-def test_the_remaining_time_is_printed_after_two_tiles(monkeypatch):
-    said, clock = [], iter([5.0, 15.0, 25.0])
+def test_the_remaining_time_is_printed_once_after_a_tenth_of_the_work(monkeypatch):
+    said, clock = [], iter([5.0, 125.0, 225.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     tell = restore_photo.forecast(said.append)
-    for tiles in (1, 2, 3):
-        tell(tiles, 110)
-    assert said == ["110 tiles, about 18 minutes left"]
+    for share in (0.01, 0.1, 0.2):
+        tell(share)
+    assert said == ["about 18 minutes left"]
 
 
 @pytest.mark.parametrize(

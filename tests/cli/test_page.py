@@ -94,7 +94,7 @@ def darker(monkeypatch):
 
     def half(image, network, *, strength, progress, **options):
         deblurring.check_photo(image, "deblur: image")
-        progress(1, 2)
+        progress(0.5)
         assert may_go_on.wait(60)
         flow = jnp.full((*image.shape[:2], 2), 3.0)
         mixed = deblurring.mix(image, image / 3, strength)
@@ -216,7 +216,7 @@ def test_photos_are_restored_one_after_the_other_and_not_too_many_wait(page, pho
     _, may_go_on = darker
     may_go_on.clear()
     first = send(page, photo)
-    while state(page, first)["tiles"] != [1, 2]:
+    while state(page, first)["share"] != 0.5:
         time.sleep(0.02)
     assert state(page, first)["state"] == "working"
     others = [send(page, photo) for _ in range(LINE)]

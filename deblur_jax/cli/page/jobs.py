@@ -13,6 +13,7 @@ from typing import Any
 
 from deblur_jax.cli.page.worker import Order, Worker
 from deblur_jax.cli.photos import plan
+from deblur_jax.cli.restore_photo import ENOUGH, seconds_left
 from deblur_jax.io.images import SUFFIXES
 
 
@@ -35,10 +36,10 @@ class Job:
         path: the uploaded file.
         state: "arriving", "waiting", "working", "done", "failed" or "forgotten".
         says: a status message, or the reason of a failure.
-        tiles: numbers of finished and of all tiles.
+        share: of the work that is done, from 0 to 1.
         seconds_left: estimated time left; None if unknown.
         report: the worker's description of the result.
-        first_tile: time at which the first tile was finished.
+        begun: time at which its restoration began.
     """
 
     key: str
@@ -46,10 +47,10 @@ class Job:
     path: Path
     state: str = "arriving"
     says: str = ""
-    tiles: tuple[int, int] = (0, 0)
+    share: float = 0.0
     seconds_left: float | None = None
     report: dict[str, Any] = dataclasses.field(default_factory=dict)
-    first_tile: float = 0.0
+    begun: float = 0.0
 
     @property
     def result_name(self) -> str:
@@ -148,6 +149,7 @@ class Jobs:
     def _restored(self, job: Job, worker: Worker) -> tuple[str, Any]:
         """Returns the worker's last message: "done" and a report, or "failed" and the reason."""
         try:
+            job.begun = time.monotonic()
             worker.connection.send(Order(job.path, job.name, self._most_pixels))
             while (message := worker.connection.recv())[0] not in ("done", "failed"):
                 self._note(job, *message)
@@ -165,12 +167,9 @@ class Jobs:
         if kind == "says":
             job.says = value
             return
-        job.tiles = done, total = value
-        if done == 1:  # not measured: it includes the compilation
-            job.first_tile = time.monotonic()
-        elif done > 1:
-            each = (time.monotonic() - job.first_tile) / (done - 1)
-            job.seconds_left = each * (total - done)
+        job.share = value
+        if value >= ENOUGH:
+            job.seconds_left = seconds_left(time.monotonic() - job.begun, value)
 
 
 def cleaned(name: str) -> str:

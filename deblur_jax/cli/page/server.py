@@ -171,7 +171,7 @@ class PageHandler(BaseHTTPRequestHandler):
             "name": job.name,
             "says": job.says,
             "ahead": self.server.jobs.ahead(job),
-            "tiles": job.tiles,
+            "share": job.share,
             "seconds_left": job.seconds_left,
             "result_name": job.result_name,
             **job.report,

@@ -101,7 +101,7 @@ def restore_order(
     network = find_network(settings.model)
     send(("says", f"estimating blur with {describe_network(network)}"))
     result = restore_photo(
-        order.path, photo, settings, progress=lambda *tiles: send(("tiles", tiles))
+        order.path, photo, settings, progress=lambda share: send(("share", share))
     )
     folder = order.path.parent
     np.save(folder / RESTORED, offered(photo, result))

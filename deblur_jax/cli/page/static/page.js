@@ -44,7 +44,7 @@ async function restore(file) {
              `${millions(limits.most_bytes)} million are accepted; reduce it`);
     return;
   }
-  show({ state: "arriving", says: "", ahead: 0, tiles: [0, 0] }, file.name);
+  show({ state: "arriving", says: "", ahead: 0, share: 0 }, file.name);
   try {
     const name = encodeURIComponent(file.name);
     const { key } = await ask(`photos?name=${name}`, { method: "POST", body: file });
@@ -72,7 +72,6 @@ function forget() {
 }
 
 function show(job, name) {
-  const [done, total] = job.tiles;
   const words = {
     arriving: "uploading",
     waiting: `waiting for ${job.ahead} other${job.ahead === 1 ? "" : "s"}`,
@@ -80,9 +79,8 @@ function show(job, name) {
   }[job.state] ?? "";
   const left = job.seconds_left ? `, about ${inWords(job.seconds_left)} left` : "";
   element("says").textContent = `${name}: ${words}${left}`;
-  if (total > 1) {
-    element("progress").max = total;
-    element("progress").value = done;
+  if (job.share > 0) {
+    element("progress").value = job.share;
   } else {
     element("progress").removeAttribute("value");
   }
