@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 from skimage import data
 
 from deblur_jax import deblur, deblurring, estimate_blur, psnr
@@ -66,10 +67,10 @@ def test_a_photo_without_information_is_returned_unchanged(photo, reason, model)
 
 
 @pytest.mark.slow  # to compile
-@pytest.mark.parametrize("size", [(32, 32), (100, 700)])
+@pytest.mark.parametrize("size", [(32, 32), (100, 5000)])
 def test_tiny_and_narrow_photos_are_restored_or_left_alone(size):
     height, width = size
-    wide = np.tile(data.astronaut()[:height], (1, 2, 1))[:, 100 : 100 + width]
+    wide = np.tile(data.astronaut()[:height], (1, 10, 1))[:, 100 : 100 + width]
     photo = np.ascontiguousarray(wide, np.float32) / 255
     result = deblur(photo)
     assert result.image.shape == photo.shape
@@ -77,6 +78,38 @@ def test_tiny_and_narrow_photos_are_restored_or_left_alone(size):
     assert 0 <= result.image.min() <= result.image.max() <= 1
     assert result.reason or 0 <= result.likely <= 1
     assert str(result.verdict)
+
+
+def page_of_text(background, ink):
+    """Return lines of text on a plain page, `[224, 256, 3]`."""
+    page = Image.new("RGB", (256, 224), background)
+    words = ["A", "page", "of", "text", "has", "edges", "of", "two", "colours", "and", "nothing", "else", "to", "see", "in", "it."]
+    for row in range(14):
+        line = " ".join(words[(row + step) % len(words)] for step in range(8))
+        ImageDraw.Draw(page).text((6, 6 + 15 * row), line, fill=ink)
+    return page
+
+
+def screenshot():
+    """Return windows, buttons and text in flat colours, `[224, 256, 3]`."""
+    page = page_of_text((240, 240, 245), (40, 40, 60))
+    draw = ImageDraw.Draw(page)
+    draw.rectangle((0, 0, 255, 20), fill=(50, 90, 160))
+    draw.rectangle((150, 60, 240, 170), fill=(255, 255, 255), outline=(120, 120, 120))
+    for row in range(4):
+        draw.rectangle((160, 70 + 24 * row, 225, 86 + 24 * row), fill=(70 * row, 160, 120))
+    return page
+
+
+@pytest.mark.slow  # to compile
+@pytest.mark.parametrize(
+    "page", [page_of_text((255, 255, 255), (0, 0, 0)), page_of_text((90, 90, 90), (200, 190, 160)),
+             screenshot()],
+)  # fmt: skip
+def test_sharp_text_and_screenshots_are_left_alone(page):
+    result = deblur(np.asarray(page, np.float32) / 255)
+    assert not result.trusted
+    assert "no blur was found" in result.verdict or "is required" in result.verdict
 
 
 @pytest.mark.parametrize("ask", [deblur, estimate_blur])
