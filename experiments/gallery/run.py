@@ -1,9 +1,8 @@
 r"""What does `deblur` make of real photos?
 
-    python -m experiments.gallery.run --images PHOTOS --model camera-motion motion-context \
-        --reports reports --out experiments/gallery/results.json
+    python -m experiments.gallery.run --images PHOTOS --reports reports
 
-Photos of more than 600 pixels a side are reduced. Each is restored with each network; `--reports`
+Photos of more than 600 pixels a side are reduced. Each is restored with each model; `--reports`
 draws the photo, the estimated blur, the restoration and the residual side by side.
 """
 
@@ -15,8 +14,8 @@ from PIL import Image
 
 from deblur_jax.cli.report import draw_report
 from deblur_jax.deblurring import Result, deblur
+from deblur_jax.estimate import find_estimator
 from deblur_jax.io.images import SUFFIXES, Photo, write_photo
-from deblur_jax.pretrained import load
 from experiments.shared import as_floats, origin, run_command, write_record
 
 
@@ -26,21 +25,20 @@ LONGEST_SIDE = 600  # pixels
 def main() -> None:
     """Restores the photos, prints a line for each and writes the record."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--images", type=Path, required=True, help="a folder of photos")
-    parser.add_argument("--model", nargs="+", required=True, metavar="WEIGHTS",
-                        help="networks that estimate motion or kernels")  # fmt: skip
+    parser.add_argument("--images", type=Path, required=True, help="a folder with photos")
+    parser.add_argument("--model", nargs="+", default=["auto"], help="models of `deblur`")
     parser.add_argument("--reports", type=Path, help="a folder to draw a picture of each result in")
     parser.add_argument("--limit", type=int, default=0, help="most photos, 0 for all")
-    parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
     arguments = parser.parse_args()
-    networks = {name: load(name) for name in arguments.model}
+    models = {name: find_estimator(name) for name in arguments.model}
     if arguments.reports:
         arguments.reports.mkdir(parents=True, exist_ok=True)
     rows = []
     for path in find_photos(arguments.images, arguments.limit):
         photo = Photo(as_floats(read_reduced(path)))
-        for name, network in networks.items():
-            result = deblur(photo.pixels, network)
+        for name, model in models.items():
+            result = deblur(photo.pixels, model)
             rows.append({"photo": path.stem, "model": name, **described(result)})
             print(*rows[-1].values(), sep=", ", flush=True)
             if arguments.reports:
@@ -53,7 +51,7 @@ def main() -> None:
 
 def find_photos(folder: Path, limit: int) -> list[Path]:
     """Returns the photos of a folder, at most `limit` if it is not 0."""
-    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not found:
         raise FileNotFoundError(
             f"{folder}: no photos ({', '.join(SUFFIXES)}); give a folder of some"
@@ -69,11 +67,12 @@ def read_reduced(path: Path) -> np.ndarray:
     return np.asarray(reduced)
 
 
-def described(result: Result) -> dict[str, float | bool | str]:
-    """Returns the figures of a result: the share explained, whether it is trusted, and its blur."""
+def described(result: Result) -> dict[str, float | bool | str | None]:
+    """Returns the share explained, the verdict and the blur of a result."""
     return {
         "explained": round(result.explained, 2),
         "trusted": result.trusted,
+        "likely": None if result.likely is None else round(result.likely, 3),
         "blur": result.blur.describe(),
     }
 
