@@ -172,9 +172,18 @@ def best_shift(image: np.ndarray, sharp: np.ndarray) -> np.ndarray:
     for reach, step in ((FARTHEST, 1.0), (1, 0.5), (1, 0.25), (1, 0.125)):
         steps = step * np.arange(-reach, reach + 1)
         tried = [best + np.asarray(offset) for offset in itertools.product(steps, steps)]
-        errors = [np.mean((crop(moved(image[..., 0], each), INNER) - truth) ** 2) for each in tried]
+        errors = [np.mean((_inner(image[..., 0], each) - truth) ** 2) for each in tried]
         best = tried[int(np.argmin(errors))]
     return best
+
+
+def _inner(image: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Returns `moved(image, offset)` without its border."""
+    if np.any(offset % 1) or np.max(np.abs(offset)) > INNER:
+        return crop(moved(image, offset), INNER)
+    down, right = offset.astype(int)
+    height, width = image.shape
+    return image[INNER - down : height - INNER - down, INNER - right : width - INNER - right]
 
 
 def moved(image: np.ndarray, offset: np.ndarray) -> np.ndarray:
