@@ -166,7 +166,8 @@ def deblur(
     if steps is not None and steps < 1:
         raise ValueError(f"deblur: steps must be at least 1, got {steps}")
     network = find_estimator(model)
-    if max_blur is not None and isinstance(network.model, Chooser):
+    compares = isinstance(network.model, Chooser)
+    if max_blur is not None and compares:
         raise ValueError(LIMITS_MOTIONS)
     restores = hasattr(network.model, "restore")
     if restores and (denoise is not None or steps is not None):
@@ -175,7 +176,9 @@ def deblur(
             "denoise, or choose a network that only estimates blur"
         )
     photo = np.asarray(image, np.float32)
-    estimating, restoring = _progress(photo, progress or (lambda share: None))
+    pixels = photo.shape[0] * photo.shape[1]
+    effort = ESTIMATE_TIME * min(pixels, WORKING_PIXELS) / pixels if compares else 0.0
+    estimating, restoring = _progress(effort, progress or (lambda share: None))
     estimate = estimate_blur(photo, network, estimating)
     blur = estimate.blur if max_blur is None else _limited(estimate.blur, max_blur)
     if transfer is None or estimate.transfer == "linear":
@@ -218,13 +221,14 @@ def deblur(
     )
 
 
-def _progress(
-    photo: np.ndarray, report: Callable[[float], None]
-) -> tuple[TileProgress, TileProgress]:
-    """Returns what reports the steps of the estimate and the tiles of the restoration."""
-    pixels = photo.shape[0] * photo.shape[1]
-    estimate = ESTIMATE_TIME * min(pixels, WORKING_PIXELS)
-    share = estimate / (estimate + pixels)
+def _progress(effort: float, report: Callable[[float], None]) -> tuple[TileProgress, TileProgress]:
+    """Returns what reports the steps of the estimate and the tiles of the restoration.
+
+    Args:
+        effort: time of the estimate over that of the restoration.
+        report: called with the share of both that is done.
+    """
+    share = effort / (effort + 1)
     return (
         lambda done, steps: report(share * done / steps),
         lambda done, tiles: report(share + (1 - share) * done / tiles),

@@ -48,7 +48,7 @@ def main() -> None:
         blurry,
         "camera-motion",
         denoise=denoise,
-        progress=lambda done, of: report(done, of, started),
+        progress=lambda share: report(share, started),
     )
     record = {
         "command": "python -m experiments.large_photo.run",
@@ -86,9 +86,9 @@ def make_photo(
     return np.asarray(sharp), np.asarray(blurry), np.asarray(flow)
 
 
-def report(done: int, of: int, started: float) -> None:
+def report(share: float, started: float) -> None:
     """Prints the progress of the restoration."""
-    print(f"tile {done} of {of}, {time.perf_counter() - started:.0f} s", flush=True)
+    print(f"{100 * share:.0f} %, {time.perf_counter() - started:.0f} s", flush=True)
 
 
 def seam(blurry: np.ndarray, flow: np.ndarray) -> dict[str, float]:
