@@ -16,7 +16,7 @@ from deblur_jax.blind.kernel_shape import in_side
 from deblur_jax.blind.local_kernels import window_kernels
 from deblur_jax.blind.search import Progress, covers, refining_weights, search_supports
 from deblur_jax.blind.threads import in_order
-from deblur_jax.blind.verdict import Hypothesis, probability, score
+from deblur_jax.blind.verdict import Hypothesis, preference, probability, score
 from deblur_jax.blind.window_fit import refine_windows
 from deblur_jax.blind.working_photo import WorkingPhoto, full_size
 from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur, WindowedBlur
@@ -36,14 +36,14 @@ class Choice:
     Attributes:
         blur: at the photo's full size; a kernel of one pixel for no blur.
         hypotheses: the blurs that were compared with no blur, with kernels at the working size.
-        scores: of the hypotheses; no blur has zero.
+        preferences: of the hypotheses, of which the highest is that of the blur.
         likely: probability that the restoration is better than the photo.
         reason: why there is no blur, or an empty string.
     """
 
     blur: Blur
     hypotheses: tuple[Hypothesis, ...]
-    scores: tuple[float, ...]
+    preferences: tuple[float, ...]
     likely: float
     reason: str
 
@@ -63,10 +63,11 @@ def choose_blur(
     hypotheses, windows = find_hypotheses(work, network, progress)
     if not hypotheses:
         return Choice(UniformBlur(jnp.ones((1, 1))), (), (), 0.0, SATURATED)
-    found = tuple(score(each, work.noise / work.shrunk) for each in hypotheses)
-    best = int(np.argmax(found))
-    blur = blur_of(hypotheses[best], windows, work)
-    return Choice(blur, tuple(hypotheses), found, probability(found[best]), "")
+    noise = work.noise / work.shrunk
+    found = tuple(preference(each, noise) for each in hypotheses)
+    best = hypotheses[int(np.argmax(found))]
+    blur = blur_of(best, windows, work)
+    return Choice(blur, tuple(hypotheses), found, probability(score(best, noise)), "")
 
 
 def find_hypotheses(
@@ -115,7 +116,7 @@ def find_hypotheses(
         add("network", given[1], seen[0])
     if not hypotheses:
         return [], windows
-    best = max(hypotheses, key=lambda each: score(each, work.noise / work.shrunk))
+    best = max(hypotheses, key=lambda each: preference(each, work.noise / work.shrunk))
     kernels = np.broadcast_to(best.kernels, (windows.number, side, side))
     weights = refining_weights(work.noise)
     ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))

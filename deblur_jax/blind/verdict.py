@@ -1,9 +1,9 @@
 """Which of several blurs does a photo have, and is the restoration better than the photo?
 
-Every hypothesis has one score, a weighted sum of features that compare it with no blur, whose score
-is zero. The hypothesis with the highest score is chosen, and the logistic function of its score is
-the probability that its restoration is better than the photo. The weights are those of a logistic
-regression on simulated photos (`python -m experiments.blind.fit`).
+Features compare a hypothesis with no blur, and two weighted sums of them answer the two questions:
+the hypothesis with the highest `preference` is chosen, and the logistic function of its `score` is
+the probability that its restoration is better than the photo. The weights are those of logistic
+regressions on simulated photos (`python -m experiments.blind.fit`).
 """
 
 import dataclasses
@@ -52,7 +52,7 @@ class Hypothesis:
 
 
 def features(found: Hypothesis, noise: float) -> np.ndarray:
-    """Return what the score of a hypothesis is computed from, in the order of `NAMES`.
+    """Return what preference and score are computed from, in the order of `NAMES`.
 
     Args:
         found: the hypothesis.
@@ -89,16 +89,25 @@ def spread(kernel: np.ndarray) -> float:
     return float(np.sqrt((square * kernel).sum() / total))
 
 
+def preference(found: Hypothesis, noise: float) -> float:
+    """Return what hypotheses of one photo are compared by; higher is better."""
+    return float(features(found, noise) @ np.asarray(shipped_weights("choice")))
+
+
 def score(found: Hypothesis, noise: float) -> float:
-    """Return the score of a hypothesis; no blur has zero."""
-    return float(features(found, noise) @ np.asarray(shipped_weights()))
+    """Return the log odds that the restoration by a hypothesis is better than the photo."""
+    return float(features(found, noise) @ np.asarray(shipped_weights("weights")))
 
 
 @functools.cache
-def shipped_weights() -> tuple[float, ...]:
-    """Return the weights of the features, in the order of `NAMES`."""
-    weights = json.loads(WEIGHTS.read_text())["weights"]
-    return tuple(weights[name] for name in NAMES)
+def shipped_weights(group: str) -> tuple[float, ...]:
+    """Return the weights of the features, in the order of `NAMES`.
+
+    Args:
+        group: "choice" for those of `preference`, "weights" for those of `score`.
+    """
+    weights = json.loads(WEIGHTS.read_text())[group]
+    return tuple(weights.get(name, 0.0) for name in NAMES)
 
 
 def probability(score: float) -> float:

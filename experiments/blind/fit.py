@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -32,8 +33,8 @@ from deblur_jax.blind.verdict import (
     NAMES,
     WEIGHTS,
     features,
+    preference,
     probability,
-    score,
     shipped_weights,
 )
 from deblur_jax.blind.working_photo import full_size, working_photo
@@ -92,7 +93,7 @@ def analyse(case: Simulated, network: str = DEFAULT, keep: Path | None = None) -
             "gain": restore(blur_of(each, windows, work)),
         })  # fmt: skip
     if keep is not None and hypotheses:
-        best = max(hypotheses, key=lambda each: score(each, work.noise / work.shrunk))
+        best = max(hypotheses, key=lambda each: preference(each, work.noise / work.shrunk))
         kernel = full_size(best.kernels.mean(0), work.shrunk)
         for wrong in wrong_kernels(kernel, zlib.crc32(case.name.encode())):
             restore(UniformBlur(jnp.asarray(wrong)))
@@ -136,11 +137,13 @@ def read_rows(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def loss(weights: np.ndarray, photos: list[tuple[np.ndarray, np.ndarray]]) -> tuple:
-    """Return the loss and its gradient.
+Photos = list[tuple[np.ndarray, np.ndarray]]
 
-    It is the logistic loss of whether each hypothesis gains, plus that of whether a hypothesis
-    gains more than another one of the photo; both count by decibels, up to `MOST`.
+
+def gain_loss(weights: np.ndarray, photos: Photos) -> tuple:
+    """Return the logistic loss of whether each hypothesis gains, and its gradient.
+
+    A hypothesis counts by its decibels, up to `MOST`.
     """
     total, slope = 0.0, np.zeros_like(weights)
     for given, gains in photos:
@@ -149,17 +152,32 @@ def loss(weights: np.ndarray, photos: list[tuple[np.ndarray, np.ndarray]]) -> tu
         count = np.clip(np.abs(gains), SAME, MOST) / len(gains)
         total += np.sum(count * np.logaddexp(0, -sign * values))
         slope -= given.T @ (count * sign * _logistic(-sign * values))
+    return _with_ridge(weights, total / len(photos), slope / len(photos))
+
+
+def choice_loss(weights: np.ndarray, photos: Photos) -> tuple:
+    """Return the logistic loss of whether a hypothesis gains more than another, and its gradient.
+
+    A pair counts by the difference of their decibels, up to `MOST`.
+    """
+    total, slope = 0.0, np.zeros_like(weights)
+    for given, gains in photos:
+        values = given @ weights
         first, second = np.nonzero(gains[:, None] - gains > 2 * SAME)
         if len(first):
             better = np.minimum(gains[first] - gains[second], MOST) / len(first)
             lead = values[first] - values[second]
             total += np.sum(better * np.logaddexp(0, -lead))
             slope -= (better * _logistic(-lead)) @ (given[first] - given[second])
+    return _with_ridge(weights, total / len(photos), slope / len(photos))
+
+
+def _with_ridge(weights: np.ndarray, value: float, slope: np.ndarray) -> tuple:
     free = np.concatenate([[0.0], weights[1:]])
-    return total / len(photos) + RIDGE * free @ free / 2, slope / len(photos) + RIDGE * free
+    return value + RIDGE * free @ free / 2, slope + RIDGE * free
 
 
-def fit_weights(rows: list[dict]) -> np.ndarray:
+def fit_weights(rows: list[dict], loss: Callable[..., tuple] = gain_loss) -> np.ndarray:
     """Return the weights of the known signs that minimise the loss on the rows."""
     photos = [_arrays(row) for row in rows]
     ranges = {-1: (None, 0), 0: (None, None), 1: (0, None)}
@@ -175,8 +193,8 @@ def cross_validated(rows: list[dict]) -> list[dict]:
     for fold in range(FOLDS):
         held = set(stems[fold::FOLDS])
         rest = [row for row in rows if stem(row) not in held]
-        weights = fit_weights(rest)
-        chosen += [_choose(row, weights) for row in rows if stem(row) in held]
+        weights = fit_weights(rest), fit_weights(rest, choice_loss)
+        chosen += [_choose(row, *weights) for row in rows if stem(row) in held]
     return chosen
 
 
@@ -185,11 +203,10 @@ def stem(row: dict) -> str:
     return row["photo"].split("-", 1)[1]
 
 
-def _choose(row: dict, weights: np.ndarray) -> dict:
+def _choose(row: dict, weights: np.ndarray, choice: np.ndarray) -> dict:
     given, gains = _arrays(row)
-    values = given @ weights
-    best = int(np.argmax(values))
-    likely = probability(values[best])
+    best = int(np.argmax(given @ choice))
+    likely = probability(float(given[best] @ weights))
     return {
         "kind": row["photo"].split("-")[0], "gain": gains[best], "likely": likely,
         "written": likely >= LIKELY, "best": max(0.0, gains.max()),
@@ -228,7 +245,7 @@ def fit(options: argparse.Namespace) -> None:
     rows = [row for row in read_rows(options.rows) if row["hypotheses"]]
     if len(rows) < FOLDS:
         raise ValueError(f"{options.rows}: holds {len(rows)} photos, at least {FOLDS} are needed")
-    weights = fit_weights(rows)
+    weights, choice = fit_weights(rows), fit_weights(rows, choice_loss)
     table = summary(cross_validated(rows))
     for kind, each in table.items():
         print(kind, each)
@@ -239,7 +256,8 @@ def fit(options: argparse.Namespace) -> None:
         | {
             "command": "python -m experiments.blind.fit",
             "photos": len(rows),
-            "weights": dict(zip(NAMES, (round(float(x), 4) for x in weights), strict=True)),
+            "choice": {n: round(float(x), 4) for n, x in zip(NAMES, choice, strict=True) if x},
+            "weights": {n: round(float(x), 4) for n, x in zip(NAMES, weights, strict=True)},
             "cross_validated": table,
         },
     )
@@ -248,8 +266,8 @@ def fit(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     """Record what the shipped weights choose."""
     rows = [row for row in read_rows(options.rows) if row["hypotheses"]]
-    weights = np.asarray(shipped_weights())
-    table = summary([_choose(row, weights) for row in rows])
+    weights = [np.asarray(shipped_weights(group)) for group in ("weights", "choice")]
+    table = summary([_choose(row, *weights) for row in rows])
     for kind, each in table.items():
         print(kind, each)
     path = Path(__file__).with_name("results.json")

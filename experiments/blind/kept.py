@@ -27,7 +27,9 @@ class Kept(NamedTuple):
     residual: np.ndarray
     sharp: np.ndarray
     explained: np.ndarray
-    """Probability of each restoration by how well its blur explains the photo."""
+    """Probability of each hypothesis by how well its blur explains the photo."""
+    preferred: np.ndarray
+    """The numbers of the hypotheses, the chosen one first."""
 
 
 def aligned(sharp: np.ndarray, nearest: np.ndarray) -> np.ndarray:
@@ -51,8 +53,10 @@ def _bytes(picture: np.ndarray) -> np.ndarray:
     return np.round(255 * np.clip(picture, 0, 1)).astype(np.uint8)
 
 
-def read_kept(folder: Path, rows: Sequence[dict], weights: np.ndarray) -> list[Kept]:
-    """Return the kept photos of the rows, judged by the weights of the features."""
+def read_kept(
+    folder: Path, rows: Sequence[dict], weights: np.ndarray, choice: np.ndarray
+) -> list[Kept]:
+    """Return the kept photos of the rows, judged by the weights of the features and the choice."""
     kept = []
     for row in rows:
         path = folder / f"{row['photo']}.npz"
@@ -62,7 +66,8 @@ def read_kept(folder: Path, rows: Sequence[dict], weights: np.ndarray) -> list[K
         explained = np.asarray([probability(score) for score in given @ weights])
         with np.load(path) as arrays:
             pictures = {name: arrays[name] for name in arrays}
-        kept.append(Kept(name=row["photo"], explained=explained, **pictures))
+        preferred = np.argsort(-(given @ choice))
+        kept.append(Kept(row["photo"], **pictures, explained=explained, preferred=preferred))
     return kept
 
 

@@ -32,7 +32,7 @@ from deblur_jax.io.weights import write_weights
 from deblur_jax.models.trust import TrustNet
 from deblur_jax.pretrained import WEIGHTS as SHIPPED
 from deblur_jax.version import __version__, revision
-from experiments.blind.fit import fit_weights, read_rows, stem
+from experiments.blind.fit import choice_loss, fit_weights, read_rows, stem
 from experiments.blind.kept import Kept, pictures_of, read_kept
 from experiments.shared import run_command, write_record
 
@@ -58,13 +58,13 @@ LIMITS = (
 def draw_batch(kept: list[Kept], rng: np.random.Generator) -> list[np.ndarray]:
     """Return parts of photos, restorations, residuals and sharp originals, `[b, s, s, 3]` each.
 
-    Half of the restorations are those of the hypothesis that explains its photo best. The parts are
+    Half of the restorations are those of the chosen hypothesis. The parts are
     mirrored, and their channels change places.
     """
     parts = []
     for _ in range(BATCH):
         one = kept[rng.integers(len(kept))]
-        best, other = int(np.argmax(one.explained)), int(rng.integers(len(one.restored)))
+        best, other = int(one.preferred[0]), int(rng.integers(len(one.restored)))
         number = best if rng.random() < 0.5 else other
         row, column = (rng.integers(0, length - SIDE + 1) for length in one.photo.shape[:2])
         place = (slice(row, row + SIDE), slice(column, column + SIDE))
@@ -114,10 +114,8 @@ def trained(
 
 
 def scored(model: TrustNet, variables: Any, one: Kept) -> list[dict]:
-    """Return what the network makes of each restoration of a photo, the most likely blur first."""
-    return [
-        _scored(model, variables, one, number) for number in np.argsort(-one.explained).tolist()
-    ]
+    """Return what the network makes of each hypothesis's restoration, the chosen one first."""
+    return [_scored(model, variables, one, number) for number in one.preferred.tolist()]
 
 
 def _scored(model: TrustNet, variables: Any, one: Kept, number: int) -> dict:
@@ -198,11 +196,11 @@ def validate(options: argparse.Namespace) -> None:
     for fold in options.folds:
         held = set(stems[fold::FOLDS])
         rest = [row for row in rows if stem(row) not in held]
-        weights = fit_weights(rest)
-        kept = read_kept(options.kept, rest, weights)
+        weights = fit_weights(rest), fit_weights(rest, choice_loss)
+        kept = read_kept(options.kept, rest, *weights)
         model, variables = trained(kept, options.steps, options.rate, fold)
         others = [row for row in rows if stem(row) in held]
-        for one in read_kept(options.kept, others, weights):
+        for one in read_kept(options.kept, others, *weights):
             row = {"photo": one.name, "fold": fold, "command": COMMAND.format(options)}
             seen.append(row | {"restorations": scored(model, variables, one)})
         options.seen[0].write_text("".join(f"{json.dumps(row)}\n" for row in seen))
@@ -232,7 +230,8 @@ def calibrate(options: argparse.Namespace) -> None:
 def train(options: argparse.Namespace) -> None:
     """Train the network on all kept photos and write its weights."""
     rows = read_rows(options.rows)
-    kept = read_kept(options.kept, rows, np.asarray(shipped_weights()))
+    weights = (np.asarray(shipped_weights(group)) for group in ("weights", "choice"))
+    kept = read_kept(options.kept, rows, *weights)
     model, variables = trained(kept, options.steps, options.rate, options.seed)
     half = jax.tree.map(lambda x: np.asarray(x).astype(np.float16), variables)
     gains = [scored(model, variables, one)[0]["gain"] for one in kept]

@@ -48,9 +48,12 @@ def test_every_feature_has_a_name_and_a_weight():
     found = features(hypothesis(), 0.005)
     assert found.shape == (len(NAMES),)
     assert np.isfinite(found).all()
-    weights = json.loads(WEIGHTS.read_text())["weights"]
-    assert set(weights) == set(NAMES)
-    assert np.isfinite(list(weights.values())).all()
+    groups = json.loads(WEIGHTS.read_text())
+    assert set(groups["weights"]) == set(NAMES) >= set(groups["choice"])
+    for group in ("weights", "choice"):
+        assert np.isfinite(list(groups[group].values())).all()
+        # A lower energy and a sharper latent image never speak against a blur.
+        assert all(groups[group].get(name, 0) <= 0 for name in ("energy", "ratio", "misfit"))
 
 
 def test_what_equals_no_blur_has_no_difference_to_it():
@@ -83,13 +86,13 @@ def test_the_spread_of_a_point_is_zero_and_of_a_line_is_known():
 
 def test_the_score_rises_with_a_feature_of_positive_weight(monkeypatch):
     monkeypatch.setattr(
-        verdict, "shipped_weights", lambda: tuple(-float(n == "energy") for n in NAMES)
+        verdict, "shipped_weights", lambda _: tuple(-float(n == "energy") for n in NAMES)
     )
     scores = [score(hypothesis(energy=e), 0.005) for e in (4e-4, 5e-4, 6e-4, 7e-4)]
     assert scores == sorted(scores, reverse=True)
     assert scores[2] == 0
     monkeypatch.setattr(
-        verdict, "shipped_weights", lambda: tuple(float(n == "border") for n in NAMES)
+        verdict, "shipped_weights", lambda _: tuple(float(n == "border") for n in NAMES)
     )
     assert score(hypothesis(border=0.1), 0.005) > score(hypothesis(), 0.005) == 0
 
@@ -169,7 +172,7 @@ def rows(separable=False):
     for number in range(20):
         given = draw.standard_normal((3, len(NAMES)))
         given[:, 0] = 1
-        gains = 2 * given[:, 1] if separable else draw.uniform(-3, 3, 3)
+        gains = -2 * given[:, 1] if separable else draw.uniform(-3, 3, 3)
         hypotheses = [
             {"name": "uniform", "features": list(each), "gain": float(gain)}
             for each, gain in zip(given, gains, strict=True)
@@ -178,23 +181,26 @@ def rows(separable=False):
     return made
 
 
-def test_the_gradient_of_the_loss_is_that_of_finite_differences():
+@pytest.mark.parametrize("loss", [fit.gain_loss, fit.choice_loss])
+def test_the_gradient_of_the_loss_is_that_of_finite_differences(loss):
     photos = [fit._arrays(row) for row in rows()]
     weights = np.random.default_rng(1).standard_normal(len(NAMES))
     error = check_grad(
-        lambda w: fit.loss(w, photos)[0], lambda w: fit.loss(w, photos)[1], weights, epsilon=1e-6
+        lambda w: loss(w, photos)[0], lambda w: loss(w, photos)[1], weights, epsilon=1e-6
     )
-    assert error < 1e-5 * np.linalg.norm(fit.loss(weights, photos)[1]) + 1e-5
+    assert error < 1e-5 * np.linalg.norm(loss(weights, photos)[1]) + 1e-5
 
 
 def test_fitted_weights_separate_what_can_be_separated():
     made = rows(separable=True)
     weights = fit.fit_weights(made)
-    assert weights[1] > 5 * np.abs(weights[2:]).max()
+    choice = fit.fit_weights(made, fit.choice_loss)
+    for each in (weights, choice):
+        assert each[1] < -5 * np.abs(each[2:]).max()
     for given, gains in map(fit._arrays, made):
         clear = np.abs(gains) > 0.5
         np.testing.assert_array_equal((given @ weights > 0)[clear], (gains > 0)[clear])
-        assert gains[np.argmax(given @ weights)] > gains.max() - 0.5
+        assert gains[np.argmax(given @ choice)] > gains.max() - 0.5
 
 
 def test_photos_are_chosen_for_by_weights_of_other_photos():
