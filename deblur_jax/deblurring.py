@@ -23,10 +23,12 @@ from deblur_jax.estimate import (
     check_photo,
     estimate_blur,
     find_estimator,
+    shipped_denoiser,
+    shipped_trust,
 )
 from deblur_jax.ops.operators import Blur
 from deblur_jax.ops.sensor import Transfer
-from deblur_jax.pretrained import Pretrained, load, load_denoiser
+from deblur_jax.pretrained import Pretrained
 from deblur_jax.restoration import STEPS, restore
 from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, noise_level, verdict
 from deblur_jax.solvers.tiles import TileProgress, restore_tiled
@@ -190,7 +192,7 @@ def deblur(
         restored, residual, trust = _restore_closed(
             photo,
             blur,
-            denoise or _shipped_denoiser(),
+            denoise or shipped_denoiser(),
             steps or closed_form.ESTIMATED_STEPS,
             restoring,
         )
@@ -244,7 +246,7 @@ def _restore_closed(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the restoration of a blur with kernels, its residual, and the trust in it."""
     noise = closed_form.effective_noise(photo)
-    judge = _shipped_trust()
+    judge = shipped_trust()
 
     def restore_part(part: np.ndarray, blur: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         found = closed_form.restore_closed(part, blur, denoise=denoise, noise=noise, steps=steps)
@@ -286,16 +288,6 @@ def _restoration(
         )
 
     return restore_tile
-
-
-@functools.cache
-def _shipped_denoiser() -> Denoiser:
-    return load_denoiser()
-
-
-@functools.cache
-def _shipped_trust() -> Pretrained:
-    return load("trust")
 
 
 @functools.lru_cache(maxsize=8)

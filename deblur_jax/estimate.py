@@ -7,16 +7,21 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.blind.hypotheses import choose_blur
+from deblur_jax.blind.hypotheses import blur_of, choose_blur
+from deblur_jax.blind.restoration import ESTIMATED_STEPS, effective_noise, restore_closed
 from deblur_jax.blind.search import Progress
-from deblur_jax.blind.working_photo import smaller, working_photo
+from deblur_jax.blind.trust import trust_map
+from deblur_jax.blind.verdict import Hypothesis
+from deblur_jax.blind.working_photo import WorkingPhoto, smaller, working_photo
 from deblur_jax.models.blocks import SMALLEST_SIDE
 from deblur_jax.models.blur_estimate import BlurEstimate
-from deblur_jax.pretrained import DEFAULT, Pretrained, load
-from deblur_jax.typing import Array, Image, typechecked
+from deblur_jax.ops.windows import Windows
+from deblur_jax.pretrained import DEFAULT, Pretrained, load, load_denoiser
+from deblur_jax.typing import Array, Denoiser, Image, typechecked
 
 
 AUTO, BLIND = "auto", "blind"
+FORESEEN = 160_000  # pixels of the photo on which two hypotheses are compared by restoration
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +46,36 @@ class Chooser:
             shown = smaller(values, work.shrunk) if work.shrunk < 1 else values
             estimator = _loaded(self.network)
             motion = estimator.model.estimate_blur(estimator.variables, jnp.asarray(shown)).blur
-        found = choose_blur(work, motion, progress)
+        foresee = functools.partial(_expected_change, values, work)
+        found = choose_blur(work, motion, foresee, progress)
         return BlurEstimate(found.blur, reason=found.reason, likely=found.likely)
+
+
+def _expected_change(
+    photo: np.ndarray, work: WorkingPhoto, hypothesis: Hypothesis, windows: Windows
+) -> float:
+    """Returns the trusted change of a small photo by the restoration with a hypothesis, squared."""
+    ratio = min(1.0, (FORESEEN / work.grey.size) ** 0.5)
+    small = smaller(photo, work.shrunk * ratio) if work.shrunk * ratio < 1 else photo
+    blur = blur_of(hypothesis, windows, dataclasses.replace(work, shrunk=1 / ratio))
+    restored, residual = restore_closed(
+        small, blur, denoise=shipped_denoiser(), noise=effective_noise(small), steps=ESTIMATED_STEPS
+    )
+    judge = shipped_trust()
+    trust = trust_map(judge.model, judge.variables, small, restored, residual)
+    return float(np.mean(np.square(trust * (restored - small))))
+
+
+@functools.cache
+def shipped_denoiser() -> Denoiser:
+    """Returns the shipped denoiser, the same function each time."""
+    return load_denoiser()
+
+
+@functools.cache
+def shipped_trust() -> Pretrained:
+    """Returns the network that sees how far a restoration can be trusted."""
+    return load("trust")
 
 
 @functools.cache

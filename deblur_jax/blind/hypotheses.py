@@ -6,6 +6,7 @@ so that `judge_windows` gives them one energy.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +29,8 @@ TIE = 0.3  # see `refine_windows`
 SATURATED = "too few pixels are away from saturated lights"
 SMALL_PIECE = 0.05  # share of a kernel's sum
 
+Foresee = Callable[[Hypothesis, Windows], float]
+
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
@@ -36,45 +39,77 @@ class Choice:
     Attributes:
         blur: at the photo's full size; a kernel of one pixel for no blur.
         hypotheses: the blurs that were compared with no blur, with kernels at the working size.
-        preferences: of the hypotheses, of which the highest is that of the blur.
+        chosen: number of the hypothesis that the blur is from.
         likely: probability that the restoration is better than the photo.
         reason: why there is no blur, or an empty string.
     """
 
     blur: Blur
     hypotheses: tuple[Hypothesis, ...]
-    preferences: tuple[float, ...]
+    chosen: int
     likely: float
     reason: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """All judged hypotheses except no blur, and which of them is chosen.
+
+    Attributes:
+        hypotheses: with kernels at the working size; none where too few pixels could be judged.
+        windows: of their kernels.
+        chosen: number of the chosen hypothesis.
+    """
+
+    hypotheses: list[Hypothesis]
+    windows: Windows
+    chosen: int = 0
+
+
 def choose_blur(
-    work: WorkingPhoto, network: LineBlur | None = None, progress: Progress | None = None
+    work: WorkingPhoto,
+    network: LineBlur | None = None,
+    foresee: Foresee | None = None,
+    progress: Progress | None = None,
 ) -> Choice:
     """Return the most likely blur of a photo.
 
     Args:
         work: the photo, from `working_photo`.
         network: the motion that a network estimates, at the working size, if there is one.
+        foresee: see `find_hypotheses`.
         progress: called as `progress(done, all)` as hypotheses are found.
     """
     if work.reason:
-        return Choice(UniformBlur(jnp.ones((1, 1))), (), (), 0.0, work.reason)
-    hypotheses, windows = find_hypotheses(work, network, progress)
-    if not hypotheses:
-        return Choice(UniformBlur(jnp.ones((1, 1))), (), (), 0.0, SATURATED)
-    noise = work.noise / work.shrunk
-    found = tuple(preference(each, noise) for each in hypotheses)
-    best = hypotheses[int(np.argmax(found))]
-    blur = blur_of(best, windows, work)
-    return Choice(blur, tuple(hypotheses), found, probability(score(best, noise)), "")
+        return Choice(UniformBlur(jnp.ones((1, 1))), (), 0, 0.0, work.reason)
+    found = find_hypotheses(work, network, foresee, progress)
+    if not found.hypotheses:
+        return Choice(UniformBlur(jnp.ones((1, 1))), (), 0, 0.0, SATURATED)
+    chosen = found.hypotheses[found.chosen]
+    likely = probability(score(chosen, work.noise / work.shrunk))
+    blur = blur_of(chosen, found.windows, work)
+    return Choice(blur, tuple(found.hypotheses), found.chosen, likely, "")
 
 
 def find_hypotheses(
-    work: WorkingPhoto, network: LineBlur | None = None, progress: Progress | None = None
-) -> tuple[list[Hypothesis], Windows]:
-    """Return all judged hypotheses except no blur, and the windows of their kernels."""
-    steps = len(work.supports) + 1
+    work: WorkingPhoto,
+    network: LineBlur | None = None,
+    foresee: Foresee | None = None,
+    progress: Progress | None = None,
+) -> Found:
+    """Return all judged hypotheses except no blur, and the choice between them.
+
+    The best uniform kernel or the network's motion is refined window by window.
+
+    Args:
+        work: the photo, from `working_photo`.
+        network: the motion that a network estimates, at the working size, if there is one.
+        foresee: what to expect of the restoration by a hypothesis, called with it and its windows;
+            higher is better. It decides between the best uniform kernel and the network's motion;
+            their energies do if it is None.
+        progress: called as `progress(done, all)` as hypotheses are found.
+    """
+    steps, noise = len(work.supports) + 2, work.noise / work.shrunk
     report = progress or (lambda done, steps: None)
     planes, (none, *uniform) = search_supports(work, lambda done, _: report(done, steps))
     longest = max((c.support for c in uniform), default=1)
@@ -90,8 +125,13 @@ def find_hypotheses(
     ]  # fmt: skip
     size = planes.photos[0].shape
     windows = windows_of((size[0], size[1]), side)
+
+    def best_of(*some: Hypothesis) -> Hypothesis:
+        return max(some, key=lambda each: preference(each, noise))
+
     if windows.number == 1:
-        return hypotheses, windows
+        preferred = [preference(each, noise) for each in hypotheses]
+        return Found(hypotheses, windows, int(np.argmax(preferred)) if preferred else 0)
 
     bare = windows_of(windows.canvas, side, ramp=0)
     known = (planes.photos[0], planes.trusts[0])
@@ -112,12 +152,18 @@ def find_hypotheses(
         if covers(found[0], none[0]):
             hypotheses.append(Hypothesis(name, kernels, *found, *none))
 
-    if seen:
-        add("network", given[1], seen[0])
+    starts = [best_of(*hypotheses)] if hypotheses else []
+    for motion in seen:
+        add("network", given[1], motion)
     if not hypotheses:
-        return [], windows
-    best = max(hypotheses, key=lambda each: preference(each, work.noise / work.shrunk))
-    kernels = np.broadcast_to(best.kernels, (windows.number, side, side))
+        return Found([], windows)
+    starts += hypotheses[len(uniform) :]
+    if foresee is None or len(starts) == 1:
+        start = best_of(*starts)
+    else:
+        start = max(starts, key=lambda each: foresee(each, windows))
+    report(steps - 1, steps)
+    kernels = np.broadcast_to(start.kernels, (windows.number, side, side))
     weights = refining_weights(work.noise)
     ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
     refined = refine_windows(
@@ -127,7 +173,9 @@ def find_hypotheses(
     kernels = np.asarray(refined)
     add("windows", kernels, judged(kernels))
     report(steps, steps)
-    return hypotheses, windows
+    chosen = best_of(start, *(each for each in hypotheses if each.name == "windows"))
+    number = next(index for index, each in enumerate(hypotheses) if each is chosen)
+    return Found(hypotheses, windows, number)
 
 
 def blur_of(hypothesis: Hypothesis, windows: Windows, work: WorkingPhoto) -> Blur:

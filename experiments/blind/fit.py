@@ -74,7 +74,8 @@ def analyse(case: Simulated, network: str = DEFAULT, keep: Path | None = None) -
         return row | {"hypotheses": []}
     estimator, denoise = load(network), load_denoiser()
     motion = estimator.model.estimate_blur(estimator.variables, jnp.asarray(case.photo)).blur
-    hypotheses, windows = find_hypotheses(work, motion)
+    found = find_hypotheses(work, motion)
+    hypotheses, windows = found.hypotheses, found.windows
     noise, rows, restorations = effective_noise(case.photo), [], []
 
     def restore(blur: Blur) -> float:

@@ -41,7 +41,8 @@ SIDE = 192  # pixels, of the parts that the network is trained on
 BATCH = 6
 RATE = 1e-3  # twice as much made one training in five collapse
 DECAY = 1e-3  # of the parameters
-MOST = 6.0  # decibels from which a gain counts no more
+MOST = 10.0  # decibels from which a gain counts no more
+CAUTION = 1.5  # how much more a loss counts than a gain
 LEAST = 2e-6  # squared error below which two pictures are equal
 BORDER = 20  # pixels that are not scored
 SAME = 0.05  # decibels, gain or loss that nobody sees
@@ -76,13 +77,13 @@ def draw_batch(kept: list[Kept], rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def loss(params: Any, model: TrustNet, pictures: Sequence[jax.Array]) -> jax.Array:
-    """Return the negative gain of the mixture in dB, losses counted twice."""
+    """Return the negative gain of the mixture in dB; losses count more."""
     photo, restored, residual, sharp = pictures
     share = model.apply({"params": params}, photo, restored, residual)
     mixed = photo + jnp.asarray(share)[..., None] * (restored - photo)
     before, after = (jnp.mean(jnp.square(x - sharp), (1, 2, 3)) + LEAST for x in (photo, mixed))
     gain = 10 * jnp.log10(before / after)
-    return -jnp.mean(jnp.where(gain > 0, jnp.minimum(gain, MOST), 2 * gain))
+    return -jnp.mean(jnp.where(gain > 0, jnp.minimum(gain, MOST), CAUTION * gain))
 
 
 def trained(
