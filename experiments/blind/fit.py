@@ -41,7 +41,14 @@ from deblur_jax.blind.working_photo import full_size, working_photo
 from deblur_jax.ops.operators import Blur, UniformBlur
 from deblur_jax.pretrained import DEFAULT, load, load_denoiser
 from experiments.blind.kept import Restoration, aligned, write_restorations
-from experiments.blind.simulations import ALL_KINDS, SIDES, Simulated, cases, draw_shake
+from experiments.blind.simulations import (
+    ALL_KINDS,
+    SIDES,
+    Simulated,
+    cases,
+    draw_shake,
+    simulate,
+)
 from experiments.shared import psnr_shifted, run_command, write_record
 
 
@@ -50,6 +57,7 @@ RIDGE = 0.02  # of the weights
 MOST = 2.0  # decibels from which a gain or loss counts no more
 SAME = 0.05  # decibels below which a loss is none
 FOLDS = 5
+PRACTISED = ("sharp", "shake", "sharp", "mild", "sharp", "roll", "sharp", "defocus")
 # What speaks for a blur, and what against it, whatever the photos of the fit say.
 SIGNS = {
     "energy": -1, "ratio": -1, "misfit": -1, "cells": 1, "sharper_cells": 1, "border": -1,
@@ -102,19 +110,65 @@ def analyse(case: Simulated, network: str = DEFAULT, keep: Path | None = None) -
     return row | {"hypotheses": rows}
 
 
-def wrong_kernels(kernel: np.ndarray, seed: int) -> list[np.ndarray]:
-    """Return a kernel `[s, s]` turned and enlarged at random, and one of another shake.
+def wrong_kernels(kernel: np.ndarray, seed: int, turn: float = 40.0) -> list[np.ndarray]:
+    """Return a kernel `[s, s]` turned and enlarged at random, one of another shake, and a line.
 
     Restorations by these are more of what can go wrong, for the network to learn from.
+
+    Args:
+        kernel: of which a distorted copy is made.
+        seed: of the draws.
+        turn: largest angle in degrees; it is enlarged by up to a hundredth of that.
     """
     rng = np.random.default_rng(seed)
     side = kernel.shape[0] + 10
     middle = (kernel.shape[0] // 2,) * 2
-    matrix = cv2.getRotationMatrix2D(middle, rng.uniform(-40, 40), rng.uniform(0.7, 1.4))
+    scale = 1 + rng.uniform(-turn, turn) / 100
+    matrix = cv2.getRotationMatrix2D(middle, rng.uniform(-turn, turn), scale)
     matrix[:, 2] += side // 2 - middle[0]
     turned = cv2.warpAffine(kernel, matrix, (side, side), flags=cv2.INTER_LINEAR)
-    other = draw_shake(jax.random.key(seed), int(rng.choice(SIDES)))
-    return [each / each.sum() for each in (turned, other)]
+    other = draw_shake(jax.random.key(seed), int(rng.choice((5, 7, *SIDES))))
+    line = np.zeros((31, 31), np.float32)
+    end = rng.uniform(1.5, 12) * np.exp(1j * rng.uniform(0, np.pi))
+    for step in np.linspace(-0.5, 0.5, 60):
+        line[round(15 + step * end.imag), round(15 + step * end.real)] += 1
+    return [each / each.sum() for each in (turned, other, line)]
+
+
+def practise(options: argparse.Namespace) -> None:
+    """Keep restorations of other photos by kernels that are wrong, or nearly right.
+
+    No kernel is estimated, so that many photos take little time. The photos are those that
+    `collect` would come to last.
+    """
+    folder = Path(options.data) / (options.folder or f"bsds500/images/{options.split}")
+    paths = sorted([*folder.glob("*.jpg"), *folder.glob("*.png")])
+    order = np.random.default_rng(options.seed).permutation(len(paths))[::-1]
+    denoise = load_denoiser()
+    size = None if options.size is None else tuple(options.size)
+    for number in range(options.part[0], min(options.limit, len(order)), options.part[1]):
+        kind = PRACTISED[number // 2 % len(PRACTISED)]
+        case = simulate(kind, paths[order[number]], number, options.seed, size=size)
+        path = options.keep / f"{case.name}.npz"
+        if path.exists():
+            continue
+        seed = zlib.crc32(case.name.encode())
+        true = case.blur.kernel if isinstance(case.blur, UniformBlur) else draw_shake(
+            jax.random.key(seed), SIDES[number % len(SIDES)]
+        )  # fmt: skip
+        restorations = []
+        blurred = psnr_shifted(case.photo, case.sharp, BORDER)
+        noise = effective_noise(case.photo)
+        for kernel in wrong_kernels(np.asarray(true), seed, 10.0):
+            found = restore_closed(
+                case.photo, UniformBlur(jnp.asarray(kernel)), denoise=denoise, noise=noise,
+                steps=ESTIMATED_STEPS,
+            )  # fmt: skip
+            gain = psnr_shifted(found[0], case.sharp, BORDER) - blurred
+            nearest = found[0] if gain > 0 else case.photo
+            restorations.append(Restoration(*found, aligned(case.sharp, nearest)))
+        write_restorations(path, case.photo, restorations)
+        print(path.stem, flush=True)
 
 
 def collect(options: argparse.Namespace) -> None:
@@ -276,9 +330,9 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run one of the three steps."""
+    """Run one of the steps."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("step", choices=("collect", "fit", "evaluate"))
+    parser.add_argument("step", choices=("collect", "practise", "fit", "evaluate"))
     parser.add_argument("--data", type=Path, default=os.environ.get("DEBLUR_JAX_DATA"))
     parser.add_argument("--rows", type=Path, default=Path("runs/verdict.jsonl"))
     parser.add_argument("--split", default="train")
@@ -301,7 +355,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.data is None:
         parser.error("no data: set DEBLUR_JAX_DATA or give --data")
-    {"collect": collect, "fit": fit, "evaluate": evaluate}[options.step](options)
+    steps = {"collect": collect, "practise": practise, "fit": fit, "evaluate": evaluate}
+    steps[options.step](options)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,17 @@ def read_kept(
     return kept
 
 
+def read_practice(folder: Path) -> list[Kept]:
+    """Return the photos that were restored by wrong kernels; none of them has a hypothesis."""
+    nothing = np.zeros(0, int)
+    kept = []
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as arrays:
+            pictures = {name: arrays[name] for name in arrays}
+        kept.append(Kept(path.stem, **pictures, explained=nothing, preferred=nothing))
+    return kept
+
+
 def pictures_of(one: Kept, number: int) -> tuple[np.ndarray, ...]:
     """Return photo, restoration, residual and sharp original as floats, `[h, w, 3]`."""
     scale = np.float32(255)

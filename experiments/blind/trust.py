@@ -33,7 +33,7 @@ from deblur_jax.models.trust import TrustNet
 from deblur_jax.pretrained import WEIGHTS as SHIPPED
 from deblur_jax.version import __version__, revision
 from experiments.blind.fit import choice_loss, fit_weights, read_rows, stem
-from experiments.blind.kept import Kept, pictures_of, read_kept
+from experiments.blind.kept import Kept, pictures_of, read_kept, read_practice
 from experiments.shared import run_command, write_record
 
 
@@ -42,7 +42,7 @@ BATCH = 6
 RATE = 1e-3  # twice as much made one training in five collapse
 DECAY = 1e-3  # of the parameters
 MOST = 10.0  # decibels from which a gain counts no more
-CAUTION = 1.5  # how much more a loss counts than a gain
+CAUTION = 2.0  # how much more a loss counts than a gain
 LEAST = 2e-6  # squared error below which two pictures are equal
 BORDER = 20  # pixels that are not scored
 SAME = 0.05  # decibels, gain or loss that nobody sees
@@ -65,8 +65,9 @@ def draw_batch(kept: list[Kept], rng: np.random.Generator) -> list[np.ndarray]:
     parts = []
     for _ in range(BATCH):
         one = kept[rng.integers(len(kept))]
-        best, other = int(one.preferred[0]), int(rng.integers(len(one.restored)))
-        number = best if rng.random() < 0.5 else other
+        number = int(rng.integers(len(one.restored)))
+        if len(one.preferred) and rng.random() < 0.5:
+            number = int(one.preferred[0])
         row, column = (rng.integers(0, length - SIDE + 1) for length in one.photo.shape[:2])
         place = (slice(row, row + SIDE), slice(column, column + SIDE))
         flips = tuple(slice(None, None, step) for step in rng.choice([-1, 1], 2))
@@ -198,7 +199,7 @@ def validate(options: argparse.Namespace) -> None:
         held = set(stems[fold::FOLDS])
         rest = [row for row in rows if stem(row) not in held]
         weights = fit_weights(rest), fit_weights(rest, choice_loss)
-        kept = read_kept(options.kept, rest, *weights)
+        kept = read_kept(options.kept, rest, *weights) + read_practice(options.practice)
         model, variables = trained(kept, options.steps, options.rate, fold)
         others = [row for row in rows if stem(row) in held]
         for one in read_kept(options.kept, others, *weights):
@@ -233,12 +234,14 @@ def train(options: argparse.Namespace) -> None:
     rows = read_rows(options.rows)
     weights = (np.asarray(shipped_weights(group)) for group in ("weights", "choice"))
     kept = read_kept(options.kept, rows, *weights)
-    model, variables = trained(kept, options.steps, options.rate, options.seed)
+    more = read_practice(options.practice)
+    model, variables = trained(kept + more, options.steps, options.rate, options.seed)
     half = jax.tree.map(lambda x: np.asarray(x).astype(np.float16), variables)
     gains = [scored(model, variables, one)[0]["gain"] for one in kept]
     card = {
         "model": MODEL,
-        "data": f"restorations of {len(kept)} simulated training photos",
+        "data": f"restorations of {len(kept)} simulated training photos, and of {len(more)} others "
+        "by wrong kernels",
         "command": COMMAND.format(options),
         "step": options.steps,
         "seed": options.seed,
@@ -258,6 +261,7 @@ def main() -> None:
     parser.add_argument("step", choices=("validate", "calibrate", "train"))
     parser.add_argument("--rows", type=Path, default=Path("runs/verdict.jsonl"))
     parser.add_argument("--kept", type=Path, default=Path("runs/verdict"))
+    parser.add_argument("--practice", type=Path, default=Path("runs/practice"))
     parser.add_argument(
         "--seen", type=Path, nargs="+", default=[Path("runs/trust.jsonl")],
         help="files of `validate`; it writes the first one",
