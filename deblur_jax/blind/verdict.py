@@ -17,8 +17,8 @@ from deblur_jax.blind.judge import Judgement
 
 
 WEIGHTS = Path(__file__).with_name("verdict.json")
-LIKELY = 0.8  # probability from which a restoration is written
-CERTAIN = 0.9  # probability from which it is written at full strength
+LIKELY = 0.85  # probability from which a restoration is written
+CERTAIN = 0.95  # probability from which it is written at full strength
 NAMES = (
     "constant", "energy", "ratio", "misfit", "cells", "sharper_cells", "spread", "border", "pieces",
     "noise", "sharpness", "texture", "network", "windows",

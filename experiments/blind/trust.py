@@ -46,6 +46,7 @@ CAUTION = 2.0  # how much more a loss counts than a gain
 LEAST = 2e-6  # squared error below which two pictures are equal
 BORDER = 20  # pixels that are not scored
 SAME = 0.05  # decibels, gain or loss that nobody sees
+COUNTED = 2.0  # decibels from which a gain or loss counts no more for the verdict
 RIDGE = 0.01  # of the verdict's weights
 FOLDS = 4
 MODEL = {"name": "trust", "widths": [16, 24, 32, 48], "context": 32}
@@ -139,22 +140,29 @@ def _scored(model: TrustNet, variables: Any, one: Kept, number: int) -> dict:
         "whole": round(float(whole), 3),
         "explained": round(float(one.explained[number]), 4),
         "trust": round(mean_trust(trust, photo, restored), 4),
-        "used": round(float(np.sum(trust**2 * change) / np.sum(trust * change)), 4),
+        "used": round(
+            float(np.sum(trust**2 * change) / max(float(np.sum(trust * change)), 1e-9)), 4
+        ),
         "change": float(np.mean(trust**2 * change)),
         "number": number,
     }
 
 
 def fit_verdict(rows: list[dict]) -> np.ndarray:
-    """Return the weights of the verdict's terms: logistic regression on whether a photo gains."""
+    """Return the weights of the verdict's terms: logistic regression on whether a photo gains.
+
+    A photo counts by its decibels, between `SAME` and `COUNTED`.
+    """
     given = np.stack([terms(row["explained"], row["trust"]) for row in rows])
-    sign = np.where(np.asarray([row["gain"] for row in rows]) > SAME, 1.0, -1.0)
+    gains = np.asarray([row["gain"] for row in rows])
+    sign, count = np.sign(gains), np.clip(np.abs(gains), SAME, COUNTED)
+    count /= count.mean()
 
     def cost(weights):
         odds = sign * (given @ weights)
         free = np.concatenate([[0.0], weights[1:]])
-        slope = -(given.T @ (sign / (1 + np.exp(odds)))) / len(rows) + RIDGE * free
-        return np.mean(np.logaddexp(0, -odds)) + RIDGE * free @ free / 2, slope
+        slope = -(given.T @ (count * sign / (1 + np.exp(odds)))) / len(rows) + RIDGE * free
+        return np.mean(count * np.logaddexp(0, -odds)) + RIDGE * free @ free / 2, slope
 
     return minimize(cost, np.zeros(len(TERMS)), jac=True, method="L-BFGS-B").x
 
