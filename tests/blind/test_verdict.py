@@ -117,8 +117,8 @@ CHANCE = "better than the photo with a probability of"
     ("likely", "trusted", "words"),
     [
         (0.97, True, f"{CHANCE} 97 %"),
-        (0.85, True, f"doubtful: {CHANCE} 85 %"),
-        (0.3, False, f"the restoration is {CHANCE} only 30 % (80 % is required)"),
+        (0.9, True, f"doubtful: {CHANCE} 90 %"),
+        (0.3, False, f"the restoration is {CHANCE} only 30 % (85 % is required)"),
     ],
 )
 def test_the_verdict_is_a_probability_in_words(likely, trusted, words):
