@@ -1,4 +1,4 @@
-"""Draw the picture of the README: a simulated shake on a curved path, its kernels, and the result.
+"""Draw a simulated shake on a curved path, its estimated kernels, and the result.
 
     python -m experiments.blind.picture --out experiments/blind/shake.jpg
 
