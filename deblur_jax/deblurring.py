@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax.blind import restoration as closed_form
-from deblur_jax.blind.trust import likely_better, mean_trust, trust_map
+from deblur_jax.blind.trust import likely_better, mean_trust
 from deblur_jax.blind.verdict import CERTAIN, LIKELY
 from deblur_jax.blind.working_photo import PIXELS as WORKING_PIXELS
 from deblur_jax.estimate import (
@@ -23,8 +23,8 @@ from deblur_jax.estimate import (
     check_photo,
     estimate_blur,
     find_estimator,
+    restore_with_trust,
     shipped_denoiser,
-    shipped_trust,
 )
 from deblur_jax.ops.operators import Blur
 from deblur_jax.ops.sensor import Transfer
@@ -246,12 +246,7 @@ def _restore_closed(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the restoration of a blur with kernels, its residual, and the trust in it."""
     noise = closed_form.effective_noise(photo)
-    judge = shipped_trust()
-
-    def restore_part(part: np.ndarray, blur: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        found = closed_form.restore_closed(part, blur, denoise=denoise, noise=noise, steps=steps)
-        return *found, trust_map(judge.model, judge.variables, np.asarray(part), *found)
-
+    restore_part = functools.partial(restore_with_trust, denoise=denoise, noise=noise, steps=steps)
     if _is_small(photo):
         found = restore_part(photo, blur)
         progress(1, 1)

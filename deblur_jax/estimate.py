@@ -58,24 +58,25 @@ def _expected_change(
     ratio = min(1.0, (FORESEEN / work.grey.size) ** 0.5)
     small = smaller(photo, work.shrunk * ratio) if work.shrunk * ratio < 1 else photo
     blur = blur_of(hypothesis, windows, dataclasses.replace(work, shrunk=1 / ratio))
-    restored, residual = restore_closed(
+    restored, _, trust = restore_with_trust(
         small, blur, denoise=shipped_denoiser(), noise=effective_noise(small), steps=ESTIMATED_STEPS
     )
-    judge = shipped_trust()
-    trust = trust_map(judge.model, judge.variables, small, restored, residual)
     return float(np.mean(np.square(trust * (restored - small))))
+
+
+def restore_with_trust(
+    photo: np.ndarray, blur: Any, *, denoise: Denoiser, noise: float, steps: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns what `restore_closed` does, and the share of it that each pixel should get."""
+    found = restore_closed(photo, blur, denoise=denoise, noise=noise, steps=steps)
+    judge = _loaded("trust")
+    return *found, trust_map(judge.model, judge.variables, photo, *found)
 
 
 @functools.cache
 def shipped_denoiser() -> Denoiser:
     """Returns the shipped denoiser, the same function each time."""
     return load_denoiser()
-
-
-@functools.cache
-def shipped_trust() -> Pretrained:
-    """Returns the network that sees how far a restoration can be trusted."""
-    return load("trust")
 
 
 @functools.cache

@@ -1,3 +1,5 @@
+"""Compiled programs are kept where the user says."""
+
 import jax
 
 from deblur_jax.compiled import keep_compiled_programs

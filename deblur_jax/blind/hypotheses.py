@@ -6,7 +6,7 @@ so that `judge_windows` gives them one energy.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import jax
 import jax.numpy as jnp
@@ -34,19 +34,15 @@ Foresee = Callable[[Hypothesis, Windows], float]
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """The blur that was chosen for a photo, and all that were compared.
+    """The blur that was chosen for a photo.
 
     Attributes:
         blur: at the photo's full size; a kernel of one pixel for no blur.
-        hypotheses: the blurs that were compared with no blur, with kernels at the working size.
-        chosen: number of the hypothesis that the blur is from.
         likely: probability that the restoration is better than the photo.
         reason: why there is no blur, or an empty string.
     """
 
     blur: Blur
-    hypotheses: tuple[Hypothesis, ...]
-    chosen: int
     likely: float
     reason: str
 
@@ -81,14 +77,13 @@ def choose_blur(
         progress: called as `progress(done, all)` as hypotheses are found.
     """
     if work.reason:
-        return Choice(UniformBlur(jnp.ones((1, 1))), (), 0, 0.0, work.reason)
+        return Choice(UniformBlur(jnp.ones((1, 1))), 0.0, work.reason)
     found = find_hypotheses(work, network, foresee, progress)
     if not found.hypotheses:
-        return Choice(UniformBlur(jnp.ones((1, 1))), (), 0, 0.0, SATURATED)
+        return Choice(UniformBlur(jnp.ones((1, 1))), 0.0, SATURATED)
     chosen = found.hypotheses[found.chosen]
     likely = probability(score(chosen, work.noise / work.shrunk))
-    blur = blur_of(chosen, found.windows, work)
-    return Choice(blur, tuple(found.hypotheses), found.chosen, likely, "")
+    return Choice(blur_of(chosen, found.windows, work), likely, "")
 
 
 def find_hypotheses(
@@ -126,12 +121,11 @@ def find_hypotheses(
     size = planes.photos[0].shape
     windows = windows_of((size[0], size[1]), side)
 
-    def best_of(*some: Hypothesis) -> Hypothesis:
-        return max(some, key=lambda each: preference(each, noise))
+    def best_of(numbers: Iterable[int]) -> int:
+        return max(numbers, key=lambda number: preference(hypotheses[number], noise), default=0)
 
     if windows.number == 1:
-        preferred = [preference(each, noise) for each in hypotheses]
-        return Found(hypotheses, windows, int(np.argmax(preferred)) if preferred else 0)
+        return Found(hypotheses, windows, best_of(range(len(hypotheses))))
 
     bare = windows_of(windows.canvas, side, ramp=0)
     known = (planes.photos[0], planes.trusts[0])
@@ -152,18 +146,18 @@ def find_hypotheses(
         if covers(found[0], none[0]):
             hypotheses.append(Hypothesis(name, kernels, *found, *none))
 
-    starts = [best_of(*hypotheses)] if hypotheses else []
-    for motion in seen:
-        add("network", given[1], motion)
+    starts = [best_of(range(len(uniform)))] if uniform else []
+    for kernels, found in zip(given[1:], seen, strict=True):
+        add("network", kernels, found)
     if not hypotheses:
         return Found([], windows)
-    starts += hypotheses[len(uniform) :]
+    starts += range(len(uniform), len(hypotheses))
     if foresee is None or len(starts) == 1:
-        start = best_of(*starts)
+        start = best_of(starts)
     else:
-        start = max(starts, key=lambda each: foresee(each, windows))
+        start = max(starts, key=lambda number: foresee(hypotheses[number], windows))
     report(steps - 1, steps)
-    kernels = np.broadcast_to(start.kernels, (windows.number, side, side))
+    kernels = np.broadcast_to(hypotheses[start].kernels, (windows.number, side, side))
     weights = refining_weights(work.noise)
     ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
     refined = refine_windows(
@@ -171,11 +165,10 @@ def find_hypotheses(
         windows=bare,
     )  # fmt: skip
     kernels = np.asarray(refined)
+    before = len(hypotheses)
     add("windows", kernels, judged(kernels))
     report(steps, steps)
-    chosen = best_of(start, *(each for each in hypotheses if each.name == "windows"))
-    number = next(index for index, each in enumerate(hypotheses) if each is chosen)
-    return Found(hypotheses, windows, number)
+    return Found(hypotheses, windows, best_of([start, *range(before, len(hypotheses))]))
 
 
 def blur_of(hypothesis: Hypothesis, windows: Windows, work: WorkingPhoto) -> Blur:

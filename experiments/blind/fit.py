@@ -7,7 +7,8 @@
     DEBLUR_JAX_DATA=DIR python -m experiments.blind.fit evaluate --split val --rows runs/val.jsonl
 
 `collect` blurs photos of BSDS500's training set in eight ways, finds all hypotheses, restores the
-photo with each and adds their features and gains to a file; it continues where it stopped. `fit`
+photo with each and adds their features and gains to a file; it continues where it stopped.
+`practise` keeps restorations of other photos by wrong kernels, which need no search. `fit`
 writes `deblur_jax/blind/verdict.json` and prints what the choice gains on each photo with weights
 that were fitted to other photos. `evaluate` adds the figures of the shipped weights to results.json
 beside this file, for rows of photos that the weights were not fitted to.
@@ -38,8 +39,9 @@ from deblur_jax.blind.verdict import (
     shipped_weights,
 )
 from deblur_jax.blind.working_photo import full_size, working_photo
+from deblur_jax.estimate import shipped_denoiser
 from deblur_jax.ops.operators import Blur, UniformBlur
-from deblur_jax.pretrained import DEFAULT, load, load_denoiser
+from deblur_jax.pretrained import DEFAULT, load
 from experiments.blind.kept import Restoration, aligned, write_restorations
 from experiments.blind.simulations import (
     ALL_KINDS,
@@ -47,6 +49,7 @@ from experiments.blind.simulations import (
     Simulated,
     cases,
     draw_shake,
+    in_random_order,
     simulate,
 )
 from experiments.shared import psnr_shifted, run_command, write_record
@@ -62,6 +65,8 @@ PRACTISED = ("sharp", "shake", "sharp", "mild", "sharp", "roll", "sharp", "defoc
 SIGNS = {
     "energy": -1, "ratio": -1, "misfit": -1, "cells": 1, "sharper_cells": 1, "border": -1,
 }  # fmt: skip
+
+Photos = list[tuple[np.ndarray, np.ndarray]]  # features and gains of their hypotheses
 
 
 def analyse(case: Simulated, network: str = DEFAULT, keep: Path | None = None) -> dict:
@@ -80,19 +85,15 @@ def analyse(case: Simulated, network: str = DEFAULT, keep: Path | None = None) -
     }
     if work.reason:
         return row | {"hypotheses": []}
-    estimator, denoise = load(network), load_denoiser()
+    estimator = load(network)
     motion = estimator.model.estimate_blur(estimator.variables, jnp.asarray(case.photo)).blur
     found = find_hypotheses(work, motion)
     hypotheses, windows = found.hypotheses, found.windows
-    noise, rows, restorations = effective_noise(case.photo), [], []
+    rows, restorations = [], []
 
     def restore(blur: Blur) -> float:
-        found = restore_closed(
-            case.photo, blur, denoise=denoise, noise=noise, steps=ESTIMATED_STEPS
-        )
-        gain = psnr_shifted(found[0], case.sharp, BORDER) - row["blurred"]
-        nearest = found[0] if gain > 0 else case.photo
-        restorations.append(Restoration(*found, aligned(case.sharp, nearest)))
+        gain, restoration = restored(case, blur, row["blurred"])
+        restorations.append(restoration)
         return round(gain, 4)
 
     for each in hypotheses:
@@ -108,6 +109,23 @@ def analyse(case: Simulated, network: str = DEFAULT, keep: Path | None = None) -
             restore(UniformBlur(jnp.asarray(wrong)))
         write_restorations(keep / f"{case.name}.npz", case.photo, restorations)
     return row | {"hypotheses": rows}
+
+
+def restored(case: Simulated, blur: Blur, blurred: float) -> tuple[float, Restoration]:
+    """Return what a restoration gains, and the restoration.
+
+    Args:
+        case: the photo and its sharp original.
+        blur: of the photo.
+        blurred: PSNR of the photo.
+    """
+    found = restore_closed(
+        case.photo, blur, denoise=shipped_denoiser(), noise=effective_noise(case.photo),
+        steps=ESTIMATED_STEPS,
+    )  # fmt: skip
+    gain = psnr_shifted(found[0], case.sharp, BORDER) - blurred
+    nearest = found[0] if gain > 0 else case.photo
+    return gain, Restoration(*found, aligned(case.sharp, nearest))
 
 
 def wrong_kernels(kernel: np.ndarray, seed: int, turn: float = 40.0) -> list[np.ndarray]:
@@ -142,13 +160,11 @@ def practise(options: argparse.Namespace) -> None:
     `collect` would come to last.
     """
     folder = Path(options.data) / (options.folder or f"bsds500/images/{options.split}")
-    paths = sorted([*folder.glob("*.jpg"), *folder.glob("*.png")])
-    order = np.random.default_rng(options.seed).permutation(len(paths))[::-1]
-    denoise = load_denoiser()
+    paths = in_random_order(folder, options.seed)[::-1]
     size = None if options.size is None else tuple(options.size)
-    for number in range(options.part[0], min(options.limit, len(order)), options.part[1]):
+    for number in range(options.part[0], min(options.limit, len(paths)), options.part[1]):
         kind = PRACTISED[number // 2 % len(PRACTISED)]
-        case = simulate(kind, paths[order[number]], number, options.seed, size=size)
+        case = simulate(kind, paths[number], number, options.seed, size=size)
         path = options.keep / f"{case.name}.npz"
         if path.exists():
             continue
@@ -156,17 +172,11 @@ def practise(options: argparse.Namespace) -> None:
         true = case.blur.kernel if isinstance(case.blur, UniformBlur) else draw_shake(
             jax.random.key(seed), SIDES[number % len(SIDES)]
         )  # fmt: skip
-        restorations = []
         blurred = psnr_shifted(case.photo, case.sharp, BORDER)
-        noise = effective_noise(case.photo)
-        for kernel in wrong_kernels(np.asarray(true), seed, 10.0):
-            found = restore_closed(
-                case.photo, UniformBlur(jnp.asarray(kernel)), denoise=denoise, noise=noise,
-                steps=ESTIMATED_STEPS,
-            )  # fmt: skip
-            gain = psnr_shifted(found[0], case.sharp, BORDER) - blurred
-            nearest = found[0] if gain > 0 else case.photo
-            restorations.append(Restoration(*found, aligned(case.sharp, nearest)))
+        restorations = [
+            restored(case, UniformBlur(jnp.asarray(kernel)), blurred)[1]
+            for kernel in wrong_kernels(np.asarray(true), seed, 10.0)
+        ]
         write_restorations(path, case.photo, restorations)
         print(path.stem, flush=True)
 
@@ -190,9 +200,6 @@ def collect(options: argparse.Namespace) -> None:
 def read_rows(path: Path) -> list[dict]:
     """Return the collected rows."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-Photos = list[tuple[np.ndarray, np.ndarray]]
 
 
 def gain_loss(weights: np.ndarray, photos: Photos) -> tuple:

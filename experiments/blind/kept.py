@@ -64,10 +64,8 @@ def read_kept(
             continue
         given = np.asarray([each["features"] for each in row["hypotheses"]])
         explained = np.asarray([probability(score) for score in given @ weights])
-        with np.load(path) as arrays:
-            pictures = {name: arrays[name] for name in arrays}
         preferred = np.argsort(-(given @ choice))
-        kept.append(Kept(row["photo"], **pictures, explained=explained, preferred=preferred))
+        kept.append(Kept(row["photo"], **_pictures(path), explained=explained, preferred=preferred))
     return kept
 
 
@@ -76,10 +74,13 @@ def read_practice(folder: Path) -> list[Kept]:
     nothing = np.zeros(0, int)
     kept = []
     for path in sorted(folder.glob("*.npz")):
-        with np.load(path) as arrays:
-            pictures = {name: arrays[name] for name in arrays}
-        kept.append(Kept(path.stem, **pictures, explained=nothing, preferred=nothing))
+        kept.append(Kept(path.stem, **_pictures(path), explained=nothing, preferred=nothing))
     return kept
+
+
+def _pictures(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as arrays:
+        return {name: arrays[name] for name in arrays}
 
 
 def pictures_of(one: Kept, number: int) -> tuple[np.ndarray, ...]:

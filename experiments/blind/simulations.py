@@ -190,17 +190,21 @@ def cases(
         in_turn: whether each photo is blurred in one way only, in each of the ways in turn.
         size: height and width to which photos are cut, so that programs are compiled once.
     """
+    paths = in_random_order(folder, seed)
+    for number in range(part[0], min(limit, len(paths)), part[1]):
+        # Two photos in a row have different cameras.
+        for kind in [kinds[number // 2 % len(kinds)]] if in_turn else kinds:
+            if f"{kind}-{paths[number].stem}" not in skip:
+                others = [paths[(number + step) % len(paths)] for step in (1, 2)]
+                yield simulate(kind, paths[number], number, seed, others, size)
+
+
+def in_random_order(folder: Path, seed: int) -> list[Path]:
+    """Return the photos of a folder in an order that depends on the seed only."""
     paths = sorted(folder.glob("*.jpg")) + sorted(folder.glob("*.png"))
     if not paths:
         raise FileNotFoundError(f"{folder}: has no photos; set DEBLUR_JAX_DATA or --data")
-    order = np.random.default_rng(seed).permutation(len(paths))
-    for number in range(part[0], min(limit, len(paths)), part[1]):
-        index = order[number]
-        # Two photos in a row have different cameras.
-        for kind in [kinds[number // 2 % len(kinds)]] if in_turn else kinds:
-            if f"{kind}-{paths[index].stem}" not in skip:
-                others = [paths[order[(number + step) % len(paths)]] for step in (1, 2)]
-                yield simulate(kind, paths[index], number, seed, others, size)
+    return [paths[index] for index in np.random.default_rng(seed).permutation(len(paths))]
 
 
 def read(path: Path) -> np.ndarray:

@@ -140,9 +140,6 @@ def _scored(model: TrustNet, variables: Any, one: Kept, number: int) -> dict:
         "whole": round(float(whole), 3),
         "explained": round(float(one.explained[number]), 4),
         "trust": round(mean_trust(trust, photo, restored), 4),
-        "used": round(
-            float(np.sum(trust**2 * change) / max(float(np.sum(trust * change)), 1e-9)), 4
-        ),
         "change": float(np.mean(trust**2 * change)),
         "number": number,
     }

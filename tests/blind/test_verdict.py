@@ -151,7 +151,7 @@ def soften(image, sigma):
 def test_each_place_gets_as_much_of_the_restoration_as_it_is_trusted(monkeypatch):
     photo = blurred(sharp_photo(64, 72), hook())
     trust = np.linspace(0, 1, 64 * 72, dtype=np.float32).reshape(64, 72, 1)
-    monkeypatch.setattr("deblur_jax.deblurring.trust_map", lambda *_: trust)
+    monkeypatch.setattr("deblur_jax.estimate.trust_map", lambda *_: trust)
     likely, unlikely, weaker = (
         deblur(photo, Pretrained("mine", Estimator(odds), {}, {}), denoise=soften, strength=share)
         for odds, share in ((0.999, 1.0), (0.001, 1.0), (0.999, 0.5))

@@ -7,10 +7,7 @@ import sys
 
 import pytest
 
-from deblur_jax.training.machine import (
-    StopRequest,
-    alone_in,
-)
+from deblur_jax.training.machine import StopRequest, alone_in
 
 
 def test_a_folder_in_use_is_refused_and_its_process_named(tmp_path):
