@@ -16,6 +16,7 @@ from deblur_jax.blind import restoration as closed_form
 from deblur_jax.blind.trust import likely_better, mean_trust
 from deblur_jax.blind.verdict import CERTAIN, LIKELY
 from deblur_jax.blind.working_photo import PIXELS as WORKING_PIXELS
+from deblur_jax.blind.working_photo import measured_noise
 from deblur_jax.estimate import (
     AUTO,
     SMALLEST_SIDE,
@@ -30,7 +31,7 @@ from deblur_jax.ops.operators import Blur
 from deblur_jax.ops.sensor import Transfer
 from deblur_jax.pretrained import Pretrained
 from deblur_jax.restoration import STEPS, restore
-from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, noise_level, verdict
+from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, verdict
 from deblur_jax.solvers.tiles import TileProgress, restore_tiled
 from deblur_jax.typing import Array, Denoiser, standard_promotion
 
@@ -311,10 +312,9 @@ def _explained(residual: np.ndarray, photo: np.ndarray) -> float:
     height, width, _ = photo.shape
     count = max(1, min(round(height * width / WHOLE_PIXELS), height // SMALLEST_SIDE))
     strips = list(zip(np.array_split(residual, count), np.array_split(photo, count), strict=True))
-    noise = float(np.median([_noise(strip) for _, strip in strips]))
+    noise = float(np.median([float(measured_noise(strip)) for _, strip in strips]))
     shares = [float(_diagnose(*pair, noise=noise).explained) for pair in strips]
     return float(np.average(shares, weights=[len(strip) for _, strip in strips]))
 
 
-_noise = jax.jit(noise_level)
 _diagnose = jax.jit(diagnose_residual)

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from typing import Any
 
+import cv2
 import jax.numpy as jnp
 import numpy as np
 
@@ -15,13 +16,14 @@ from deblur_jax.blind.verdict import Hypothesis
 from deblur_jax.blind.working_photo import WorkingPhoto, smaller, working_photo
 from deblur_jax.models.blocks import SMALLEST_SIDE
 from deblur_jax.models.blur_estimate import BlurEstimate
+from deblur_jax.ops.operators import LineBlur
 from deblur_jax.ops.windows import Windows
 from deblur_jax.pretrained import DEFAULT, Pretrained, load, load_denoiser
 from deblur_jax.typing import Array, Denoiser, Image, typechecked
 
 
 AUTO, BLIND = "auto", "blind"
-FORESEEN = 160_000  # pixels of the photo on which two hypotheses are compared by restoration
+FORESEEN = 160_000  # pixels of the photo for the network and for the comparison by restoration
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,21 +45,34 @@ class Chooser:
         work = working_photo(values)
         motion = None
         if self.network and not work.reason:
-            shown = smaller(values, work.shrunk) if work.shrunk < 1 else values
-            estimator = _loaded(self.network)
-            motion = estimator.model.estimate_blur(estimator.variables, jnp.asarray(shown)).blur
+            motion = _estimated_motion(_loaded(self.network), values, work)
         foresee = functools.partial(_expected_change, values, work)
         found = choose_blur(work, motion, foresee, progress)
         return BlurEstimate(found.blur, reason=found.reason, likely=found.likely)
+
+
+def _estimated_motion(network: Pretrained, photo: np.ndarray, work: WorkingPhoto) -> LineBlur:
+    """Returns the motion that a network estimates on a small photo, at the working size."""
+    height, width = work.grey.shape
+    small = _reduced(photo, work)
+    flow = network.model.estimate_blur(network.variables, jnp.asarray(small)).blur.flow
+    stretch = np.asarray([width / small.shape[1], height / small.shape[0]], np.float32)
+    return LineBlur(jnp.asarray(cv2.resize(np.asarray(flow), (width, height)) * stretch))
+
+
+def _reduced(photo: np.ndarray, work: WorkingPhoto) -> np.ndarray:
+    """Returns the photo with at most about `FORESEEN` pixels."""
+    ratio = work.shrunk * min(1.0, (FORESEEN / work.grey.size) ** 0.5)
+    return smaller(photo, ratio) if ratio < 1 else photo
 
 
 def _expected_change(
     photo: np.ndarray, work: WorkingPhoto, hypothesis: Hypothesis, windows: Windows
 ) -> float:
     """Returns the trusted change of a small photo by the restoration with a hypothesis, squared."""
-    ratio = min(1.0, (FORESEEN / work.grey.size) ** 0.5)
-    small = smaller(photo, work.shrunk * ratio) if work.shrunk * ratio < 1 else photo
-    blur = blur_of(hypothesis, windows, dataclasses.replace(work, shrunk=1 / ratio))
+    small = _reduced(photo, work)
+    enlargement = work.grey.shape[0] / small.shape[0]
+    blur = blur_of(hypothesis, windows, dataclasses.replace(work, shrunk=enlargement))
     restored, _, trust = restore_with_trust(
         small, blur, denoise=shipped_denoiser(), noise=effective_noise(small), steps=ESTIMATED_STEPS
     )

@@ -52,7 +52,7 @@ def pyramid(
 
 def kernel_of_support(
     photos: Planes, trusts: Planes, support: int, *, largest: int, noise: float = 0.0
-) -> jax.Array:
+) -> np.ndarray:
     """Return the kernel `[largest, largest]`, zero outside a central square of side `support`.
 
     Args:
@@ -76,10 +76,12 @@ def kernel_of_support(
         kernel = refine_at_scale(
             photos[scale], trusts[scale], kernel, np.int32(width), weights, ridge, smallest
         )
-    return kernel
+    return np.asarray(kernel)
 
 
-def _line(side: int) -> jax.Array:
+def _line(side: int) -> np.ndarray:
     """Return two equal pixels side by side: the kernel that the coarsest scale starts from."""
     middle = side // 2
-    return jnp.zeros((side, side), jnp.float32).at[middle, middle - 1 : middle + 1].set(0.5)
+    kernel = np.zeros((side, side), np.float32)
+    kernel[middle, middle - 1 : middle + 1] = 0.5
+    return kernel

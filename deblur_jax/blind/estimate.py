@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deblur_jax.blind.choice import Candidate, choose
+from deblur_jax.blind.kernel_shape import identity_kernel
 from deblur_jax.blind.search import Progress, search_supports
 from deblur_jax.blind.working_photo import SUPPORTS, full_size, working_photo
 from deblur_jax.ops.sensor import Transfer
@@ -63,8 +64,7 @@ def estimate_kernel(
     work = working_photo(photo, transfer=transfer, supports=supports)
     noise = work.noise / work.shrunk
     if work.reason:
-        still = np.ones((1, 1), np.float32)
-        return BlindEstimate(still, 1, 0.0, (), noise, work.shrunk, work.reason)
+        return BlindEstimate(identity_kernel(1), 1, 0.0, (), noise, work.shrunk, work.reason)
     _, candidates = search_supports(work, progress)
     chosen = choose(candidates)
     reason = NO_BLUR if chosen.support == 1 else ""

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax.blind.judge import Judgement, judge_windows
-from deblur_jax.blind.kernel_shape import in_side
+from deblur_jax.blind.kernel_shape import identity_kernel, in_side
 from deblur_jax.blind.local_kernels import window_kernels
 from deblur_jax.blind.search import Progress, covers, refining_weights, search_supports
 from deblur_jax.blind.threads import in_order
@@ -129,8 +129,7 @@ def find_hypotheses(
 
     bare = windows_of(windows.canvas, side, ramp=0)
     known = (planes.photos[0], planes.trusts[0])
-    still = np.zeros((windows.number, side, side), np.float32)
-    still[:, side // 2, side // 2] = 1
+    still = np.broadcast_to(identity_kernel(side), (windows.number, side, side))
 
     def judged(kernels: np.ndarray) -> tuple[Judgement, Judgement]:
         return jax.block_until_ready(judge_windows(*known, work.extent, kernels, windows=bare))

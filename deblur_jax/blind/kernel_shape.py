@@ -80,26 +80,34 @@ def centred(kernel: jax.Array) -> jax.Array:
     return normalised(jnp.where(valid, moved, 0))
 
 
-def resized(kernel: jax.Array, side: int, scale: float) -> jax.Array:
+def resized(kernel: Array, side: int, scale: float) -> np.ndarray:
     """Return the kernel drawn `scale` times as large about its centre, `[side, side]`.
+
+    This runs in NumPy: each size would be a compiled program of its own.
 
     Args:
         kernel: `[s, s]`.
         side: of the result, odd.
         scale: any positive number; bilinear where it enlarges.
     """
-    old = kernel.shape[-1]
-    places = jnp.arange(side, dtype=kernel.dtype) - side // 2
-    cells = scale * (jnp.arange(old, dtype=kernel.dtype) - old // 2)
-    reach = max(scale, 1.0)
-    weights = jnp.maximum(0, 1 - jnp.abs(places[:, None] - cells[None, :]) / reach)
-    drawn = jnp.matmul(
-        jnp.matmul(weights, kernel, precision="highest"), weights.T, precision="highest"
-    )
-    return normalised(drawn)
+    values = np.asarray(kernel, np.float32)
+    old = values.shape[-1]
+    places = np.arange(side, dtype=np.float32) - side // 2
+    cells = np.float32(scale) * (np.arange(old, dtype=np.float32) - old // 2)
+    reach = np.float32(max(scale, 1.0))
+    weights = np.maximum(0, 1 - np.abs(places[:, None] - cells[None, :]) / reach)
+    drawn = weights @ values @ weights.T
+    total = drawn.sum()
+    return drawn / total if total > 0 else identity_kernel(side)
 
 
-def border_mass(kernel: jax.Array, support: jax.Array | int, *, width: int = 1) -> jax.Array:
+def identity_kernel(side: int) -> np.ndarray:
+    """Return the kernel `[side, side]` of no blur."""
+    return in_side(np.ones((1, 1)), side)
+
+
+def border_mass(kernel: Array, support: int, *, width: int = 1) -> float:
     """Return the share of the kernel that lies within `width` pixels of its support's border."""
-    inner = support_mask(kernel.shape[-1], support - 2 * width)
-    return jnp.sum(kernel * (1 - inner))
+    values = np.asarray(kernel)
+    inner = in_side(values, max(1, support - 2 * width))
+    return float(values.sum() - inner.sum())

@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float
 
 from deblur_jax.blind.kernel_shape import in_side
+from deblur_jax.blind.working_photo import measured_noise, trusted_pixels
 from deblur_jax.ops.operators import UniformBlur
 from deblur_jax.ops.periodic import bridge, canvas_side, inside_photo
 from deblur_jax.ops.sensor import QUANTISATION_NOISE
 from deblur_jax.ops.windows import RAMP, Windows, centres, windows_of
-from deblur_jax.solvers.diagnosis import noise_level
 from deblur_jax.solvers.fourier_plug_and_play import blurred_plane, fourier_plug_and_play
-from deblur_jax.solvers.frame import check_range, saturation_weights
+from deblur_jax.solvers.frame import check_range
 from deblur_jax.solvers.schedules import zhang_sigmas
 from deblur_jax.typing import Array, Denoiser, Image, typechecked
 
@@ -98,7 +98,7 @@ def restore_closed(
         windows = windows_of(size, side)
         kernels = blur.at(*(places - RAMP // 2 for places in centres(windows)))
     gaps = ((0, size[0] - height), (0, size[1] - width), (0, 0))
-    weights = np.pad(np.asarray(saturation_weights(values)), gaps, constant_values=1)
+    weights = np.pad(np.asarray(trusted_pixels(values)), gaps, constant_values=1)
     extent = np.asarray((height, width), np.int32)
     restored, again = _restore(
         in_side(kernels, reach), np.pad(values, gaps), weights, extent, np.float32(noise),
@@ -123,7 +123,7 @@ def effective_noise(
         noise: standard deviation of the photo's noise; measured if None.
         kernel_error: noise that the kernel's error counts as.
     """
-    measured = float(noise_level(photo)) if noise is None else noise
+    measured = float(measured_noise(photo)) if noise is None else noise
     together = (measured**2 + kernel_error**2) ** 0.5
     return min(1.0, max(together, QUANTISATION_NOISE))
 

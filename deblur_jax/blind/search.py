@@ -10,7 +10,6 @@ import dataclasses
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax.blind.choice import Candidate, settled
@@ -26,7 +25,7 @@ from deblur_jax.blind.coarse_to_fine import (
     scale_count,
 )
 from deblur_jax.blind.judge import Judgement, judge
-from deblur_jax.blind.kernel_shape import border_mass, in_side, resized
+from deblur_jax.blind.kernel_shape import border_mass, identity_kernel, in_side, resized
 from deblur_jax.blind.restoration import SIDES
 from deblur_jax.blind.scales import refine_at_scale
 from deblur_jax.blind.threads import in_order
@@ -146,7 +145,7 @@ def refine_candidates(
     def refine(each: Candidate, support: int) -> Candidate:
         kernel = refine_at_scale(
             planes.photos[0], planes.trusts[0],
-            resized(jnp.asarray(each.kernel), largest, enlargement),
+            resized(each.kernel, largest, enlargement),
             np.int32(support), weights, ridge, np.float32(SMALL_LAST_PIECE),
         )  # fmt: skip
         return judged(work, planes, kernel, support)
@@ -176,9 +175,7 @@ def covers(found: Judgement, none: Judgement) -> bool:
 
 def no_blur(work: WorkingPhoto, planes: Planes) -> Candidate:
     """Return the candidate that leaves the photo as it is."""
-    still = np.zeros((planes.largest, planes.largest), np.float32)
-    still[planes.largest // 2, planes.largest // 2] = 1
-    return judged(work, planes, still, 1)
+    return judged(work, planes, identity_kernel(planes.largest), 1)
 
 
 def judged(work: WorkingPhoto, planes: Planes, kernel: Array, support: int) -> Candidate:
@@ -186,5 +183,5 @@ def judged(work: WorkingPhoto, planes: Planes, kernel: Array, support: int) -> C
     size = planes.photos[0].shape
     windows = windows_of((size[0], size[1]), 1)
     whole, parts = judge(planes.photos[0], planes.trusts[0], work.extent, kernel, windows=windows)
-    border = float(border_mass(jnp.asarray(kernel), support)) if support > 1 else 0.0
+    border = border_mass(kernel, support) if support > 1 else 0.0
     return Candidate(support, in_side(kernel, support), border, whole, parts)

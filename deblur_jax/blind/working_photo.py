@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Sequence
 
 import cv2
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from deblur_jax.blind.coarse_to_fine import odd_side
@@ -23,6 +23,10 @@ SHORTEST = 2.5  # the photo's shorter side, in units of the largest support
 LUMA = (0.299, 0.587, 0.114)
 ONLY_NOISE = 1.25  # root mean square of the gradients over that of white noise of the same level
 TOO_SMALL = "the photo is too small for the smallest support"
+
+# Compiled once for each size of photo, instead of one operation at a time.
+measured_noise = jax.jit(noise_level)
+trusted_pixels = jax.jit(saturation_weights)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,10 +62,10 @@ def working_photo(
     _check_photo(photo)
     _check_supports(supports)
     values = np.asarray(photo, np.float32)
-    noise = float(noise_level(values))
+    noise = float(measured_noise(values))
     light = np.asarray(to_light(values, transfer), np.float32)
     grey = light @ np.asarray(LUMA, np.float32) if light.shape[-1] == 3 else light[..., 0]
-    trusted = np.asarray(saturation_weights(values))[..., 0]
+    trusted = np.asarray(trusted_pixels(values))[..., 0]
     tried = tuple(side for side in supports if SHORTEST * side <= min(grey.shape))
     work = reduced(WorkingPhoto(grey, trusted, noise, 1.0, tried, ""), PIXELS)
     reason = _nothing_to_see(work.grey, work.trusted, noise)
@@ -97,7 +101,7 @@ def full_size(kernel: np.ndarray, shrunk: float) -> np.ndarray:
     if shrunk == 1 or kernel.shape[0] == 1:
         return kernel
     side = odd_side(kernel.shape[0] / shrunk) + 2
-    return np.asarray(resized(jnp.asarray(kernel), side, 1 / shrunk))
+    return resized(kernel, side, 1 / shrunk)
 
 
 def _nothing_to_see(grey: np.ndarray, trusted: np.ndarray, noise: float) -> str:

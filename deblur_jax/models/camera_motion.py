@@ -80,7 +80,7 @@ class CameraMotionNet(nn.Module):
 
     def flow(self, doubled: Flows) -> Flows:
         """Returns the canonical flow of the network's output, in pixels `[b, h, w, 2]`."""
-        return jax.vmap(halve_angle)(doubled)
+        return _halve_angles(doubled)
 
     @nn.nowrap
     def estimate_blur(self, variables: Any, photo: jax.Array) -> BlurEstimate:
@@ -88,6 +88,9 @@ class CameraMotionNet(nn.Module):
         return estimate_motion(
             lambda x: self.flow(apply(self, variables, x))[0], photo, refine=True
         )
+
+
+_halve_angles = jax.jit(jax.vmap(halve_angle))
 
 
 class _Block(nn.Module):

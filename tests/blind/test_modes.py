@@ -8,7 +8,6 @@ import pytest
 from deblur_jax.blind import (
     coarse_to_fine,
     judge,
-    kernel_shape,
     local_kernels,
     restoration,
     scales,
@@ -38,10 +37,6 @@ def restore(kernel, canvas):
 
 PROGRAMS = {
     "pyramid": (lambda *a: coarse_to_fine.pyramid(*a, EXTENTS, scales=2), PLANE, PLANE),
-    "kernel_of_support": (
-        lambda a, b: coarse_to_fine.kernel_of_support((a, a), (b, b), 5, largest=SIDE),
-        PLANE, PLANE,
-    ),
     "refine_at_scale": (lambda *a: scales.refine_at_scale(*a, *ROUNDS), PLANE, PLANE, KERNEL),
     "judge": (
         lambda a, b, k: judge.judge(a, b, EXTENTS, k, windows=WINDOWS), PLANE, PLANE, KERNEL,
@@ -54,7 +49,6 @@ PROGRAMS = {
         lambda *a: window_fit.refine_windows(*a, *ROUNDS, NUMBERS[2], windows=WINDOWS),
         PLANE, PLANE, KERNELS,
     ),
-    "border_mass": (lambda k: kernel_shape.border_mass(k, 5), KERNEL),
     "window_kernels": (
         lambda flow: local_kernels.window_kernels(LineBlur(flow), EXTENT, WINDOWS, SIDE),
         jax.ShapeDtypeStruct((*EXTENT, 2), np.float32),
