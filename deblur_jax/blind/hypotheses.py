@@ -16,12 +16,12 @@ from deblur_jax.blind.judge import Judgement, judge_windows
 from deblur_jax.blind.kernel_shape import identity_kernel, in_side
 from deblur_jax.blind.local_kernels import window_kernels
 from deblur_jax.blind.search import Progress, covers, refining_weights, search_supports
-from deblur_jax.blind.threads import in_order
 from deblur_jax.blind.verdict import Hypothesis, preference, probability, score
 from deblur_jax.blind.window_fit import refine_windows
 from deblur_jax.blind.working_photo import WorkingPhoto, full_size
 from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur, WindowedBlur
 from deblur_jax.ops.windows import CLASSES, Windows, centres, windows_of
+from deblur_jax.threads import in_order
 
 
 RIDGE, NOISY_RIDGE = 1.0, 100.0

@@ -28,10 +28,10 @@ from deblur_jax.blind.judge import Judgement, judge
 from deblur_jax.blind.kernel_shape import border_mass, identity_kernel, in_side, resized
 from deblur_jax.blind.restoration import SIDES
 from deblur_jax.blind.scales import refine_at_scale
-from deblur_jax.blind.threads import in_order
 from deblur_jax.blind.working_photo import WorkingPhoto, reduced
 from deblur_jax.ops.periodic import canvas_side, lay_on_canvas
 from deblur_jax.ops.windows import windows_of
+from deblur_jax.threads import in_order
 from deblur_jax.typing import Array
 
 

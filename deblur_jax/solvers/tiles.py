@@ -18,10 +18,12 @@ import jax
 import numpy as np
 
 from deblur_jax.ops.tiling import fast_size
+from deblur_jax.threads import accelerators, in_order
 
 
 BLEND = 16  # pixels
 SHARE = 0.4  # of the device's memory that a tile may take
+AT_ONCE = 2  # tiles; more would take more memory, and convolutions use all cores
 SMALLEST = 64  # pixels a side
 
 TileProgress = Callable[[int, int], None]
@@ -232,10 +234,15 @@ def _stitch(
     restore: Callable, shared: tuple[Any, ...], photos: tuple[Any, ...], pieces: list[Tile],
     size: tuple[int, int], progress: TileProgress | None,
 ) -> Any:  # fmt: skip
-    whole = None
-    for number, piece in enumerate(pieces):
+    devices = accelerators()
+
+    def restore_piece(piece: Tile) -> Any:
         parts = [_cut(photo, piece.rows, piece.columns) for photo in photos]
-        result = jax.tree.map(np.asarray, restore(*shared, *parts))
+        return jax.tree.map(np.asarray, restore(*shared, *parts))
+
+    whole = None
+    found = in_order(restore_piece, pieces, at_once=max(AT_ONCE, len(devices)), devices=devices)
+    for number, (piece, result) in enumerate(zip(pieces, found, strict=True)):
         if whole is None:
             whole = jax.tree.map(lambda x: np.zeros((*size, *x.shape[2:]), x.dtype), result)
         jax.tree.map(functools.partial(_add, piece), whole, result)

@@ -1,11 +1,11 @@
-"""Several estimates at the same time come in order, on one device, and no more than needed."""
+"""Several computations at the same time come in order, on given devices, no more than needed."""
 
 import time
 
 import jax
 import jax.numpy as jnp
 
-from deblur_jax.blind.threads import AT_ONCE, in_order
+from deblur_jax.threads import AT_ONCE, in_order
 
 
 def test_results_come_in_order_whichever_is_ready_first():
@@ -29,3 +29,15 @@ def test_the_calling_threads_device_is_used():
     with jax.default_device(device):
         found = list(in_order(lambda number: jnp.ones(2) * number, [1, 2]))
     assert all(each.devices() == {device} for each in found)
+
+
+def test_entries_are_shared_among_given_devices_in_turn():
+    devices = jax.devices()[:2]
+    found = list(in_order(lambda number: jnp.ones(2) * number, [1, 2, 3], devices=devices))
+    assert [each.devices() for each in found] == [{devices[i % len(devices)]} for i in range(3)]
+
+
+def test_double_precision_of_the_calling_thread_is_used():
+    with jax.enable_x64(True):
+        found = list(in_order(lambda number: jnp.ones(2) * number, [1.0]))
+    assert found[0].dtype == jnp.float64
