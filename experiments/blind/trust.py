@@ -31,6 +31,7 @@ from deblur_jax.blind.verdict import LIKELY, WEIGHTS, probability, shipped_weigh
 from deblur_jax.io.weights import write_weights
 from deblur_jax.models.trust import TrustNet
 from deblur_jax.pretrained import WEIGHTS as SHIPPED
+from deblur_jax.pretrained import load
 from deblur_jax.version import __version__, revision
 from experiments.blind.fit import choice_loss, fit_weights, read_rows, stem
 from experiments.blind.kept import Kept, pictures_of, read_kept, read_practice
@@ -50,7 +51,10 @@ COUNTED = 2.0  # decibels from which a gain or loss counts no more for the verdi
 RIDGE = 0.01  # of the verdict's weights
 FOLDS = 4
 MODEL = {"name": "trust", "widths": [16, 24, 32, 48], "context": 32}
-COMMAND = "python -m experiments.blind.trust {0.step} --steps {0.steps} --rate {0.rate}"
+COMMAND = (
+    "python -m experiments.blind.trust {0.step} --steps {0.steps} --rate {0.rate}"
+    " --start '{0.start}'"
+)
 LIMITS = (
     "knows restorations of photos of 0.15 megapixel, by 5 steps of the shipped denoiser; it tells "
     "little about photos without texture"
@@ -89,12 +93,16 @@ def loss(params: Any, model: TrustNet, pictures: Sequence[jax.Array]) -> jax.Arr
 
 
 def trained(
-    kept: list[Kept], steps: int, rate: float, seed: int
+    kept: list[Kept], options: argparse.Namespace, seed: int
 ) -> tuple[TrustNet, dict[str, Any]]:
-    """Return the network and its parameters after `steps` steps of AdamW."""
+    """Return the network and its parameters after `options.steps` steps of AdamW."""
+    steps, rate = options.steps, options.rate
     model = TrustNet(tuple(MODEL["widths"]), MODEL["context"])
     rng = np.random.default_rng(seed)
     params = model.init(jax.random.key(seed), *(jnp.zeros((1, 64, 64, 3)),) * 3)["params"]
+    if options.start:
+        given = load(options.start).variables["params"]
+        params = jax.tree.map(lambda to, x: jnp.asarray(x, to.dtype), params, given)
     schedule = optax.cosine_onecycle_schedule(steps, rate)
     optimizer = optax.chain(
         optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=DECAY)
@@ -205,7 +213,7 @@ def validate(options: argparse.Namespace) -> None:
         rest = [row for row in rows if stem(row) not in held]
         weights = fit_weights(rest), fit_weights(rest, choice_loss)
         kept = read_kept(options.kept, rest, *weights) + read_practice(options.practice)
-        model, variables = trained(kept, options.steps, options.rate, fold)
+        model, variables = trained(kept, options, fold)
         others = [row for row in rows if stem(row) in held]
         for one in read_kept(options.kept, others, *weights):
             row = {"photo": one.name, "fold": fold, "command": COMMAND.format(options)}
@@ -240,7 +248,7 @@ def train(options: argparse.Namespace) -> None:
     weights = (np.asarray(shipped_weights(group)) for group in ("weights", "choice"))
     kept = read_kept(options.kept, rows, *weights)
     more = read_practice(options.practice)
-    model, variables = trained(kept + more, options.steps, options.rate, options.seed)
+    model, variables = trained(kept + more, options, options.seed)
     half = jax.tree.map(lambda x: np.asarray(x).astype(np.float16), variables)
     gains = [scored(model, variables, one)[0]["gain"] for one in kept]
     card = {
@@ -276,6 +284,7 @@ def main() -> None:
     )
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--rate", type=float, default=RATE)
+    parser.add_argument("--start", default="", help="weights whose training is continued")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=SHIPPED / "trust.safetensors")
     options = parser.parse_args()
