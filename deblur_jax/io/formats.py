@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deblur_jax.io import directories, exif, jpeg, png, tiff
+from deblur_jax.io import directories, exif, heif, jpeg, png, tiff
 from deblur_jax.io.metadata import (
     APART,
     IPTC_TAG,
@@ -18,17 +18,20 @@ from deblur_jax.io.metadata import (
     iptc_fields,
 )
 from deblur_jax.io.photo import Extras, Photo
+from deblur_jax.io.profile import profile_transfer
 
 
 FORMATS = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WebP", ".tif": "TIFF",
-    ".tiff": "TIFF", ".bmp": "BMP",
+    ".tiff": "TIFF", ".bmp": "BMP", ".heic": "HEIF", ".heif": "HEIF", ".avif": "AVIF",
 }  # fmt: skip
 OPAQUE = ("JPEG", "BMP")
-DEEP = ("PNG", "TIFF")
-LONGEST_SIDE = {"JPEG": 65500, "WebP": 16383}  # pixels
+DEPTHS = {"PNG": 16, "TIFF": 16, "HEIF": heif.DEEP_BITS}  # most bits a channel, if not 8
+LONGEST_SIDE = {"JPEG": 65500, "WebP": 16383, "HEIF": 16384, "AVIF": 65535}  # pixels
+SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")  # of AVIF files, by `Extras.sampling`
 XMP_BYTES = jpeg.SEGMENT_BYTES - 29  # less the address before it
 UNDEFINED, BYTE, RATIONAL = 7, 1, 5
+MATRIX, WIDE_MATRIX = 6, 9  # code points of YCbCr; that of Rec. 2020 equals its primaries'
 # What the colour chunks of most PNG files say: no more than that it is sRGB.
 SRGB_CHUNKS = (
     (b"gAMA", struct.pack(">I", 45455)),
@@ -69,19 +72,32 @@ def fitted(photo: Photo, path: Path, *, growth: int = 0) -> tuple[Photo, tuple[s
             f"{path}: {kind} holds at most {LONGEST_SIDE[kind]} pixels a side, got "
             f"{width}x{height}; choose a name that ends in .png or .tif"
         )
+    if kind == "HEIF":
+        try:
+            heif.check_writable_heif()
+        except tiff.UnfitError as error:
+            raise ValueError(f"{path}: {error}") from None
+    depth = DEPTHS.get(kind, 8)
+    if depth == 8 and photo.bits == 16 and profile_transfer(photo.profile) == 1:
+        raise ValueError(
+            f"{path}: the photo holds light, of which 8 bits would show steps in the shadows; "
+            "choose a name that ends in .tif or .png"
+        )
     lost = list(photo.extras.lost)
     if photo.alpha is not None and kind in OPAQUE:
         photo = dataclasses.replace(photo, alpha=None)
         lost.append("transparency")
-    if photo.bits == 16 and kind not in DEEP:
+    held = photo.extras.depth or photo.bits
+    if held > depth:
+        lost.append(f"{held} bits a channel ({depth} are written)")
+    if photo.bits == 16 and depth == 8:
         photo = dataclasses.replace(photo, bits=8)
-        lost.append("16 bits a channel (8 are written)")
     if photo.profile and kind == "BMP":
         photo = dataclasses.replace(photo, profile=None)
         lost.append("colour profile")
     block, more = _fitted_exif(photo.exif, kind, growth)
     extras, others = _fitted_extras(photo.extras, kind, photo.profile)
-    if extras.dpi and kind == "WebP" and not _states_resolution(block):
+    if extras.dpi and kind in ("WebP", "HEIF", "AVIF") and not _states_resolution(block):
         others.append("resolution")
     photo = dataclasses.replace(photo, exif=block, extras=extras)
     return photo, tuple(dict.fromkeys([*lost, *more, *others]))
@@ -115,10 +131,13 @@ def _fitted_extras(extras: Extras, kind: str, profile: bytes | None) -> tuple[Ex
         drop["comment"] = None
         lost.append("comment")
     if extras.chunks and kind != "PNG":
-        drop["chunks"] = ()
+        kept = [chunk for chunk in extras.chunks if kind == "HEIF" and chunk[0] == b"cICP"]
+        drop["chunks"] = tuple(kept)
         names = [name for name, _ in extras.chunks]
         if any(name in png.TEXT_CHUNKS for name in names):
             lost.append("texts")
+        if kept:
+            return dataclasses.replace(extras, **drop), lost
         if b"cICP" in names:
             lost.append("meaning of its values (cICP)")
         elif not profile and b"sRGB" not in names:
@@ -139,12 +158,14 @@ def encode(photo: Photo, values: np.ndarray, kind: str, *, quality: int) -> byte
 
     Args:
         photo: as `fitted`.
-        values: `[h, w, 1 to 4]` uint8, or uint16 for PNG and TIFF: grey or colour, then alpha.
+        values: `[h, w, 1 to 4]` uint8, or uint16 for the formats in `DEPTHS`: grey or colour, then
+            alpha.
         kind: the format.
-        quality: of JPEG and of lossy WebP.
+        quality: of JPEG, HEIC, AVIF and lossy WebP.
     """
     return {
-        "JPEG": _jpeg, "PNG": _png, "WebP": _webp, "TIFF": _tiff, "BMP": _bmp,
+        "JPEG": _jpeg, "PNG": _png, "WebP": _webp, "TIFF": _tiff, "BMP": _bmp, "HEIF": _heif,
+        "AVIF": _avif,
     }[kind](photo, values, quality)  # fmt: skip
 
 
@@ -190,6 +211,32 @@ def _webp(photo: Photo, values: np.ndarray, quality: int) -> bytes:
     return _saved(
         values, "WebP", quality=quality, icc_profile=photo.profile, exif=photo.exif,
         xmp=photo.extras.xmp, **lossless,
+    )  # fmt: skip
+
+
+def _heif(photo: Photo, values: np.ndarray, quality: int) -> bytes:
+    extras = photo.extras
+    colours = {}
+    for _, body in extras.chunks:  # of cICP
+        primaries, transfer = body[:2]
+        colours = {
+            "color_primaries": primaries, "transfer_characteristics": transfer,
+            "matrix_coefficients": WIDE_MATRIX if primaries == WIDE_MATRIX else MATRIX,
+            "full_range_flag": 1,
+        }  # fmt: skip
+    return heif.encode_heif(
+        values, quality=quality, exif=photo.exif, icc_profile=photo.profile, xmp=extras.xmp,
+        chroma=None if extras.sampling is None else heif.CHROMA[max(extras.sampling, 0)],
+        **colours,
+    )  # fmt: skip
+
+
+def _avif(photo: Photo, values: np.ndarray, quality: int) -> bytes:
+    extras = photo.extras
+    sampling = None if extras.sampling is None else SAMPLINGS[max(extras.sampling, 0)]
+    return _saved(
+        values, "AVIF", quality=quality, icc_profile=photo.profile, exif=photo.exif,
+        xmp=extras.xmp, subsampling=sampling,
     )  # fmt: skip
 
 

@@ -1,35 +1,73 @@
 """Photographs in files: decoded upright to floats in [0, 1], written whole or not at all."""
 
 import contextlib
+import functools
 import os
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from deblur_jax.io import jpeg, png, tiff
+from deblur_jax.io import boxes, heif, jpeg, png, raw, tiff
 from deblur_jax.io.directories import ORIENTATION
 from deblur_jax.io.files import existing_file, whole_file
 from deblur_jax.io.formats import FORMATS, encode, fitted, format_of
-from deblur_jax.io.metadata import Found, read_metadata, read_tiff_metadata
+from deblur_jax.io.metadata import (
+    Found,
+    read_heif_metadata,
+    read_metadata,
+    read_raw_metadata,
+    read_tiff_metadata,
+)
+from deblur_jax.io.native import native_complaints
 from deblur_jax.io.photo import Photo
 from deblur_jax.io.tiff import UnfitError
 
 
-__all__ = ["ORIENTATION", "SUFFIXES", "Photo", "read_grey", "read_photo", "read_rgb", "write_photo"]
+__all__ = [
+    "ORIENTATION",
+    "PHOTO_SUFFIXES",
+    "SUFFIXES",
+    "Photo",
+    "read_grey",
+    "read_photo",
+    "read_rgb",
+    "write_photo",
+]
 
-SUFFIXES = tuple(FORMATS)
+SUFFIXES = (*FORMATS, ".mpo")  # of files that hold display values
+PHOTO_SUFFIXES = (*SUFFIXES, *raw.SUFFIXES)  # of all files that are read
+RGB = "8-bit RGB"
 STRIP = 256  # rows that are rounded at once: the copies of a panorama would fill the memory
 INKS = ("CMYK", "YCbCr", "LAB", "HSV")  # modes of Pillow whose profile is not one of RGB
 
 
-def read_photo(path: str | os.PathLike, *, most_pixels: int | None = None) -> Photo:
-    """Reads a JPEG, PNG, WebP, TIFF or BMP file.
+@dataclass(frozen=True)
+class _Decoded:
+    """The pixels of a file as they are stored, and its metadata.
 
-    Colours of inks become sRGB, by the file's profile if it has one.
+    Attributes:
+        array: `[h, w, 1 to 4]` uint8 or uint16: grey or colour, then alpha.
+        found: metadata; its `turn` makes `array` upright.
+        kind: of the pixels, for messages.
+        inks: whether the file holds colours of inks.
+    """
+
+    array: np.ndarray
+    found: Found
+    kind: str
+    inks: bool = False
+
+
+def read_photo(path: str | os.PathLike, *, most_pixels: int | None = None) -> Photo:
+    """Reads a JPEG, PNG, WebP, TIFF, BMP, HEIC, AVIF or raw file.
+
+    Colours of inks become sRGB, by the file's profile if it has one. A raw photo becomes light,
+    with a profile that says so (see `io.raw`).
 
     Args:
         path: of the file.
@@ -38,21 +76,14 @@ def read_photo(path: str | os.PathLike, *, most_pixels: int | None = None) -> Ph
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is not an image, is cut short, holds several pictures or too large a
-            one, or has a kind of pixel that would lose precision here (floats, or 16 bits other
-            than grey and RGB in PNG and TIFF).
+            one, needs a package that is not installed, or has a kind of pixel that would lose
+            precision here (floats, or 16 bits other than grey and RGB in PNG and TIFF).
     """
     path = Path(path)
     with _errors_named(path):
-        page = _photo_page(path)
-        if page is not None and page.deep:
-            _check_size(page.size, most_pixels)
-            found, inks = read_tiff_metadata(page), False
-            array = tiff.read_deep(page)
-        else:
-            with _opened(path, page, most_pixels) as image:
-                found, inks = read_metadata(path, image, page), image.mode in INKS
-                array = _pixels(path, image, found)
-    array = turned_upright(array, found.turn)
+        decoded = _decode(path, most_pixels)
+    found = decoded.found
+    array = turned_upright(decoded.array, found.turn)
     values = array.astype(np.float32) / np.iinfo(array.dtype).max
     grey = values.shape[-1] <= 2
     colour = np.repeat(values[..., :1], 3, axis=-1) if grey else values[..., :3]
@@ -61,10 +92,39 @@ def read_photo(path: str | os.PathLike, *, most_pixels: int | None = None) -> Ph
         alpha=np.ascontiguousarray(values[..., -1]) if values.shape[-1] in (2, 4) else None,
         grey=grey,
         bits=8 * array.dtype.itemsize,
-        profile=None if inks else found.profile,
+        profile=None if decoded.inks else found.profile,
         exif=found.exif,
         extras=found.extras,
     )
+
+
+def _decode(path: Path, most_pixels: int | None = None) -> _Decoded:
+    """Decodes a file of any format."""
+    existing_file(path, "a photo")
+    check_size = functools.partial(_check_size, most_pixels=most_pixels)
+    if raw.is_raw(path):
+        array = raw.develop(path, check_size)
+        size = (array.shape[1], array.shape[0])
+        return _Decoded(array, read_raw_metadata(path, size), "a raw photo")
+    if boxes.container_of(path) == boxes.HEIF:
+        picture = heif.read_heif(path, check_size)
+        return _Decoded(
+            picture.pixels, read_heif_metadata(path, picture), _kind_of_array(picture.pixels)
+        )
+    page = _photo_page(path)
+    if page is not None and page.deep:
+        check_size(page.size)
+        return _Decoded(tiff.read_deep(page), read_tiff_metadata(page), "16-bit")
+    with _opened(path, page, most_pixels) as image:
+        found = read_metadata(path, image, page)
+        array, kind = _pixels(path, image, found), _kind_of_pixels(path, image)
+        return _Decoded(array, found, kind, image.mode in INKS)
+
+
+def _kind_of_array(array: np.ndarray) -> str:
+    if array.dtype == np.uint16:
+        return "16-bit"
+    return {1: "grey", 3: RGB}.get(array.shape[-1], "with transparency")
 
 
 def _pixels(path: Path, image: Image.Image, found: Found) -> np.ndarray:
@@ -128,15 +188,10 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
     """
     path = Path(path)
     with _errors_named(path):
-        page = _photo_page(path)
-        if page is not None and page.deep:
-            raise UnfitError("16-bit, expected 8-bit RGB; convert it")
-        with _opened(path, page) as image:
-            kind = _kind_of_pixels(path, image)
-            if kind != "8-bit RGB":
-                raise UnfitError(f"{kind}, expected 8-bit RGB; convert it")
-            turn = read_metadata(path, image, page).turn
-            return np.array(turned_upright(np.asarray(image, np.uint8), turn))
+        decoded = _decode(path)
+        if decoded.kind != RGB:
+            raise UnfitError(f"{decoded.kind}, expected {RGB}; convert it")
+        return np.array(turned_upright(decoded.array, decoded.found.turn))
 
 
 def read_grey(path: str | os.PathLike) -> np.ndarray:
@@ -148,16 +203,13 @@ def read_grey(path: str | os.PathLike) -> np.ndarray:
     """
     path = Path(path)
     with _errors_named(path):
-        page = _photo_page(path)
-        if page is not None and page.deep:
-            values = (tiff.read_deep(page) >> 8).astype(np.uint8)
-            grey = values.shape[-1] <= 2
-            image = Image.fromarray(values[..., 0] if grey else values[..., :3])
-            turn = read_tiff_metadata(page).turn
-            return np.array(turned_upright(np.asarray(image.convert("L"), np.uint8), turn))
-        with _opened(path, page) as image:
-            turn = read_metadata(path, image, page).turn
-            return np.array(turned_upright(np.asarray(image.convert("L"), np.uint8), turn))
+        decoded = _decode(path)
+        values = decoded.array
+        if values.dtype == np.uint16:
+            values = (values >> 8).astype(np.uint8)
+        grey = values.shape[-1] <= 2
+        image = Image.fromarray(values[..., 0] if grey else values[..., :3]).convert("L")
+        return np.array(turned_upright(np.asarray(image, np.uint8), decoded.found.turn))
 
 
 def read_orientation(path: str | os.PathLike) -> int:
@@ -169,11 +221,7 @@ def read_orientation(path: str | os.PathLike) -> int:
     """
     path = Path(path)
     with _errors_named(path):
-        page = _photo_page(path)
-        if page is not None:
-            return read_tiff_metadata(page).turn
-        with _opened(path, page) as image:
-            return read_metadata(path, image, page).turn
+        return _decode(path).found.turn
 
 
 def _kind_of_pixels(path: Path, image: Image.Image) -> str:
@@ -183,12 +231,11 @@ def _kind_of_pixels(path: Path, image: Image.Image) -> str:
         return "grey"
     if _is_deep(path, image):
         return "16-bit"
-    return "8-bit RGB" if image.mode == "RGB" else f"of mode {image.mode}"
+    return RGB if image.mode == "RGB" else f"of mode {image.mode}"
 
 
 def _photo_page(path: Path) -> tiff.Page | None:
     """Returns the page of a TIFF file that is the photo; None for other files."""
-    existing_file(path, "a photo")
     return tiff.photo_page(path) if tiff.is_tiff(path) else None
 
 
@@ -215,7 +262,8 @@ def _opened(
                     f"holds {count} pictures, expected one; save the wanted picture alone"
                 )
             _check_size(image.size, most_pixels)
-            image.load()
+            with native_complaints() if page is not None else contextlib.nullcontext():
+                image.load()
             yield image
 
 
@@ -226,7 +274,7 @@ def _bare(path: Path, page: tiff.Page | None) -> Path | BytesIO:
     return BytesIO(jpeg.without_exif(path.read_bytes())) if jpeg.is_jpeg(path) else path
 
 
-def _check_size(size: tuple[int, int], most_pixels: int | None) -> None:
+def _check_size(size: tuple[int, int], most_pixels: int | None = None) -> None:
     width, height = size
     if most_pixels is not None and width * height > most_pixels:
         raise UnfitError(

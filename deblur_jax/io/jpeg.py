@@ -35,7 +35,11 @@ def _places(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 def read_segments(path: Path) -> list[bytes]:
     """Returns what the application segments of a JPEG file hold, each with its name in front."""
-    data = path.read_bytes()
+    return segments_of(path.read_bytes())
+
+
+def segments_of(data: bytes) -> list[bytes]:
+    """Returns the same of a JPEG file in memory."""
     return [data[start:end] for marker, start, end in _places(data) if APP0 <= marker <= APP0 + 15]
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin
 
-from deblur_jax.io import directories, exif, jpeg, png, tiff
+from deblur_jax.io import boxes, directories, exif, jpeg, png, raw, tiff
+from deblur_jax.io.heif import CHROMA, Picture
 from deblur_jax.io.photo import Extras
+from deblur_jax.io.profile import linear_profile
 
 
 IPTC_RESOURCE = b"\x04\x04"
@@ -20,7 +22,7 @@ APART = (PROFILE_TAG, XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG)  # entries of TIFF with 
 # How JPEG segments begin that are carried, or that say how the file itself is laid out.
 KNOWN_SEGMENTS = (
     b"JFIF", b"JFXX", b"Exif\0", b"http://ns.adobe.com/xap/", b"ICC_PROFILE", b"MPF\0", b"Adobe",
-    jpeg.PHOTOSHOP,
+    jpeg.PHOTOSHOP, b"urn:iso:std:iso:ts:21496:-1",
 )  # fmt: skip
 EXIF_TEXTS = (b"Raw profile type exif\0", b"Raw profile type APP1\0")  # of ImageMagick
 XMP_TURN = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)([0-9]+)")
@@ -31,8 +33,18 @@ XMP_SIZES = {
 XMP_PARTS = {
     b"hdrgm:": "gain map (HDR)", b"HDRGainMap": "gain map (HDR)",
     b"GCamera:MotionPhoto": "motion video", b"GCamera:MicroVideo": "motion video",
+    b"GDepth:": "depth map", b"Item:Semantic=\"Depth\"": "depth map",
     b"xmpNote:HasExtendedXMP": "extended XMP",
 }  # fmt: skip
+GAIN_MAP_SEGMENT = b"urn:iso:std:iso:ts:21496:-1"  # of the main picture: there is a gain map
+# What XMP says of pictures and videos behind the photo, which no copy has.
+XMP_BEHIND = re.compile(
+    rb"\s(?:hdrgm|HDRGainMap|GDepth|GCamera:(?:MotionPhoto|MicroVideo)|xmpNote:HasExtendedXMP)"
+    rb"[\w:]*\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+    rb"|<(Container:Directory|(?:hdrgm|HDRGainMap|GDepth):\w+)\b(?:[^>]*/>|.*?</\1\s*>)",
+    re.DOTALL,
+)
+SRGB_PRIMARIES, SRGB_TRANSFERS = (1, 2), (1, 2, 6, 13)  # code points that viewers show as sRGB
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,8 @@ def read_metadata(path: Path, image: Image.Image, page: tiff.Page | None = None)
         lossless=image.format == "WEBP" and _is_lossless(path),
         lost=tuple(_lost(image, chunks, segments)),
     )
+    if image.format == "AVIF":
+        extras = _with_facts(extras, boxes.read_facts(path), info.get("icc_profile"))
     size = (image.width, image.height)
     return _upright(block, _packet(info), size, extras, info.get("icc_profile"), None)
 
@@ -85,6 +99,41 @@ def read_tiff_metadata(page: tiff.Page) -> Found:
     block = directories.write_block(page.order, rest) if rest else b""
     profile, xmp = apart.get(PROFILE_TAG), apart.get(XMP_TAG)
     return _upright(block, xmp, page.size, extras, profile, page.turn)
+
+
+def read_heif_metadata(path: Path, picture: Picture) -> Found:
+    """Reads the metadata of a HEIC file, whose picture is upright whatever its EXIF says."""
+    info = picture.info
+    block = (info.get("exif") or b"").removeprefix(exif.PREFIX)
+    chroma = info.get("chroma")
+    extras = Extras(
+        dpi=tiff.resolution(*directories.read_directory(block)[:2]),
+        sampling=CHROMA.index(chroma) if chroma in CHROMA else None,
+        depth=info["bit_depth"] if info["bit_depth"] not in (8, 16) else None,
+        lost=tuple(_lost_by_xmp(_packet(info) or b"")),
+    )
+    profile = info.get("icc_profile")
+    extras = _with_facts(extras, boxes.read_facts(path), profile)
+    height, width = picture.pixels.shape[:2]
+    return _upright(block, _packet(info), (width, height), extras, profile, 1)
+
+
+def _with_facts(extras: Extras, facts: boxes.Facts, profile: bytes | None) -> Extras:
+    """Adds what the boxes of a HEIC or AVIF file say of its colours, and of what it loses."""
+    chunks: tuple[png.Chunk, ...] = ()
+    if facts.colours and not profile:
+        primaries, transfer, _, _ = facts.colours
+        if primaries not in SRGB_PRIMARIES or transfer not in SRGB_TRANSFERS:
+            chunks = ((b"cICP", bytes([primaries & 255, transfer & 255, 0, 1])),)
+    return dataclasses.replace(
+        extras, chunks=chunks, lost=tuple(dict.fromkeys([*extras.lost, *facts.lost]))
+    )
+
+
+def read_raw_metadata(path: Path, size: tuple[int, int]) -> Found:
+    """Returns the metadata of a raw photo that was developed to an upright picture of a size."""
+    block, lost = raw.read_block(path)
+    return _upright(block, None, size, Extras(lost=lost), linear_profile(), 1)
 
 
 def _upright(
@@ -104,6 +153,7 @@ def _upright(
         size = size[1], size[0]
     upright, lost = exif.upright_block(block, size, sideways=sideways)
     if xmp is not None:
+        xmp = XMP_BEHIND.sub(b"", xmp)
         xmp = XMP_TURN.sub(rb"\g<1>1", xmp)
         for pattern, axis in XMP_SIZES.items():
             xmp = pattern.sub(rb"\g<1>%d" % size[axis], xmp)
@@ -162,8 +212,10 @@ def _is_lossless(path: Path) -> bool:
 
 def _lost(image: Image.Image, chunks: Iterable[png.Chunk], segments: Iterable[bytes]) -> list[str]:
     """Names what a file holds that is not carried into any copy."""
-    xmp = _packet(image.info) or b""
-    names = [name for mark, name in XMP_PARTS.items() if mark in xmp]
+    segments = list(segments)
+    names = _lost_by_xmp(_packet(image.info) or b"")
+    if any(segment.startswith(GAIN_MAP_SEGMENT) for segment in segments):
+        names.append("gain map (HDR)")
     if image.format == "MPO":
         names.append("pictures behind the photo (previews, depth or gain map)")
     if any(not segment.startswith(KNOWN_SEGMENTS) for segment in segments):
@@ -171,6 +223,10 @@ def _lost(image: Image.Image, chunks: Iterable[png.Chunk], segments: Iterable[by
     private = [name.decode("latin-1") for name, _ in chunks if name not in png.USUAL_CHUNKS]
     names += [f"PNG chunk {name}" for name in private]
     return list(dict.fromkeys(names))
+
+
+def _lost_by_xmp(xmp: bytes) -> list[str]:
+    return [name for mark, name in XMP_PARTS.items() if mark in xmp]
 
 
 def _resource(fields: bytes) -> bytes:

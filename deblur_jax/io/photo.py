@@ -14,10 +14,11 @@ class Extras:
         iptc: Photoshop's resources (`8BIM...`), one of which holds the IPTC fields.
         comment: of a JPEG file.
         chunks: names and contents of the chunks of a PNG file that say how its values become
-            light (gAMA, cICP ...), and of its texts.
+            light (gAMA, cICP ...), and of its texts. HEIC and AVIF files have cICP, too.
         dpi: pixels an inch, across and down.
         sampling: of colour in a JPEG file: 0 for 4:4:4, 1 for 4:2:2, 2 for 4:2:0.
         lossless: whether it is a lossless WebP file.
+        depth: bits a channel of the file, if they are neither 8 nor 16.
         lost: what the file holds and no copy of ours will.
     """
 
@@ -28,6 +29,7 @@ class Extras:
     dpi: tuple[float, float] | None = None
     sampling: int | None = None
     lossless: bool = False
+    depth: int | None = None
     lost: tuple[str, ...] = ()
 
 

@@ -6,6 +6,7 @@ ProPhoto, linear profiles). For any other curve the functions return None.
 The format: ICC.1:2022, sections 7.2 (header, tag table), 10.6 (curve), 10.18 (parametric curve).
 """
 
+import functools
 import struct
 from collections.abc import Iterable
 
@@ -26,6 +27,15 @@ PARAMETERS = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}
 # Transfer functions of a cICP chunk (ITU-T H.273, table 3) that solvers know.
 CODE_POINTS: dict[int, str | float] = {4: 2.2, 5: 2.8, 8: 1.0, 13: "srgb"}
 GAMMAS = (0.2, 5.0)  # sensible exponents
+
+# The primaries of ITU-R BT.2020 and the white of a profile, in XYZ, adapted to D50.
+WHITE = (0.96420, 1.0, 0.82491)
+WIDE_PRIMARIES = {
+    b"wtpt": WHITE,
+    b"rXYZ": (0.67348, 0.27904, -0.00193),
+    b"gXYZ": (0.16566, 0.67535, 0.02998),
+    b"bXYZ": (0.12505, 0.04561, 0.79686),
+}
 
 
 def display_transfer(
@@ -48,6 +58,33 @@ def display_transfer(
     gamma = int.from_bytes(facts.get(b"gAMA", b""), "big")
     exponent = round(100_000 / gamma, 3) if gamma else 0.0
     return exponent if GAMMAS[0] <= exponent <= GAMMAS[1] else None
+
+
+@functools.cache
+def linear_profile() -> bytes:
+    """Returns an ICC profile of light, by the primaries of Rec. 2020."""
+    tags = {b"desc": _text("Linear Rec. 2020"), b"cprt": _text("Public domain")}
+    tags |= {name: struct.pack(">4s4x3i", b"XYZ ", *_fixed(xyz)) for name, xyz in
+             WIDE_PRIMARIES.items()}  # fmt: skip
+    tags |= dict.fromkeys(CURVES, struct.pack(">4s4xI", b"curv", 0))  # no points: straight
+    place, entries, body = HEADER_BYTES + 4 + 12 * len(tags), b"", b""
+    for name, contents in tags.items():
+        entries += struct.pack(">4sII", name, place + len(body), len(contents))
+        body += contents + bytes(-len(contents) % 4)
+    header = struct.pack(
+        ">I4xI4s4s4s12x4s28x3i48x", place + len(body), 0x04200000, b"mntr", b"RGB ", b"XYZ ",
+        b"acsp", *_fixed(WHITE),
+    )  # fmt: skip
+    return header + struct.pack(">I", len(tags)) + entries + body
+
+
+def _text(words: str) -> bytes:
+    text = words.encode("utf-16-be")
+    return struct.pack(">4s4xII2s2sII", b"mluc", 1, 12, b"en", b"US", len(text), 28) + text
+
+
+def _fixed(values: Iterable[float]) -> list[int]:
+    return [round(value * 65536) for value in values]
 
 
 @np.errstate(all="ignore")  # damaged profiles hold any numbers

@@ -41,10 +41,8 @@ EXTRA_SAMPLES = 0x0152
 PREMULTIPLIED, STRAIGHT, COREL = 1, 2, 999  # extra samples that are alpha
 NONE, LZW, ZIP, ZSTD = 1, 5, 8, 50000  # compressions
 PLAIN = (NONE, ZIP, 32773, 32946, 34925)  # those that tifffile undoes by itself
-RAW_PHOTO = 0xC612  # of DNG files
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, SUB_PAGES = 0x0100, 0x0101, 0x0102, 0x0106, 0x014A
 COMPRESSION, SAMPLES, PLANES = 0x0103, 0x0115, 0x011C
-RAW = ((32803,), (34892,))  # photometric interpretations of raw photos
 PURPOSES = (0x00FE, 0x00FF)  # entries that say what a page is for, new and old
 SMALLER, MASK = 1, 4  # bits of the new one
 
@@ -120,9 +118,6 @@ def photo_page(path: Path) -> Page:
         needed = [e for e in directory if e.tag in LAYOUT and e.tag not in (ORIENTATION, SUB_PAGES)]
         file = _file(order, data[8:], needed)
     facts = {entry.tag: whole_numbers(order, entry) for entry in directory}
-    raw = facts.get(PHOTOMETRIC) in RAW or _is_smaller(facts)
-    if raw and RAW_PHOTO in facts:
-        raise UnfitError("is a raw photo (DNG); develop it to 16-bit TIFF first")
     lost = ("smaller copies or masks (TIFF pages)",) if len(starts) > 1 else ()
     deep, strange = max(facts.get(BITS, ()), default=1) > 8, False
     if deep:
@@ -145,10 +140,11 @@ def _is_beside(data: Any, start: int) -> bool:
     """Returns whether a page is a smaller copy of another, or a mask."""
     order, directory, _ = read_directory(data, start)
     facts = {e.tag: whole_numbers(order, e) for e in directory if e.tag in PURPOSES}
-    return _is_smaller(facts) or bool(sum(facts.get(PURPOSES[0], ())) & MASK)
+    return is_smaller(facts) or bool(sum(facts.get(PURPOSES[0], ())) & MASK)
 
 
-def _is_smaller(facts: dict[int, tuple[int, ...]]) -> bool:
+def is_smaller(facts: dict[int, tuple[int, ...]]) -> bool:
+    """Returns whether a page of these entries is a smaller copy of another."""
     new, old = (facts.get(tag, ()) for tag in PURPOSES)
     return bool(sum(new) & SMALLER) or old == (2,)
 
