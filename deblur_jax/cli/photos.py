@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deblur_jax.io import raw
 from deblur_jax.io.folders import Listing, list_files
-from deblur_jax.io.images import SUFFIXES
+from deblur_jax.io.formats import FORMATS, format_of
+from deblur_jax.io.images import PHOTO_SUFFIXES, SUFFIXES
 
 
 MARK = "-deblurred"  # of results that lie beside their photos
-_ENDINGS = ", ".join(SUFFIXES)
+_ENDINGS = f"{', '.join(SUFFIXES)}, or as raw files do"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ def find_photos(names: Sequence[str]) -> Selection:
         path = Path(name)
         try:
             is_folder, exists = path.is_dir(), path.exists()
-            listing = list_files(path, SUFFIXES, deep=False) if is_folder else Listing((), 0, 0)
+            listing = (
+                list_files(path, PHOTO_SUFFIXES, deep=False) if is_folder else Listing((), 0, 0)
+            )
         except OSError as error:  # a name that is too long, a folder that may not be read
             missing.append(f"{name}: cannot be read ({error.strerror})")
             continue
@@ -79,27 +83,33 @@ def find_photos(names: Sequence[str]) -> Selection:
     return Selection(tuple(photos), others, hidden, tuple(empty), tuple(missing))
 
 
-def plan(photos: Sequence[Path], output: Path | None) -> list[Job]:
+def plan(photos: Sequence[Path], output: Path | None, ending: str | None = None) -> list[Job]:
     """Returns the output file of each photo.
 
     Args:
         photos: the files.
         output: a file, for a single photo; or an existing folder, where results keep the names of
             their photos. None puts each beside its photo, marked `-deblurred`.
+        ending: of the names of results, such as ".png"; that of the photo's format if None.
 
     Raises:
-        ValueError: if a name does not end as an image does, or two results would have one name.
+        ValueError: if a name does not end as an image does or as `ending`, or two results would
+            have one name.
         NotADirectoryError: if there are several photos and `output` is not a folder.
     """
     if output is not None and not output.is_dir() and len(photos) > 1:
         raise NotADirectoryError(
             f"{output}: no such folder; {len(photos)} photos need one, make it first"
         )
-    jobs = [Job(photo, _place(photo, output)) for photo in photos]
+    jobs = [Job(photo, _place(photo, output, ending)) for photo in photos]
     first: dict[Path, Path] = {}
     for job in jobs:
-        if job.output.suffix.lower() not in SUFFIXES:
-            raise ValueError(f"{job.output}: the name must end in one of {', '.join(SUFFIXES)}")
+        kind = format_of(job.output)
+        if ending is not None and kind != FORMATS[ending]:
+            raise ValueError(
+                f"{job.output}: the name stands for {kind}, and --format for {FORMATS[ending]}; "
+                "omit one of them"
+            )
         other = first.setdefault(job.output.absolute(), job.photo)
         if other is not job.photo:
             raise ValueError(
@@ -109,10 +119,18 @@ def plan(photos: Sequence[Path], output: Path | None) -> list[Job]:
     return jobs
 
 
-def _place(photo: Path, output: Path | None) -> Path:
-    known = photo.suffix.lower() in SUFFIXES
+def _place(photo: Path, output: Path | None, ending: str | None) -> Path:
+    suffix = ending or _ending(photo)
     if output is None:
-        return photo.with_name(f"{photo.stem}{MARK}{photo.suffix if known else '.png'}")
-    if output.is_dir():
-        return output / (photo.name if known else f"{photo.stem}.png")
-    return output
+        return photo.with_name(f"{photo.stem}{MARK}{suffix}")
+    return output / f"{photo.stem}{suffix}" if output.is_dir() else output
+
+
+def _ending(photo: Path) -> str:
+    """Returns the ending of the name of a photo's result."""
+    suffix = photo.suffix.lower()
+    if suffix in FORMATS:
+        return photo.suffix
+    if suffix in raw.SUFFIXES:
+        return ".tif"
+    return ".jpg" if suffix == ".mpo" else ".png"

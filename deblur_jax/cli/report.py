@@ -5,11 +5,14 @@ import numpy as np
 
 from deblur_jax.deblurring import Result
 from deblur_jax.io.images import Photo
+from deblur_jax.io.profile import display_transfer
 from deblur_jax.pictures import blur_over, panels
+from deblur_jax.transfer import display_from_light
 
 
 LONGEST_SIDE = 640  # pixels, of each picture
 GAIN = 10  # contrast of the residual
+LIGHT = 1.0  # the exponent from values to light, of values that are light
 
 
 def draw_report(name: str, photo: Photo, result: Result) -> np.ndarray:
@@ -20,13 +23,21 @@ def draw_report(name: str, photo: Photo, result: Result) -> np.ndarray:
         photo: as read from its file.
         result: as returned by `deblur`.
     """
+    shown = _displayed(photo.pixels, photo)
     pictures = {
-        name: shrunk(photo.pixels, LONGEST_SIDE),
-        "estimated blur": draw_blur(photo.pixels, result, LONGEST_SIDE),
-        "restored": shrunk(result.image, LONGEST_SIDE),
+        name: shrunk(shown, LONGEST_SIDE),
+        "estimated blur": draw_blur(shown, result, LONGEST_SIDE),
+        "restored": shrunk(_displayed(result.image, photo), LONGEST_SIDE),
         f"re-blurred - photo, x{GAIN}": 0.5 + GAIN * shrunk(result.residual, LONGEST_SIDE),
     }
     return panels(pictures, caption=result.verdict)
+
+
+def _displayed(values: np.ndarray, photo: Photo) -> np.ndarray:
+    """Returns display values for values of a photo, which are light in a developed raw photo."""
+    if display_transfer(photo.profile, photo.extras.chunks) != LIGHT:
+        return values
+    return np.asarray(display_from_light(values, "srgb"), np.float32)
 
 
 def draw_blur(photo: np.ndarray, result: Result, longest_side: int) -> np.ndarray:

@@ -110,9 +110,14 @@ def keepable(photo: Photo, output: Path) -> tuple[Photo, str]:
     Raises:
         ValueError: if the format of `output` cannot hold as many pixels.
     """
-    growth = len(with_history(photo.exif, HISTORY_LETTERS * " ")) - len(photo.exif or b"")
-    kept, lost = fitted(photo, output, growth=growth)
+    kept, lost = kept_and_lost(photo, output)
     return kept, ", ".join(lost)
+
+
+def kept_and_lost(photo: Photo, output: Path) -> tuple[Photo, tuple[str, ...]]:
+    """Returns the same as `keepable`, with a name for each part that is lost."""
+    growth = len(with_history(photo.exif, HISTORY_LETTERS * " ")) - len(photo.exif or b"")
+    return fitted(photo, output, growth=growth)
 
 
 def describe(result: Any) -> str:

@@ -42,6 +42,9 @@ __all__ = [
 SUFFIXES = (*FORMATS, ".mpo")  # of files that hold display values
 PHOTO_SUFFIXES = (*SUFFIXES, *raw.SUFFIXES)  # of all files that are read
 RGB = "8-bit RGB"
+PILLOW_KINDS = {
+    "JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "WEBP": "WebP", "TIFF": "TIFF", "BMP": "BMP",
+}  # fmt: skip
 STRIP = 256  # rows that are rounded at once: the copies of a panorama would fill the memory
 INKS = ("CMYK", "YCbCr", "LAB", "HSV")  # modes of Pillow whose profile is not one of RGB
 
@@ -119,6 +122,19 @@ def _decode(path: Path, most_pixels: int | None = None) -> _Decoded:
         found = read_metadata(path, image, page)
         array, kind = _pixels(path, image, found), _kind_of_pixels(path, image)
         return _Decoded(array, found, kind, image.mode in INKS)
+
+
+def file_kind(path: Path) -> str:
+    """Returns the format of a file, whatever its name: a value of `FORMATS`, "raw", or ""."""
+    if raw.is_raw(path):
+        return "raw"
+    if container := boxes.container_of(path):
+        return container
+    try:
+        with Image.open(path) as image:
+            return PILLOW_KINDS.get(image.format or "", "")
+    except (OSError, Image.DecompressionBombError):
+        return ""
 
 
 def _kind_of_array(array: np.ndarray) -> str:

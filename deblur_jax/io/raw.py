@@ -152,4 +152,4 @@ def _block_of_preview(path: Path) -> bytes:
         return b""
     if preview.format != rawpy.ThumbFormat.JPEG:
         return b""
-    return jpeg.joined(jpeg.segments_of(preview.data), PREFIX)
+    return jpeg.joined(jpeg.segments_of(bytes(preview.data)), PREFIX)

@@ -29,6 +29,7 @@ from deblur_jax.io.directories import (
     write_directory,
 )
 from deblur_jax.io.exif import read_turn
+from deblur_jax.io.native import native_complaints
 
 
 for name in ("tifffile", "PIL"):  # else they write to the terminal
@@ -244,7 +245,7 @@ def plain_file(page: Page) -> bytes:
 
 
 def _read_pixels(file: bytes) -> np.ndarray:
-    with tifffile.TiffFile(BytesIO(file)) as opened:
+    with native_complaints(), tifffile.TiffFile(BytesIO(file)) as opened:
         layout = opened.pages[0].aspage()
         values = _planes_together(layout, file)
         white = np.iinfo(values.dtype).max

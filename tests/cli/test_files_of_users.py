@@ -62,8 +62,9 @@ def test_a_batch_gives_a_result_or_one_line_for_each(tmp_path, capsys):
     arguments = [str(photos / name) for name in names]
     assert deblur([*arguments, "--force", "-o", str(out)]) == 1
     shown = capsys.readouterr()
-    assert sorted(path.name for path in out.iterdir()) == sorted(set(names) - set(bad))
-    complaints = shown.err.splitlines()
+    results = {path.name for path in out.iterdir()} - {"deblur-record.jsonl"}
+    assert results == set(names) - set(bad)
+    complaints = [line for line in shown.err.splitlines() if line.startswith("deblur: ")]
     assert [line.split(": ")[1].rsplit("/")[-1] for line in complaints] == sorted(bad)
     assert shown.out.splitlines()[-1].startswith(f"{len(names)} photos: 5 deblurred, 0 left")
     assert deblur([str(photos / "unit.jpg"), "--force", "-o", str(out), "--overwrite"]) == 0
@@ -142,7 +143,7 @@ def test_lost_metadata_are_named_before_the_work(tmp_path, monkeypatch, capsys):
     said = []
 
     def look(image, network, **options):
-        said.append(capsys.readouterr().out)
+        said.append(capsys.readouterr().err)
         raise ValueError("deblur: image was only looked at")
 
     monkeypatch.setattr(deblurring, "deblur", look)
@@ -155,7 +156,7 @@ def test_lost_metadata_are_named_before_the_work(tmp_path, monkeypatch, capsys):
 def test_a_full_block_makes_room_for_the_history(tmp_path, capsys):
     jpeg(tmp_path / "a.jpg", block(details=[(0x927C, 7, 65400, bytes(65400))]), PICTURE)
     assert deblur([str(tmp_path / "a.jpg")]) == 0
-    assert "a.jpg: left out of a-deblurred.jpg: MakerNote." in capsys.readouterr().out
+    assert "a.jpg: left out of a-deblurred.jpg: MakerNote." in capsys.readouterr().err
     exif = read_photo(tmp_path / "a-deblurred.jpg").exif
     assert b"motion blur removed" in entries(exif[6:])["first", HISTORY][2]
 
@@ -176,9 +177,11 @@ def test_file_names_in_any_encoding_work_on_a_strict_terminal(
         monkeypatch.setattr(sys, stream, wrapper)
     more = ["--report", str(tmp_path / "report")] if report else []
     assert deblur([os.fsdecode(path), *more]) == 0
-    assert deblur([os.fsdecode(path)]) == 1  # exists already: standard error takes it, too
+    assert deblur([os.fsdecode(path) + "x"]) == 1  # standard error takes it, too
     sys.stdout.flush()
+    sys.stderr.flush()
     assert b"-deblurred.png: motion of" in sys.stdout.buffer.getvalue()
+    assert b"no such file" in sys.stderr.buffer.getvalue()
     assert os.path.exists(path.replace(b".png", b"-deblurred.png"))  # noqa: PTH110
 
 

@@ -4,7 +4,7 @@ import importlib.util
 
 import numpy as np
 import pytest
-from PIL import features
+from PIL import Image, features
 from skimage import data
 
 from deblur_jax.io.images import Photo, read_photo, write_photo
@@ -29,6 +29,10 @@ def deep(path):
     plain(path, bits=16)
 
 
+def squeezed(path):
+    Image.fromarray(PICTURE[..., 0].astype(np.uint16) * 257).save(path, compression="tiff_lzw")
+
+
 FILES = {
     "JPEG": ("a.jpg", plain),
     "Ultra HDR": ("a.jpg", lambda path: ultra_hdr(path, PICTURE)),
@@ -37,6 +41,7 @@ FILES = {
     "PNG of 16 bits": ("a.png", deep),
     "TIFF": ("a.tif", plain),
     "TIFF of 16 bits": ("a.tif", deep),
+    "TIFF by LZW": ("a.tif", squeezed),
     "WebP": ("a.webp", plain),
     "BMP": ("a.bmp", plain),
     "HEIC": ("a.heic", plain),
