@@ -2,12 +2,14 @@
 
 import struct
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import tifffile
 from PIL import Image
 
 
+ROOT = Path(__file__).parents[2]
 GAIN_MAP_XMP = (
     b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF><rdf:Description xmp:Rating=\"5\" "
     b'hdrgm:Version="1.0"><Container:Directory><rdf:Seq><rdf:li><Container:Item '
