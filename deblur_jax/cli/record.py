@@ -28,7 +28,7 @@ def record_path(folder: Path, part: tuple[int, int]) -> Path:
 def read_records(folder: Path) -> dict[str, dict[str, Any]]:
     """Returns the last line about each result that was finished, by its name, of all parts."""
     lines: dict[str, dict[str, Any]] = {}
-    for path in sorted(folder.glob(f"{NAME}*.jsonl")):
+    for path in filter(Path.is_file, sorted(folder.glob(f"{NAME}*.jsonl"))):
         for text in path.read_text(errors="replace").splitlines():
             try:
                 line = json.loads(text)
@@ -47,17 +47,25 @@ def append(path: Path, job: Job, outcome: Outcome, choices: Mapping[str, Any]) -
         job: the photo.
         outcome: what was done with it.
         choices: the options that the result depends on.
+
+    Raises:
+        OSError: if it cannot be written.
     """
     line = {**json.loads(outcome.line()), **_identity(job), "options": dict(choices)}
     text = json.dumps(line).encode() + b"\n"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
     try:
-        size = os.fstat(handle).st_size
-        if size and os.pread(handle, 1, size - 1) != b"\n":  # a job was killed while it wrote
-            text = b"\n" + text
-        os.write(handle, text)
-    finally:
-        os.close(handle)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            size = os.fstat(handle).st_size
+            if size and os.pread(handle, 1, size - 1) != b"\n":  # a job was killed while it wrote
+                text = b"\n" + text
+            os.write(handle, text)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise OSError(
+            f"{path}: cannot be written ({error.strerror}); free some space, or choose another -o"
+        ) from None
 
 
 def _identity(job: Job) -> dict[str, Any]:
@@ -102,7 +110,7 @@ def finished_before(
             f"{job.output}: is the result of another photo or of other options; give --overwrite "
             "or another -o"
         )
-    if named or not _is_newer(job):
+    if named or job.output.samefile(job.photo) or not _is_newer(job):
         raise FileExistsError(f"{job.output}: exists already; give --overwrite or another -o")
     return Outcome(str(job.photo), str(job.output), BEFORE, choices["model"], written=True)
 

@@ -83,7 +83,11 @@ def read_metadata(path: Path, image: Image.Image, page: tiff.Page | None = None)
         lost=tuple(_lost(image, chunks, segments)),
     )
     if image.format == "AVIF":
-        extras = _with_facts(extras, boxes.read_facts(path), info.get("icc_profile"))
+        facts = boxes.read_facts(path)
+        extras = _with_facts(extras, facts, info.get("icc_profile"))
+        if facts.bits > 8:  # Pillow reads 8
+            deep = f"{facts.bits} bits a channel (8 are read)"
+            extras = dataclasses.replace(extras, lost=(*extras.lost, deep))
     size = (image.width, image.height)
     return _upright(block, _packet(info), size, extras, info.get("icc_profile"), None)
 

@@ -19,8 +19,13 @@ def native_complaints() -> Iterator[list[str]]:
     """
     found: list[str] = []
     with _one_at_a_time, tempfile.TemporaryFile() as file:
-        sys.stderr.flush()
-        kept = os.dup(2)
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        try:
+            kept = os.dup(2)
+        except OSError:  # standard error is closed
+            yield found
+            return
         os.dup2(file.fileno(), 2)
         try:
             yield found

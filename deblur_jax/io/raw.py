@@ -103,7 +103,7 @@ def develop(path: Path, check_size: Any) -> np.ndarray:
     light, problem = None, ""
     with native_complaints() as complaints:
         try:
-            with rawpy.imread(str(path)) as raw:
+            with path.open("rb") as file, rawpy.imread(file) as raw:
                 check_size((raw.sizes.width, raw.sizes.height))
                 light = raw.postprocess(
                     gamma=(1, 1), no_auto_bright=True, adjust_maximum_thr=0, use_camera_wb=True,
@@ -146,7 +146,7 @@ def _block_of_preview(path: Path) -> bytes:
     import rawpy
 
     try:
-        with native_complaints(), rawpy.imread(str(path)) as raw:
+        with native_complaints(), path.open("rb") as file, rawpy.imread(file) as raw:
             preview = raw.extract_thumb()
     except rawpy.LibRawError:
         return b""

@@ -164,6 +164,23 @@ def test_beside_the_photos_a_newer_result_is_done_and_an_older_one_is_in_the_way
     assert not list(photos.glob("*.jsonl"))
 
 
+def test_a_photo_is_not_taken_for_its_own_result(folders, darker, capsys):
+    photos, _ = folders
+    assert deblur([str(photos), "-o", str(photos)]) == 1
+    assert "00.png: exists already; give --overwrite or another -o" in capsys.readouterr().err
+    assert darker.seen == []
+
+
+def test_a_record_that_cannot_be_written_is_named(folders, darker, capsys):
+    del darker
+    (folders[1] / "deblur-record-1-of-2.jsonl").mkdir()
+    assert run(folders, "--part", "1/2") == 1
+    assert capsys.readouterr().err.endswith(
+        f"{folders[1]}/deblur-record-1-of-2.jsonl: cannot be written (Is a directory); free some "
+        "space, or choose another -o\n"
+    )
+
+
 def test_verbose_names_the_photos_that_were_done_before(folders, darker, capsys):
     del darker
     assert run(folders) == 0

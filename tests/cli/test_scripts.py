@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ from deblur_jax.cli.deblur import main as deblur
 from deblur_jax.cli.options import EXIT_CODES, make_parser
 from deblur_jax.io.images import read_photo
 from tests.cli.stubs import PICTURE, darker, save_grey
-from tests.io.containers import ultra_hdr
+from tests.io.containers import ROOT, ultra_hdr
 
 
 __all__ = ["darker"]  # a fixture
@@ -250,6 +251,14 @@ def test_no_bar_is_drawn_where_there_is_no_terminal(photos, darker, capsys):
     del darker
     assert deblur([str(photos / "a.png")]) == 0
     assert "%|" not in capsys.readouterr().err
+
+
+def test_the_page_names_every_field_and_exit_code():
+    section = (ROOT / "deblur_jax" / "cli" / "README.md").read_text().split("## Scripts")[1]
+    rows = re.findall(r"^\| (.+?) \|", section.split("\n## ")[0], re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(rows))) == FIELDS
+    codes = re.findall(r"^  (\d+) ", EXIT_CODES, re.MULTILINE)
+    assert [row for row in rows if row.isdigit()] == codes
 
 
 def test_every_option_has_help():

@@ -235,3 +235,12 @@ def test_a_build_without_an_encoder_is_named(tmp_path, monkeypatch, heif):
     monkeypatch.setattr(heif, "libheif_info", lambda: {"HEIF": ""})
     with pytest.raises(ValueError, match=r"a\.heic: HEIC cannot be written by this build"):
         write_photo(tmp_path / "a.heic", Photo(PIXELS))
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+def test_the_bits_that_avif_loses_are_named(tmp_path, monkeypatch):
+    write_photo(tmp_path / "a.avif", Photo(PIXELS))
+    assert read_photo(tmp_path / "a.avif").extras.lost == ()
+    monkeypatch.setattr(boxes, "read_facts", lambda path: boxes.Facts(bits=10))
+    lost = read_photo(tmp_path / "a.avif").extras.lost
+    assert lost == ("10 bits a channel (8 are read)",)

@@ -1,5 +1,6 @@
 """Raw photos: developed to light, upright, with a profile that says so."""
 
+import os
 import shutil
 import struct
 import sys
@@ -95,6 +96,14 @@ def test_a_raw_photo_is_known_by_what_it_holds(tmp_path):
     dng(tmp_path / "a.dng", LIGHT)
     shutil.copy(tmp_path / "a.dng", tmp_path / "upload")
     assert read_photo(tmp_path / "upload").bits == 16
+
+
+@pytest.mark.usefixtures("rawpy")
+def test_a_name_in_any_encoding_is_read(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.dng")
+    dng(tmp_path / "a.dng", LIGHT)
+    (tmp_path / "a.dng").rename(path)
+    assert read_photo(path).bits == 16
 
 
 @pytest.mark.parametrize(
