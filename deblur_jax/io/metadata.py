@@ -19,10 +19,11 @@ from deblur_jax.io.profile import linear_profile
 IPTC_RESOURCE = b"\x04\x04"
 PROFILE_TAG, XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG = 0x8773, 0x02BC, 0x83BB, 0x8649
 APART = (PROFILE_TAG, XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG)  # entries of TIFF with a field of their own
+GAIN_MAP_SEGMENT = b"urn:iso:std:iso:ts:21496:-1"  # of the main picture: there is a gain map
 # How JPEG segments begin that are carried, or that say how the file itself is laid out.
 KNOWN_SEGMENTS = (
     b"JFIF", b"JFXX", b"Exif\0", b"http://ns.adobe.com/xap/", b"ICC_PROFILE", b"MPF\0", b"Adobe",
-    jpeg.PHOTOSHOP, b"urn:iso:std:iso:ts:21496:-1",
+    jpeg.PHOTOSHOP, GAIN_MAP_SEGMENT,
 )  # fmt: skip
 EXIF_TEXTS = (b"Raw profile type exif\0", b"Raw profile type APP1\0")  # of ImageMagick
 XMP_TURN = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)([0-9]+)")
@@ -36,7 +37,6 @@ XMP_PARTS = {
     b"GDepth:": "depth map", b"Item:Semantic=\"Depth\"": "depth map",
     b"xmpNote:HasExtendedXMP": "extended XMP",
 }  # fmt: skip
-GAIN_MAP_SEGMENT = b"urn:iso:std:iso:ts:21496:-1"  # of the main picture: there is a gain map
 # What XMP says of pictures and videos behind the photo, which no copy has.
 XMP_BEHIND = re.compile(
     rb"\s(?:hdrgm|HDRGainMap|GDepth|GCamera:(?:MotionPhoto|MicroVideo)|xmpNote:HasExtendedXMP)"
