@@ -1,5 +1,6 @@
 """Pixels of HEIC files, by pillow-heif (the extra `heif`)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -29,7 +30,7 @@ class Picture:
     info: dict[str, Any]
 
 
-def read_heif(path: Path, check_size: Any) -> Picture:
+def read_heif(path: Path, check_size: Callable[[tuple[int, int]], None]) -> Picture:
     """Reads the main picture of a HEIC file.
 
     Args:

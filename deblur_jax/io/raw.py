@@ -6,6 +6,7 @@ and without brightening, to 16 bits and the primaries of Rec. 2020.
 """
 
 import mmap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def _is_raw_tiff(path: Path) -> bool:
     )
 
 
-def develop(path: Path, check_size: Any) -> np.ndarray:
+def develop(path: Path, check_size: Callable[[tuple[int, int]], None]) -> np.ndarray:
     """Returns the light of a raw photo, `[h, w, 3]` uint16, upright, white at 65535.
 
     Args:
