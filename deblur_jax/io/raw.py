@@ -8,7 +8,6 @@ and without brightening, to 16 bits and the primaries of Rec. 2020.
 import mmap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
