@@ -43,11 +43,12 @@ class Chooser:
         del variables
         values = np.asarray(photo, np.float32)
         work = working_photo(values)
-        motion = None
-        if self.network and not work.reason:
-            motion = _estimated_motion(_loaded(self.network), values, work)
+        estimate_motion = None
+        if self.network:
+            network = _loaded(self.network)
+            estimate_motion = functools.partial(_estimated_motion, network, values, work)
         foresee = functools.partial(_expected_change, values, work)
-        found = choose_blur(work, motion, foresee, progress)
+        found = choose_blur(work, estimate_motion, foresee, progress)
         return BlurEstimate(found.blur, reason=found.reason, likely=found.likely)
 
 

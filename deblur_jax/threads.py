@@ -18,7 +18,7 @@ def in_order(
     find: Callable[..., Found],
     *given: Sequence[Any],
     at_once: int = AT_ONCE,
-    devices: Sequence[jax.Device] = (),
+    devices: Sequence[Any] = (),
 ) -> Iterator[Found]:
     """Yield `find(*entry)` for each entry of the sequences, in order.
 
@@ -46,7 +46,7 @@ def in_order(
         pool.shutdown(cancel_futures=True)
 
 
-def accelerators() -> list[jax.Device]:
+def accelerators() -> list[Any]:
     """Return the devices of this process among which independent work is shared.
 
     They are all accelerators, unless a default device is set. Computations at the same time share

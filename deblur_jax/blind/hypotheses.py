@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from deblur_jax.blind.choice import Candidate
 from deblur_jax.blind.judge import Judgement, judge_windows
 from deblur_jax.blind.kernel_shape import identity_kernel, in_side
 from deblur_jax.blind.local_kernels import window_kernels
-from deblur_jax.blind.search import Progress, covers, refining_weights, search_supports
+from deblur_jax.blind.search import Planes, Progress, covers, refining_weights, search_supports
 from deblur_jax.blind.verdict import Hypothesis, preference, probability, score
 from deblur_jax.blind.window_fit import refine_windows
 from deblur_jax.blind.working_photo import WorkingPhoto, full_size
@@ -29,6 +30,7 @@ TIE = 0.3  # see `refine_windows`
 SATURATED = "too few pixels are away from saturated lights"
 SMALL_PIECE = 0.05  # share of a kernel's sum
 
+EstimateMotion = Callable[[], LineBlur]
 Foresee = Callable[[Hypothesis, Windows], float]
 
 
@@ -64,7 +66,7 @@ class Found:
 
 def choose_blur(
     work: WorkingPhoto,
-    network: LineBlur | None = None,
+    estimate_motion: EstimateMotion | None = None,
     foresee: Foresee | None = None,
     progress: Progress | None = None,
 ) -> Choice:
@@ -72,13 +74,13 @@ def choose_blur(
 
     Args:
         work: the photo, from `working_photo`.
-        network: the motion that a network estimates, at the working size, if there is one.
+        estimate_motion: see `find_hypotheses`.
         foresee: see `find_hypotheses`.
         progress: called as `progress(done, all)` as hypotheses are found.
     """
     if work.reason:
         return Choice(UniformBlur(jnp.ones((1, 1))), 0.0, work.reason)
-    found = find_hypotheses(work, network, foresee, progress)
+    found = find_hypotheses(work, estimate_motion, foresee, progress)
     if not found.hypotheses:
         return Choice(UniformBlur(jnp.ones((1, 1))), 0.0, SATURATED)
     chosen = found.hypotheses[found.chosen]
@@ -88,7 +90,7 @@ def choose_blur(
 
 def find_hypotheses(
     work: WorkingPhoto,
-    network: LineBlur | None = None,
+    estimate_motion: EstimateMotion | None = None,
     foresee: Foresee | None = None,
     progress: Progress | None = None,
 ) -> Found:
@@ -98,7 +100,8 @@ def find_hypotheses(
 
     Args:
         work: the photo, from `working_photo`.
-        network: the motion that a network estimates, at the working size, if there is one.
+        estimate_motion: returns the motion that a network estimates, at the working size. It runs
+            beside the search for kernels.
         foresee: what to expect of the restoration by a hypothesis, called with it and its windows;
             higher is better. It decides between the best uniform kernel and the network's motion;
             their energies do if it is None.
@@ -106,7 +109,13 @@ def find_hypotheses(
     """
     steps, noise = len(work.supports) + 2, work.noise / work.shrunk
     report = progress or (lambda done, steps: None)
-    planes, (none, *uniform) = search_supports(work, lambda done, _: report(done, steps))
+
+    def search() -> tuple[Planes, list[Candidate]]:
+        return search_supports(work, lambda done, _: report(done, steps))
+
+    (planes, (none, *uniform)), network = in_order(
+        lambda find: find(), (search, estimate_motion or (lambda: None))
+    )
     longest = max((c.support for c in uniform), default=1)
     if network is not None:
         longest = max(longest, int(np.percentile(np.linalg.norm(network.flow, axis=-1), 95)) + 3)
@@ -154,7 +163,8 @@ def find_hypotheses(
     if foresee is None or len(starts) == 1:
         start = best_of(starts)
     else:
-        start = max(starts, key=lambda number: foresee(hypotheses[number], windows))
+        expected = in_order(lambda number: foresee(hypotheses[number], windows), starts)
+        start = max(zip(expected, starts, strict=True))[1]
     report(steps - 1, steps)
     kernels = np.broadcast_to(hypotheses[start].kernels, (windows.number, side, side))
     weights = refining_weights(work.noise)

@@ -40,7 +40,7 @@ from deblur_jax.blind.verdict import (
 )
 from deblur_jax.blind.working_photo import full_size, working_photo
 from deblur_jax.estimate import shipped_denoiser
-from deblur_jax.ops.operators import Blur, UniformBlur
+from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur
 from deblur_jax.pretrained import DEFAULT, load
 from experiments.blind.kept import Restoration, aligned, write_restorations
 from experiments.blind.simulations import (
@@ -86,8 +86,12 @@ def analyse(case: Simulated, network: str = DEFAULT, keep: Path | None = None) -
     if work.reason:
         return row | {"hypotheses": []}
     estimator = load(network)
-    motion = estimator.model.estimate_blur(estimator.variables, jnp.asarray(case.photo)).blur
-    found = find_hypotheses(work, motion)
+
+    def estimate_motion() -> LineBlur:
+        found = estimator.model.estimate_blur(estimator.variables, jnp.asarray(case.photo))
+        return found.blur
+
+    found = find_hypotheses(work, estimate_motion)
     hypotheses, windows = found.hypotheses, found.windows
     rows, restorations = [], []
 
