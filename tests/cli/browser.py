@@ -12,7 +12,7 @@ ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-SECONDS = 120  # for anything to happen
+SECONDS = 60  # for anything to happen
 
 
 def find_browser():

@@ -131,7 +131,9 @@ def test_progress_and_time_left_of_each_photo_are_shown_and_spoken(page, darker,
     wait_until(page, "document.querySelector('#photos').textContent.includes('30 %')")
     assert "30 %" in page.locator("li").nth(0).inner_text()
     assert "left" in page.locator("li").nth(0).inner_text()
-    assert "Waiting for 1 other" in page.locator("li").nth(1).inner_text()
+    wait_until(
+        page, "document.querySelector('#photos').textContent.includes('Waiting for 1 other')"
+    )
     assert page.locator("#progress").get_attribute("value") == "0.3"
     assert page.title() == "30 % · deblur"
     assert page.get_by_role("status").first.inner_text()
@@ -170,7 +172,7 @@ def test_the_divider_and_the_zoom_follow_the_mouse_and_the_keys(page, tmp_path):
     page.mouse.up()
     assert page.evaluate(f"{size}.left") == left + 50
     page.mouse.dblclick(*middle)
-    assert page.evaluate(f"{size}.width") <= box["width"]
+    assert page.evaluate(f"{size}.width") == pytest.approx(box["width"], abs=1)
 
 
 def test_a_photo_larger_than_its_preview_is_shown_whole_when_enlarged(page, tmp_path):
@@ -260,8 +262,8 @@ def test_a_photo_that_is_stopped_is_removed(page, darker, tmp_path):
     wait_until(page, "title.textContent == 'Restoring'")
     page.get_by_role("button", name="Stop and remove").click()
     wait_until(page, "document.body.classList.contains('empty')")
-    may_go_on.set()
-    assert list((tmp_path / "served").iterdir()) == []
+    while list((tmp_path / "served").iterdir()):
+        page.wait_for_timeout(20)
 
 
 def test_a_file_that_is_too_large_is_not_uploaded(page, limits, tmp_path):
@@ -285,7 +287,7 @@ def test_every_control_has_a_name_and_is_reached_with_the_keys(page, tmp_path):
     assert unnamed == 0
     page.evaluate("document.activeElement.blur()")
     reached = []
-    for _ in range(16):
+    for _ in range(14):
         page.keyboard.press("Tab")
         reached.append(page.evaluate(
             "(({id, className, tagName}) => id || className || tagName)(document.activeElement)"

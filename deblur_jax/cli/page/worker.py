@@ -6,6 +6,7 @@ call only.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import multiprocessing
 import os
@@ -138,8 +139,6 @@ class Worker:
         pool, self._pool = self._pool, None
         if pool is None:
             return
-        try:
+        with contextlib.suppress(ProcessLookupError):  # it may be dead already
             pool.kill()
-        except ProcessLookupError:
-            pass  # it is dead already
         pool.executor.shutdown(wait=False, cancel_futures=True)

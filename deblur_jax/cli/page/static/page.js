@@ -7,7 +7,7 @@ import { makeViewer } from "./viewer.js";
 import { brief, millions, verdict } from "./words.js";
 
 const element = (id) => document.getElementById(id);
-const POLL = 400;  // milliseconds
+const POLL = 250;  // milliseconds
 const MOST_WAITING = 8;  // photos of this page that wait at the server; the others wait here
 const SETTLED = ["done", "failed", "gone"];
 const STORED = "deblur-photos";  // keys, for a page that is loaded again

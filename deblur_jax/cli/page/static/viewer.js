@@ -22,7 +22,7 @@ export function makeViewer(stage, { most = 1.5, onZoom = () => {}, onPick = () =
   const place = make(sheet, "place");
   const handle = make(stage, "handle");
   const labels = ["Before", "After"].map((word) => {
-    const label = make(stage, `label ${word.toLowerCase()}`);
+    const label = make(stage, "label");
     label.textContent = word;
     return label;
   });
