@@ -31,9 +31,9 @@ def opened_browser(path):
             browser.close()
 
 
-def wait_until(page, script):
+def wait_until(page, script, *, seconds=SECONDS):
     """Waits until a line of JavaScript is true, which works with the page's own policy."""
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     while not (value := page.evaluate(script)):
         assert time.monotonic() < end, f"never true: {script}; {page.inner_text('body')}"
         page.wait_for_timeout(20)

@@ -32,18 +32,20 @@ def start_thread():
     return Pool(ThreadPoolExecutor(1, initializer=begin), board, lambda: None)
 
 
-def make_page(folder, *, start=start_thread, limits=LIMITS, hosts=(), port=PORT, model="auto"):
-    """Return the application of a page, and its jobs."""
+def make_page(
+    folder, *, start=start_thread, limits=LIMITS, hosts=(), port=PORT, model="auto", warm=False
+):
+    """Return the application of a page."""
     settings = Settings(model=model)
     jobs = Jobs(folder, settings, limits.most_pixels, lambda: Worker(start))
     names = accepted_names("127.0.0.1", port, hosts)
-    return make_app(jobs, limits, offered_methods(model), names), jobs
+    return make_app(jobs, limits, offered_methods(model), names, warm=warm)
 
 
 @contextlib.contextmanager
 def page_client(folder, **options):
     """Yields a client of a page that has no server."""
-    app, _ = make_page(folder, **options)
+    app = make_page(folder, **options)
     with TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as client:
         yield client
 
@@ -53,7 +55,7 @@ def served_page(folder, **options):
     """Yields the address of a page at a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        app, _ = make_page(folder, port=port, **options)
+        app = make_page(folder, port=port, **options)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

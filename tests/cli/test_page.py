@@ -419,6 +419,22 @@ def test_a_photo_is_restored_once_more_with_another_model_on_offer(page, photo):
     assert page.post(f"/photos/{key}/part?across=2").status_code == 400
 
 
+def test_a_process_is_prepared_once_when_the_page_is_opened(folder, monkeypatch):
+    prepared = []
+
+    def note(image, network, **options):
+        prepared.append((image.shape, network.name))
+        raise ValueError("nothing to see")
+
+    monkeypatch.setattr(deblurring, "deblur", note)
+    with page_client(folder, warm=True) as page:
+        assert page.get("/limits").json()["fast"] == "camera-motion"
+        page.get("/limits")
+        key = page.post("/photos?name=a.jpg", content=b"words").json()["key"]
+        outcome(page, key)  # after the preparation
+    assert prepared == [((TRY_SIDE, TRY_SIDE, 3), "camera-motion")]
+
+
 def test_the_model_of_the_command_is_offered_first():
     assert [method.model for method in offered_methods(None)] == [m.model for m in METHODS]
     assert offered_methods("blind")[0].model == "blind"

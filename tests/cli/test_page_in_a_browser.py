@@ -317,7 +317,8 @@ def test_a_process_restores_a_photo(browser, limits, tmp_path):
         page = browser.new_page()
         page.goto(address)
         page.set_input_files("#files", name)
-        wait_until(page, "document.querySelectorAll('li[data-state=done]').length == 1")
+        done = "document.querySelectorAll('li[data-state=done]').length == 1"
+        wait_until(page, done, seconds=300)
         with page.expect_download() as download:
             page.locator("#download").click()
         by_command = tmp_path / "by-command.jpg"

@@ -5,6 +5,7 @@ restores parts, and writes downloads. Everything here runs in the event loop of 
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import itertools
 import re
@@ -87,6 +88,7 @@ class Jobs:
         self._folder, self._settings, self._most_pixels = folder, settings, most_pixels
         self._jobs: dict[str, Job] = {}
         self._restorer, self._helper = make(), make()
+        self._warm: asyncio.Task[None] | None = None
 
     def new(self, name: str, model: str | None) -> Job:
         """Returns a job with an empty folder, for a photo that will be uploaded.
@@ -153,6 +155,15 @@ class Jobs:
         except DiedError:
             raise PhotoError(f"{order.name}: {DIED}") from None
 
+    def warm_up(self, model: str) -> None:
+        """Prepares a process for the first part that is tried, once."""
+        if self._warm is None:
+            self._warm = asyncio.create_task(self._warm_up(self._settings_of(model)))
+
+    async def _warm_up(self, settings: Settings) -> None:
+        with contextlib.suppress(Exception):  # a photo reports what is wrong
+            await self._helper.run(work.warm_up, settings)
+
     async def try_part(
         self, job: Job, model: str | None, across: float, down: float
     ) -> dict[str, Any]:
@@ -171,9 +182,9 @@ class Jobs:
 
     def close(self) -> None:
         """Stops the workers."""
-        for job in list(self._jobs.values()):
-            if job.task is not None:
-                job.task.cancel()
+        for task in (self._warm, *(job.task for job in self._jobs.values())):
+            if task is not None:
+                task.cancel()
         self._restorer.stop()
         self._helper.stop()
 

@@ -1,20 +1,21 @@
 """Draw where a blur acts: its point spread functions over the photo, enlarged."""
 
+import functools
+import math
+
 import cv2
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.ops.operators import Blur
+from deblur_jax.ops.operators import BasisBlur, Blur, LineBlur, UniformBlur, WindowedBlur
 
 
 ROWS, COLUMNS = 3, 4  # of places in a landscape photo
-FIRST_SIDE, LAST_SIDE = 65, 513  # pixels around a place
 FAINT = 0.02  # of the largest value, which is not drawn
 FILLED = 0.7  # share of the distance between places that a drawing may fill
 LARGEST = 12  # enlargement
 DIMMED = 0.4
 COLOUR = (1.0, 0.92, 0.45)
+SAMPLES = 4  # a pixel, of a straight motion
 
 
 def draw_kernels(photo: np.ndarray, blur: Blur, size: tuple[int, int]) -> tuple[np.ndarray, int]:
@@ -32,60 +33,83 @@ def draw_kernels(photo: np.ndarray, blur: Blur, size: tuple[int, int]) -> tuple[
     counts = (ROWS, COLUMNS) if width >= height else (COLUMNS, ROWS)
     shares = [(np.arange(count) + 0.5) / count for count in counts]
     places = [(down, across) for down in shares[0] for across in shares[1]]
-    spreads = _cropped(_point_spreads(blur, size, places))
-    side = spreads[0].shape[0]
+    spreads = [
+        point_spread(blur, int(down * size[0]), int(across * size[1])) for down, across in places
+    ]
+    side = max(1 + 2 * _reach(spread) for spread in spreads)
     scale = max(height, width) / max(size)
     room = FILLED * min(height / counts[0], width / counts[1])
     enlarged = int(np.clip(room / (scale * side), 1, LARGEST))
-    board = DIMMED * photo.mean(axis=-1, keepdims=True) * np.ones(3, np.float32)
     drawn = max(1, round(side * scale * enlarged))
+    board = DIMMED * photo.mean(axis=-1, keepdims=True) * np.ones(3, np.float32)
     for (down, across), spread in zip(places, spreads, strict=True):
-        strength = cv2.resize(
-            np.sqrt(spread / spread.max()), (drawn, drawn), interpolation=cv2.INTER_CUBIC
-        )
-        _add(board, strength, round(down * height) - drawn // 2, round(across * width) - drawn // 2)
+        shape = np.sqrt(np.maximum(_in_side(spread, side), 0)).astype(np.float32)
+        how = cv2.INTER_CUBIC if drawn > side else cv2.INTER_AREA
+        strength = cv2.resize(shape, (drawn, drawn), interpolation=how)
+        top, left = round(down * height) - drawn // 2, round(across * width) - drawn // 2
+        _add(board, (strength / strength.max()).clip(0, 1), top, left)
     return board, enlarged
 
 
-def _point_spreads(
-    blur: Blur, size: tuple[int, int], places: list[tuple[float, float]]
-) -> list[np.ndarray]:
-    """Returns the blur of a point of light at each place, as far as it reaches."""
-    side = FIRST_SIDE
-    while True:
-        largest = min(side, *size)
-        spreads = [_point_spread(blur, size, place, largest) for place in places]
-        rims = [spread.sum() - spread[1:-1, 1:-1].sum() for spread in spreads]
-        if max(rims) < FAINT or largest < side or side >= LAST_SIDE:
-            return spreads
-        side = 2 * side - 1
+@functools.singledispatch
+def point_spread(blur: Blur, row: int, column: int) -> np.ndarray:
+    """Returns what becomes of a point of light at a pixel of the photo, `[s, s]`.
+
+    A correlation kernel is turned by 180 degrees.
+    """
+    raise NotImplementedError(f"point_spread: a {type(blur).__name__} cannot be drawn")
 
 
-def _point_spread(
-    blur: Blur, size: tuple[int, int], place: tuple[float, float], side: int
-) -> np.ndarray:
-    cuts = []
-    for share, length in zip(place, size, strict=True):
-        start = min(max(round(share * length) - side // 2, 0), length - side)
-        cuts.append(slice(start, start + side))
-    point = jnp.zeros((side, side, 1)).at[side // 2, side // 2].set(1.0)
-    return np.maximum(np.asarray(jax.device_get(blur.cut(*cuts)(point)))[..., 0], 0)
+@point_spread.register
+def _(blur: UniformBlur, row: int, column: int) -> np.ndarray:
+    del row, column
+    return np.asarray(blur.kernel)[::-1, ::-1]
 
 
-def _cropped(spreads: list[np.ndarray]) -> list[np.ndarray]:
-    """Returns the spreads without the faint margin of all of them, still around their points."""
-    middle = spreads[0].shape[0] // 2
-    seen = np.argwhere(np.max([spread > FAINT * spread.max() for spread in spreads], axis=0))
-    reach = min(int(np.abs(seen - middle).max()) + 1, middle)
-    inner = slice(middle - reach, middle + reach + 1)
-    return [spread[inner, inner] for spread in spreads]
+@point_spread.register
+def _(blur: BasisBlur, row: int, column: int) -> np.ndarray:
+    mixed = np.tensordot(np.asarray(blur.mixing[row, column]), np.asarray(blur.kernels), axes=1)
+    return mixed[::-1, ::-1]
+
+
+@point_spread.register
+def _(blur: WindowedBlur, row: int, column: int) -> np.ndarray:
+    nearest = np.abs(blur.rows - row).argmin(), np.abs(blur.columns - column).argmin()
+    return np.asarray(blur.kernels)[nearest][::-1, ::-1]
+
+
+@point_spread.register
+def _(blur: LineBlur, row: int, column: int) -> np.ndarray:
+    across, down = np.asarray(blur.flow[row, column], np.float64)
+    middle = math.ceil(max(abs(across), abs(down)) / 2) + 1
+    spread = np.zeros((2 * middle + 1, 2 * middle + 1))
+    for share in np.linspace(-0.5, 0.5, SAMPLES * spread.shape[0]):
+        x, y = middle + share * across, middle + share * down
+        left, top = int(x), int(y)
+        weights = np.outer((1 - y + top, y - top), (1 - x + left, x - left))
+        spread[top : top + 2, left : left + 2] += weights
+    return spread
+
+
+def _reach(spread: np.ndarray) -> int:
+    """Returns how far a spread reaches from its middle, without its faint part."""
+    seen = np.argwhere(spread > FAINT * spread.max())
+    return int(np.abs(seen - spread.shape[0] // 2).max())
+
+
+def _in_side(spread: np.ndarray, side: int) -> np.ndarray:
+    """Returns the middle of a spread, or a spread with zeros around it."""
+    margin = max(0, (side - spread.shape[0] + 1) // 2)
+    padded = np.pad(spread, margin)
+    start = (padded.shape[0] - side) // 2
+    return padded[start : start + side, start : start + side]
 
 
 def _add(board: np.ndarray, strength: np.ndarray, top: int, left: int) -> None:
-    """Blends the colour into a board, with its middle at a place that lies on the board."""
+    """Blends the colour into a board, as far as the drawing lies on it."""
     height, width = strength.shape
     rows = slice(max(top, 0), min(top + height, board.shape[0]))
     columns = slice(max(left, 0), min(left + width, board.shape[1]))
     part = strength[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     colour = np.asarray(COLOUR, np.float32)
-    board[rows, columns] += part.clip(0, 1)[..., None] * (colour - board[rows, columns])
+    board[rows, columns] += part[..., None] * (colour - board[rows, columns])

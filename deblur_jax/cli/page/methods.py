@@ -11,6 +11,7 @@ class Method(NamedTuple):
     words: str
 
 
+FAST = "camera-motion"  # of a part of a photo, where nothing else was chosen
 METHODS = (
     Method("auto", "Automatic", "The most likely of several blurs. Best for most photos."),
     Method("blind", "Any shake", "A kernel of any shape, without a network."),

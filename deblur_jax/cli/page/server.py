@@ -36,7 +36,7 @@ from starlette.staticfiles import StaticFiles
 from deblur_jax.cli.page import work
 from deblur_jax.cli.page.guard import Guard
 from deblur_jax.cli.page.jobs import BusyError, Job, Jobs
-from deblur_jax.cli.page.methods import Method
+from deblur_jax.cli.page.methods import FAST, Method
 from deblur_jax.cli.page.work import PhotoError
 from deblur_jax.io.images import SUFFIXES
 
@@ -56,7 +56,12 @@ class Limits:
 
 
 def make_app(
-    jobs: Jobs, limits: Limits, methods: tuple[Method, ...], names: Collection[str]
+    jobs: Jobs,
+    limits: Limits,
+    methods: tuple[Method, ...],
+    names: Collection[str],
+    *,
+    warm: bool = True,
 ) -> Starlette:
     """Returns the application.
 
@@ -65,12 +70,15 @@ def make_app(
         limits: the limits for uploads.
         methods: the models on offer, the default one first.
         names: the Host headers that are accepted, see `guard.accepted_names`.
+        warm: whether a process is prepared for the first photo when the page is opened.
     """
 
     async def send_limits(request: Request) -> Response:
         del request
-        offer = [method._asdict() for method in methods]
-        return JSONResponse({**dataclasses.asdict(limits), "suffixes": SUFFIXES, "methods": offer})
+        if warm:
+            jobs.warm_up(FAST)
+        offer = {"methods": [method._asdict() for method in methods], "fast": FAST}
+        return JSONResponse({**dataclasses.asdict(limits), "suffixes": SUFFIXES, **offer})
 
     async def upload(request: Request) -> Response:
         length = request.headers.get("Content-Length", "")

@@ -78,6 +78,12 @@ def _without_path(error: BaseException, order: Order) -> str:
     return str(error).replace(str(order.path), order.name)
 
 
+def warm_up(settings: Settings) -> None:
+    """Restores noise of the size of a part, so that the first part does not wait for programs."""
+    noise = np.random.default_rng(0).random((TRY_SIDE, TRY_SIDE, 3), np.float32)
+    restore_photo(Path("noise"), Photo(noise), settings)
+
+
 def look(order: Order) -> dict[str, Any]:
     """Draws the photo for the page, and returns its size and what its result cannot keep."""
     photo = read_photo(order.path, most_pixels=order.most_pixels)

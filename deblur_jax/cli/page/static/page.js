@@ -268,7 +268,7 @@ try {
   const kinds = [...new Set(limits.suffixes.map((suffix) => suffix.slice(1).toUpperCase()))];
   element("limits").textContent = `${kinds.join(", ")}. Up to ${millions(limits.most_bytes)} MB ` +
     `and ${millions(limits.most_pixels)} megapixels each.`;
-  tries.offer(limits.methods);
+  tries.offer(limits.methods, limits.fast);
   await bringBack();
 } catch (error) {
   complain(error.message);

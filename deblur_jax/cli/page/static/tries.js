@@ -5,13 +5,12 @@ import { makeViewer } from "./viewer.js";
 import { verdict } from "./words.js";
 
 const element = (id) => document.getElementById(id);
-const FAST = "camera-motion";
 
 export function makeTries(viewer, { onAgain, onChange }) {
   const loupe = makeViewer(element("loupe"), { most: 1 });
   const titles = new Map();  // by model
   let photo = null;
-  let model = FAST;
+  let model = "";
   let turn = 0;  // incremented for each try, to ignore late answers for older ones
   let running = false;
   let picking = false;
@@ -62,8 +61,8 @@ export function makeTries(viewer, { onAgain, onChange }) {
   element("again").addEventListener("click", () => onAgain(photo, model));
 
   return {
-    offer(methods) {
-      if (!methods.some((method) => method.model === FAST)) model = methods[0].model;
+    offer(methods, fast) {
+      model = fast;
       for (const method of methods) {
         titles.set(method.model, method.title);
         const label = document.createElement("label");
