@@ -125,6 +125,9 @@ def _serve(listening: socket.socket, folder: Path, options: argparse.Namespace) 
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     config = uvicorn.Config(
         app,
+        http="h11",
+        loop="asyncio",
+        ws="none",
         log_level="error",
         access_log=False,
         server_header=False,

@@ -36,7 +36,7 @@ def draw_kernels(photo: np.ndarray, blur: Blur, size: tuple[int, int]) -> tuple[
     spreads = [
         point_spread(blur, int(down * size[0]), int(across * size[1])) for down, across in places
     ]
-    side = max(1 + 2 * _reach(spread) for spread in spreads)
+    side = 3 + 2 * max(_reach(spread) for spread in spreads)  # a pixel around them
     scale = max(height, width) / max(size)
     room = FILLED * min(height / counts[0], width / counts[1])
     enlarged = int(np.clip(room / (scale * side), 1, LARGEST))

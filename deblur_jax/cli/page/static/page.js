@@ -8,6 +8,7 @@ import { brief, millions, verdict } from "./words.js";
 
 const element = (id) => document.getElementById(id);
 const POLL = 250;  // milliseconds
+const PAUSE = 3000;  // milliseconds until a photo is sent again for which there was no room
 const MOST_WAITING = 8;  // photos of this page that wait at the server; the others wait here
 const SETTLED = ["done", "failed", "gone"];
 const STORED = "deblur-photos";  // keys, for a page that is loaded again
@@ -114,6 +115,7 @@ async function upload(photo) {
   } catch (error) {
     photo.job.state = error.status === 503 ? "queued" : "failed";
     photo.job.says = error.message;
+    photo.again = Date.now() + PAUSE;
   }
 }
 
@@ -133,10 +135,11 @@ async function refresh(photo) {
 }
 
 async function work() {  // uploads and asks for news, one request at a time
+  let lost = false;
   for (;;) {
     try {
       const atServer = photos.filter((photo) => photo.key !== null && !SETTLED.includes(photo.job.state));
-      const next = photos.find((photo) => photo.job.state === "queued");
+      const next = photos.find((photo) => photo.job.state === "queued" && !(photo.again > Date.now()));
       if (next && atServer.length < MOST_WAITING) await upload(next);
       let settled = false;
       for (const photo of atServer) {
@@ -147,8 +150,11 @@ async function work() {  // uploads and asks for news, one request at a time
           if (photo.key !== null && photo.job.state === "done") await refresh(photo);
         }
       }
+      if (lost) complain("");
+      lost = false;
     } catch (error) {
       complain(error.message);
+      lost = true;
     }
     draw();
     const uploads = photos.some((photo) => photo.job.state === "queued");
@@ -256,6 +262,7 @@ document.addEventListener("paste", (event) => {
 });
 for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
   document.addEventListener(kind, (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
     event.preventDefault();
     element("drop").hidden = kind === "drop" || (kind === "dragleave" && event.relatedTarget === null);
     if (kind === "drop" && event.dataTransfer.files.length) add(event.dataTransfer.files);

@@ -115,7 +115,7 @@ export function makeTries(viewer, { onAgain, onChange }) {
         element("trytitle").textContent = waited ? "Try it on a part first" : "Try another method";
       }
       const { spot } = state();
-      viewer.mark(element("try").open && (spot !== null || picking) ? spot ?? [0.5, 0.5] : null);
+      viewer.mark(element("try").open && (spot !== null || picking), spot);
       element("how").textContent = idle()
         ? "While the photo waits: click a place in it to see 256 × 256 pixels restored first."
         : "Choose a place and a method, and compare before you restore the whole photo again.";
@@ -131,7 +131,7 @@ export function makeTries(viewer, { onAgain, onChange }) {
       if (found.error) return;
       const address = (name) => `photos/${photo.key}/${name}`;
       loupe.show({ ...found, name: "Part", before: address(found.before), after: address(found.after) });
-      loupe.mark(null);
+      loupe.mark(false, null);
     },
   };
 }

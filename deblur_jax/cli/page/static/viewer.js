@@ -2,6 +2,7 @@
 
 const STEP = 2;  // per cent that an arrow key moves the divider
 const MOVE = 40;  // pixels of the screen that an arrow key moves the picture
+const STILL = 5;  // pixels of the screen that a click may move
 const SIDE = 256;  // pixels of a part
 
 const limit = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -40,6 +41,7 @@ export function makeViewer(stage, { most = 1.5, onZoom = () => {}, onPick = () =
   let middle = [0.5, 0.5];  // of the stage, as a share of the picture
   let picking = false;
   let spot = [0.5, 0.5];  // middle of the place
+  let tried = null;  // where the place was when its part was tried
 
   function scale() {
     const fits = Math.min(stage.clientWidth / shown.width, stage.clientHeight / shown.height, most);
@@ -76,8 +78,8 @@ export function makeViewer(stage, { most = 1.5, onZoom = () => {}, onPick = () =
     stage.classList.toggle("large", size[0] > room[0] + 1 || size[1] > room[1] + 1);
     stage.classList.toggle("pixels", zoom >= 2);
     const box = [SIDE / shown.width, SIDE / shown.height].map((share) => Math.min(share, 1));
-    const corner = spot.map((share, axis) => limit(share - box[axis] / 2, 0, 1 - box[axis]));
-    for (const piece of [place, patch]) {
+    for (const [piece, position] of [[place, spot], [patch, tried ?? spot]]) {
+      const corner = position.map((share, axis) => limit(share - box[axis] / 2, 0, 1 - box[axis]));
       Object.assign(piece.style, {
         left: `${100 * corner[0]}%`, top: `${100 * corner[1]}%`,
         width: `${100 * box[0]}%`, height: `${100 * box[1]}%`,
@@ -123,25 +125,21 @@ export function makeViewer(stage, { most = 1.5, onZoom = () => {}, onPick = () =
   stage.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     event.preventDefault();
-    if (picking) {
-      spot = where(event);
-      layout();
-      onPick(...spot);
-      return;
-    }
-    const pans = event.target !== handle && stage.classList.contains("large");
-    drag = { pans, x: event.clientX, y: event.clientY };
+    const pans = picking || (event.target !== handle && stage.classList.contains("large"));
+    drag = { pans, picks: picking, x: event.clientX, y: event.clientY };
     stage.setPointerCapture(event.pointerId);
     stage.classList.toggle("panning", pans);
     (pans ? stage : handle).focus({ preventScroll: true });
     if (!pans) slide(event);
   });
   stage.addEventListener("pointermove", (event) => {
-    if (picking) {
+    if (picking && drag === null) {
       spot = where(event);
       layout();
     }
     if (drag === null) return;
+    if (drag.picks && Math.hypot(event.clientX - drag.x, event.clientY - drag.y) < STILL) return;
+    drag.picks = false;
     if (drag.pans) {
       middle[0] -= (event.clientX - drag.x) / (shown.width * scale());
       middle[1] -= (event.clientY - drag.y) / (shown.height * scale());
@@ -152,7 +150,12 @@ export function makeViewer(stage, { most = 1.5, onZoom = () => {}, onPick = () =
     }
   });
   for (const kind of ["pointerup", "pointercancel"]) {
-    stage.addEventListener(kind, () => {
+    stage.addEventListener(kind, (event) => {
+      if (kind === "pointerup" && drag?.picks) {
+        spot = where(event);
+        layout();
+        onPick(...spot);
+      }
       drag = null;
       stage.classList.remove("panning");
     });
@@ -222,9 +225,12 @@ export function makeViewer(stage, { most = 1.5, onZoom = () => {}, onPick = () =
       picking = on;
       stage.classList.toggle("picking", on);
     },
-    mark(position) {  // shows the place of a part; null hides it
-      place.hidden = position === null;
-      if (position !== null) spot = position;
+    mark(on, position) {  // shows the place of a part, which stays where it is for the same position
+      place.hidden = !on;
+      if (position !== tried) {
+        tried = position;
+        spot = position ?? [0.5, 0.5];
+      }
       layout();
     },
     focus() { stage.focus(); },
