@@ -134,7 +134,10 @@ def _serve(listening: socket.socket, folder: Path, options: argparse.Namespace) 
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        jobs.stop()  # after a second Ctrl-C, uvicorn does not close the application
 
 
 def is_loopback(host: str) -> bool:

@@ -49,6 +49,7 @@ def main() -> None:
             page.set_input_files("#files", folder / "astronaut.jpg")
             wait_until(page, "document.querySelector('li[data-state=done]') !== null", seconds=600)
             wait_until(page, "document.querySelector('#stage img.after').naturalWidth > 0")
+            page.wait_for_timeout(500)  # labels fade in
             page.screenshot(path=arguments.out, type="jpeg", quality=85)
     print(f"{arguments.out}: {WIDTH}x{HEIGHT}")
 

@@ -306,6 +306,28 @@ def test_a_process_does_not_outlive_a_server_that_is_killed(tmp_path):
     assert int(done.stdout) > 0
 
 
+STOPPED_AT_ONCE = """
+import asyncio, time
+from deblur_jax.cli.page.worker import Worker
+async def use():
+    worker = Worker()
+    call = asyncio.create_task(worker.run(time.sleep, 600))
+    await asyncio.sleep(0)
+    worker.stop()
+    call.cancel()
+if __name__ == "__main__":
+    asyncio.run(use())
+"""
+
+
+def test_a_process_that_is_stopped_before_it_has_started_ends(tmp_path):
+    (tmp_path / "stopped.py").write_text(STOPPED_AT_ONCE)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run(
+        [sys.executable, tmp_path / "stopped.py"], env=environment, timeout=120, check=True
+    )
+
+
 def test_photos_are_restored_one_after_the_other_and_not_too_many_wait(page, photo, darker):
     _, may_go_on = darker
     may_go_on.clear()

@@ -191,6 +191,12 @@ def test_a_part_is_tried_first_and_its_method_taken_for_the_whole_photo(page, da
     may_go_on.clear()
     page.set_input_files("#files", photo_at(tmp_path / "cat.jpg", np.tile(PICTURE, (2, 2, 1))))
     wait_until(page, "title.textContent == 'Restoring' && !document.getElementById('try').hidden")
+    box = page.locator("#stage").bounding_box()
+    page.mouse.move(box["x"] + 300, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 350, box["y"] + 200)  # a drag is no choice
+    page.mouse.up()
+    assert page.locator("#part").is_hidden()
     page.locator("#stage").click(position={"x": 300, "y": 200})
     wait_until(page, "!part.hidden")
     assert page.locator("#judged").inner_text() == "Very likely better"

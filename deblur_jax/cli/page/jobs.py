@@ -181,10 +181,14 @@ class Jobs:
         shutil.rmtree(job.folder, ignore_errors=True)
 
     def close(self) -> None:
-        """Stops the workers."""
+        """Stops all work, in the event loop."""
         for task in (self._warm, *(job.task for job in self._jobs.values())):
             if task is not None:
                 task.cancel()
+        self.stop()
+
+    def stop(self) -> None:
+        """Ends the processes."""
         self._restorer.stop()
         self._helper.stop()
 

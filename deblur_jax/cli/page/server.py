@@ -185,6 +185,7 @@ def make_app(
             PhotoError: _answer_failure,
             OSError: _answer_failure,
             ClientDisconnect: _answer_failure,  # nobody reads it
+            Exception: _answer_failure,  # a bug, which uvicorn logs
         },
         lifespan=closing,
     )

@@ -20,8 +20,8 @@ from typing import Any
 from deblur_jax.cli.restore_photo import ENOUGH, seconds_left
 
 
-SHARE, END, PROCESS = range(3)  # what the numbers of a board mean
-NEW_BOARD = [0.0, 0.0, 0.0]
+SHARE, END, PROCESS, STOPPED = range(4)  # what the numbers of a board mean
+NEW_BOARD = [0.0, 0.0, 0.0, 0.0]
 
 
 class DiedError(Exception):
@@ -34,8 +34,9 @@ class Pool:
 
     Attributes:
         executor: runs functions in it.
-        board: three shared numbers: the share of the call that is done, the time at which it
-            should end (0 if unknown), and the identifier of the process (0 before it has started).
+        board: shared numbers: the share of the call that is done, the time at which it should end
+            (0 if unknown), the identifier of the process (0 before it has started), and whether it
+            must end as soon as it has started.
         kill: ends the process.
     """
 
@@ -54,6 +55,7 @@ def start_process() -> Pool:
     executor = ProcessPoolExecutor(1, processes, initializer=begin, initargs=(board,))
 
     def kill() -> None:
+        board[STOPPED] = 1.0
         if board[PROCESS]:
             os.kill(int(board[PROCESS]), signal.SIGKILL)
 
@@ -69,6 +71,8 @@ def begin(board: Any) -> None:
     if server is not None:
         threading.Thread(target=_end_after, args=(server,), daemon=True).start()
     board[PROCESS] = os.getpid()
+    if board[STOPPED]:
+        os._exit(1)
 
 
 def _end_after(server: Any) -> None:
@@ -131,7 +135,7 @@ class Worker:
 
     def progress(self) -> tuple[float, float | None]:
         """Returns the share of the running call that is done, and the seconds left if known."""
-        share, end, _ = NEW_BOARD if self._pool is None else self._pool.board
+        share, end, *_ = NEW_BOARD if self._pool is None else self._pool.board
         return share, max(end - time.monotonic(), 0.0) if end else None
 
     def stop(self) -> None:
