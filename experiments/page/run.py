@@ -6,27 +6,23 @@ The photo comes with scikit-image and is moved by 9 pixels.
 """
 
 import argparse
-import base64
-import functools
-import io
 import tempfile
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image
 from skimage import data
 
 from deblur_jax import line_blur
 from deblur_jax.cli.page.server import Limits
 from deblur_jax.cli.page.worker import start_process
-from deblur_jax.cli.restore_photo import Settings
 from deblur_jax.io.images import Photo, write_photo
 from experiments.shared import run_command
-from tests.cli.browser import find_browser, opened_browser
+from tests.cli.browser import find_browser, opened_browser, wait_until
 from tests.cli.pages import served_page
 
 
+WIDTH, HEIGHT = 1280, 760  # pixels
 LIMITS = Limits(most_bytes=100_000_000, most_pixels=50_000_000)  # the command's defaults
 
 
@@ -40,24 +36,22 @@ def main() -> None:
         raise SystemExit("no Chromium was found; install one (apt install chromium)")
     sharp = jnp.asarray(data.astronaut()[:384], jnp.float32) / 255
     flow = jnp.full((*sharp.shape[:2], 2), jnp.asarray([8.0, 4.0]))
-    start = functools.partial(start_process, Settings())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "served").mkdir()
         write_photo(folder / "astronaut.jpg", Photo(np.asarray(line_blur(sharp, flow))))
         with (
-            served_page(folder / "served", start=start, limits=LIMITS) as server,
-            opened_browser(browser, folder) as page,
+            served_page(folder / "served", start=start_process, limits=LIMITS) as address,
+            opened_browser(browser) as opened,
         ):
-            page.open(f"http://127.0.0.1:{server.server_port}/")
-            page.choose_file("#file", folder / "astronaut.jpg")
-            page.wait("!result.hidden")
-            for picture in ("before", "after", "motion"):
-                page.wait(f"document.getElementById('{picture}').naturalWidth > 0")
-            screenshot = page.send("Page.captureScreenshot", captureBeyondViewport=True)["data"]
-    image = Image.open(io.BytesIO(base64.b64decode(screenshot))).convert("RGB")
-    image.save(arguments.out, quality=85)
-    print(f"{arguments.out}: {image.width}x{image.height}")
+            page = opened.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+            page.goto(address)
+            page.set_input_files("#files", folder / "astronaut.jpg")
+            wait_until(page, "document.querySelector('li[data-state=done]') !== null", seconds=600)
+            wait_until(page, "document.querySelector('#stage img.after').naturalWidth > 0")
+            page.wait_for_timeout(500)  # labels fade in
+            page.screenshot(path=arguments.out, type="jpeg", quality=85)
+    print(f"{arguments.out}: {WIDTH}x{HEIGHT}")
 
 
 if __name__ == "__main__":

@@ -1,38 +1,68 @@
 """The page, served for a test."""
 
 import contextlib
-import functools
-import multiprocessing
+import socket
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import uvicorn
+from starlette.testclient import TestClient
+
+from deblur_jax.cli.page import worker
+from deblur_jax.cli.page.guard import accepted_names
 from deblur_jax.cli.page.jobs import Jobs
-from deblur_jax.cli.page.server import Limits, PageServer
-from deblur_jax.cli.page.worker import Worker, serve
+from deblur_jax.cli.page.methods import offered_methods
+from deblur_jax.cli.page.server import Limits, make_app
+from deblur_jax.cli.page.worker import Pool, Worker
 from deblur_jax.cli.restore_photo import Settings
 
 
 LIMITS = Limits(most_bytes=1_000_000, most_pixels=20_000)
+PORT = 8467
 
 
 def start_thread():
-    """Start a worker in this process, so that a test's patches apply to it."""
-    ours, theirs = multiprocessing.Pipe()
-    threading.Thread(target=serve, args=(theirs, Settings()), daemon=True).start()
-    return Worker(ours, theirs.close)
+    """Return a pool of one thread of this process, so that a test's patches apply to it."""
+    board = list(worker.NEW_BOARD)
+
+    def begin():
+        worker.own.board = board
+
+    return Pool(ThreadPoolExecutor(1, initializer=begin), board, lambda: None)
+
+
+def make_page(
+    folder, *, start=start_thread, limits=LIMITS, hosts=(), port=PORT, model="auto", warm=False
+):
+    """Return the application of a page."""
+    settings = Settings(model=model)
+    jobs = Jobs(folder, settings, limits.most_pixels, lambda: Worker(start))
+    names = accepted_names("127.0.0.1", port, hosts)
+    return make_app(jobs, limits, offered_methods(model), names, warm=warm)
 
 
 @contextlib.contextmanager
-def served_page(folder, *, start=start_thread, limits=LIMITS, hosts=()):
-    """Yields the server of a page at a free port."""
-    jobs = Jobs(folder, start, most_pixels=limits.most_pixels)
-    server = PageServer(("127.0.0.1", 0), jobs, limits, hosts)
-    serving = functools.partial(server.serve_forever, poll_interval=0.02)
-    thread = threading.Thread(target=serving)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        jobs.close()
+def page_client(folder, **options):
+    """Yields a client of a page that has no server."""
+    app = make_page(folder, **options)
+    with TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as client:
+        yield client
+
+
+@contextlib.contextmanager
+def served_page(folder, **options):
+    """Yields the address of a page at a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        app = make_page(folder, port=port, **options)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.01)
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -1,52 +1,50 @@
-"""The HTTP server of the page.
+"""The routes of the page, for any ASGI server.
 
-    GET /, /page.css, /page.js      the page
-    GET /limits                     the limits for uploads
+    GET /                           the page and its files
+    GET /limits                     the limits for uploads, and the models on offer
     POST /photos?name=NAME          upload a photo as the body; returns its key
     GET /photos/KEY                 its progress and its report
-    GET /photos/KEY/before.jpg      pictures; after.jpg and motion.png are the others
+    GET /photos/KEY/before.jpg      pictures, see `work`
+    POST /photos/KEY/part?across=0.5&down=0.5     restore a part of it now; returns a report
+    POST /photos/KEY/restore        restore it once more
     GET /photos/KEY/download?strength=0.5&force=yes
     DELETE /photos/KEY              stop its restoration and remove it
 
-Nothing that a client sends is used as a path: keys are looked up, and names only appear in
-messages. The Host and Origin headers are checked, so that other sites cannot use the page.
+Each POST takes `model=MODEL`, one of those on offer. Nothing that a client sends is used as a path:
+keys and pictures are looked up, and names only appear in messages.
 """
 
+import asyncio
+import contextlib
 import dataclasses
-import json
+import math
 import re
-import threading
-from collections.abc import Sequence
+import secrets
+from collections.abc import AsyncIterator, Collection
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
-from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from pathlib import Path
 
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from deblur_jax.cli.page import work
+from deblur_jax.cli.page.guard import Guard
 from deblur_jax.cli.page.jobs import BusyError, Job, Jobs
-from deblur_jax.cli.page.worker import AFTER, BEFORE, MOTION, write_download
-from deblur_jax.io.images import SUFFIXES
+from deblur_jax.cli.page.methods import FAST, Method
+from deblur_jax.cli.page.work import PhotoError
+from deblur_jax.io.images import PHOTO_SUFFIXES
 
 
-STATIC = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
-}
-DRAWINGS = {BEFORE: "image/jpeg", AFTER: "image/jpeg", MOTION: "image/png"}
-CHUNK = 1 << 20  # bytes
-TIMEOUT = 60  # seconds without a byte
+DRAWINGS = {work.AFTER, work.WHOLE_AFTER, work.BLUR}  # of a result
+PICTURES = re.compile(rf"{work.BEFORE}|{work.WHOLE_BEFORE}|part-\d+-(before|after)\.jpg")
+TIMEOUT = 60  # seconds without a byte of an upload
 DRAINED = 4  # largest files that are read and discarded of a refused upload
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,198 +55,204 @@ class Limits:
     most_pixels: int
 
 
-class PageServer(ThreadingHTTPServer):
-    """Serves each request in a thread; restores and downloads one photo at a time."""
+def make_app(
+    jobs: Jobs,
+    limits: Limits,
+    methods: tuple[Method, ...],
+    names: Collection[str],
+    *,
+    warm: bool = True,
+) -> Starlette:
+    """Returns the application.
 
-    daemon_threads = True
+    Args:
+        jobs: the photos; they are closed with the application.
+        limits: the limits for uploads.
+        methods: the models on offer, the default one first.
+        names: the Host headers that are accepted, see `guard.accepted_names`.
+        warm: whether a process is prepared for the first photo when the page is opened.
+    """
 
-    def __init__(
-        self, address: tuple[str, int], jobs: Jobs, limits: Limits, hosts: Sequence[str]
-    ) -> None:
-        """Starts to listen.
+    async def send_limits(request: Request) -> Response:
+        del request
+        if warm:
+            jobs.warm_up(FAST)
+        offer = {"methods": [method._asdict() for method in methods], "fast": FAST}
+        return JSONResponse({**dataclasses.asdict(limits), "suffixes": PHOTO_SUFFIXES, **offer})
 
-        Args:
-            address: host and port; port 0 chooses a free one.
-            jobs: the queue.
-            limits: the limits for uploads.
-            hosts: more host names by which browsers may call the page.
-        """
-        super().__init__(address, PageHandler)
-        self.jobs, self.limits, self.downloads = jobs, limits, threading.Lock()
-        self.hosts = {
-            f"{host.lower()}:{self.server_port}"
-            for host in ("localhost", "127.0.0.1", "[::1]", address[0], *hosts)
-        }
-
-
-class _RefusedError(Exception):
-    """The request is refused, with a status and a message."""
-
-    def __init__(self, status: HTTPStatus, words: str) -> None:
-        super().__init__(words)
-        self.status = status
-
-
-class PageHandler(BaseHTTPRequestHandler):
-    """Handles one request."""
-
-    server: PageServer  # pyright: ignore[reportIncompatibleVariableOverride]
-    server_version, sys_version, timeout = "deblur-page", "", TIMEOUT
-
-    def do_GET(self) -> None:
-        """Sends the page, a state, a picture or a result."""
-        self._answer(self._get)
-
-    def do_POST(self) -> None:
-        """Receives a photo."""
-        self._answer(self._post)
-
-    def do_DELETE(self) -> None:
-        """Removes a photo."""
-        self._answer(self._delete)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Logs nothing: the page polls several times a second."""
-
-    def _answer(self, reply: Any) -> None:
+    async def upload(request: Request) -> Response:
+        length = request.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            raise HTTPException(HTTPStatus.LENGTH_REQUIRED, "expected a file with its length")
         try:
-            self._check_caller()
-            reply()
-        except _RefusedError as refused:
-            self._send_json({"message": str(refused)}, refused.status)
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True  # the client is gone
-        except (OSError, ValueError, MemoryError) as error:
-            self._send_json({"message": str(error)}, HTTPStatus.INTERNAL_SERVER_ERROR)
-
-    def _check_caller(self) -> None:
-        host, origin = self.headers.get("Host", "").lower(), self.headers.get("Origin")
-        if host not in self.server.hosts or origin not in (None, f"http://{host}"):
-            raise _RefusedError(
-                HTTPStatus.FORBIDDEN,
-                f"the page is not served at {origin or host!r}; open the address that deblur-page "
-                "printed, or start it with --allow-host",
-            )
-
-    def _get(self) -> None:
-        address = urlsplit(self.path)
-        if address.path in STATIC:
-            name, kind = STATIC[address.path]
-            page = resources.files("deblur_jax.cli.page") / "static" / name
-            self._send(page.read_bytes(), kind)
-        elif address.path == "/favicon.ico":
-            self._send(b"", "image/x-icon", status=HTTPStatus.NO_CONTENT)
-        elif address.path == "/limits":
-            self._send_json({**dataclasses.asdict(self.server.limits), "suffixes": SUFFIXES})
-        else:
-            job, thing = self._find(address.path)
-            if not thing:
-                self._send_json(self._state(job))
-            elif job.state != "done":
-                raise _RefusedError(HTTPStatus.CONFLICT, f"{job.name}: is not finished")
-            elif thing in DRAWINGS:
-                self._send((job.path.parent / thing).read_bytes(), DRAWINGS[thing])
-            elif thing == "download":
-                self._download(job, parse_qs(address.query))
-            else:
-                raise _RefusedError(HTTPStatus.NOT_FOUND, f"{job.name}: has no such file")
-
-    def _delete(self) -> None:
-        job, _ = self._find(urlsplit(self.path).path)
-        self.server.jobs.forget(job)
-        self._send_json({})
-
-    def _find(self, path: str) -> tuple[Job, str]:
-        found = re.fullmatch(r"/photos/([\w-]+)(?:/([\w.]+))?", path)
-        job = self.server.jobs.find(found[1]) if found else None
-        if found is None or job is None:
-            raise _RefusedError(HTTPStatus.NOT_FOUND, "no such photo, or it was removed")
-        return job, found[2] or ""
-
-    def _state(self, job: Job) -> dict[str, Any]:
-        return {
-            "state": job.state,
-            "name": job.name,
-            "says": job.says,
-            "ahead": self.server.jobs.ahead(job),
-            "share": job.share,
-            "seconds_left": job.seconds_left,
-            "result_name": job.result_name,
-            **job.report,
-        }
-
-    def _post(self) -> None:
-        address = urlsplit(self.path)
-        length = self.headers.get("Content-Length", "")
-        if address.path != "/photos" or not length.isdecimal():
-            raise _RefusedError(HTTPStatus.BAD_REQUEST, "expected POST /photos?name=NAME, a file")
-        try:
-            job = self.server.jobs.new(parse_qs(address.query).get("name", [""])[0])
+            job = jobs.new(request.query_params.get("name", ""), model_of(request))
         except BusyError as error:
-            self._drain(int(length))
-            raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
+            await _drain(request, DRAINED * limits.most_bytes)
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
         try:
-            self._receive(job, int(length))
+            await _receive(request, job, int(length), limits.most_bytes)
         except BaseException:
-            self.server.jobs.forget(job)
+            jobs.forget(job)
             raise
-        self.server.jobs.submit(job)
-        self._send_json({"key": job.key}, HTTPStatus.ACCEPTED)
+        jobs.submit(job)
+        return JSONResponse({"key": job.key}, HTTPStatus.ACCEPTED)
 
-    def _receive(self, job: Job, length: int) -> None:
-        most = self.server.limits.most_bytes
-        if length > most:
-            self._drain(length)
-            raise _RefusedError(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"{job.name}: has {length / 1e6:.1f} million bytes, at most {most / 1e6:g} million "
-                "are accepted; reduce it",
-            )
-        with job.path.open("wb") as file:
-            while length > 0:
-                data = self.rfile.read(min(CHUNK, length))
-                if not data:
-                    raise ConnectionError("the upload was cut off")
-                length -= file.write(data)
+    async def send_status(request: Request) -> Response:
+        return JSONResponse(jobs.status(find(request)))
 
-    def _drain(self, length: int) -> None:
-        """Drains a refused body, because a client that is still sending would miss the response."""
-        left = min(length, DRAINED * self.server.limits.most_bytes)
-        while left > 0 and (data := self.rfile.read(min(CHUNK, left))):
-            left -= len(data)
+    async def send_picture(request: Request) -> Response:
+        job, name = find(request), request.path_params["picture"]
+        if name in DRAWINGS:
+            _check_done(job)
+        elif not PICTURES.fullmatch(name):
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"{job.order.name}: has no such file")
+        if not (job.folder / name).is_file():
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"{job.order.name}: has no such file")
+        return FileResponse(job.folder / name)
 
-    def _download(self, job: Job, query: dict[str, list[str]]) -> None:
-        try:
-            strength = float(query.get("strength", ["1"])[0])
-        except ValueError:
-            strength = -1.0
-        if not 0 <= strength <= 1:
-            raise _RefusedError(HTTPStatus.BAD_REQUEST, "strength must be from 0 to 1")
+    async def try_part(request: Request) -> Response:
+        job, query = find(request), request.query_params
+        across, down = (_share(query.get(name, "0.5"), name) for name in ("across", "down"))
+        if not job.shown:
+            raise HTTPException(HTTPStatus.CONFLICT, f"{job.order.name}: is not read yet")
+        return JSONResponse(await jobs.try_part(job, model_of(request), across, down))
+
+    async def restore(request: Request) -> Response:
+        job = find(request)
+        if job.state == "arriving":
+            raise HTTPException(HTTPStatus.CONFLICT, f"{job.order.name}: is not uploaded yet")
+        jobs.submit(job, model_of(request))
+        return JSONResponse({}, HTTPStatus.ACCEPTED)
+
+    async def download(request: Request) -> Response:
+        job, query = find(request), request.query_params
+        _check_done(job)
+        strength = _share(query.get("strength", "1"), "strength")
         if not (job.report["trusted"] or query.get("force")):
-            raise _RefusedError(
-                HTTPStatus.CONFLICT, f"{job.name}: left unchanged: {job.report['verdict']}"
-            )
-        suffix = job.result_name[job.result_name.rindex(".") :].lower()  # one of SUFFIXES
-        output = job.path.with_name(f"result{suffix}")
-        with self.server.downloads:
-            write_download(job.path, output, strength=strength, report=job.report)
-            data = output.read_bytes()
-        name = f"attachment; filename*=UTF-8''{quote(job.result_name, safe='')}"
-        self._send(data, "application/octet-stream", {"Content-Disposition": name})
+            words = f"{job.order.name}: left unchanged: {job.report['verdict']}"
+            raise HTTPException(HTTPStatus.CONFLICT, words)
+        suffix = Path(job.order.result_name).suffix.lower()
+        output = job.folder / f"result-{secrets.token_hex(8)}{suffix}"
+        await jobs.help(job.order, work.write_download, output, strength, job.report)
+        return FileResponse(
+            output,
+            media_type="application/octet-stream",
+            filename=job.order.result_name,
+            background=BackgroundTask(output.unlink, missing_ok=True),
+        )
 
-    def _send_json(self, record: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
-        self._send(json.dumps(record).encode(), "application/json", status=status)
+    async def remove(request: Request) -> Response:
+        jobs.forget(find(request))
+        return JSONResponse({})
 
-    def _send(
-        self,
-        data: bytes,
-        kind: str,
-        more: dict[str, str] | None = None,
-        status: HTTPStatus = HTTPStatus.OK,
-    ) -> None:
-        self.send_response(status)
-        fields = {"Content-Type": kind, "Content-Length": str(len(data)), **HEADERS, **(more or {})}
-        for name, value in fields.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
+    def find(request: Request) -> Job:
+        job = jobs.find(request.path_params["key"])
+        if job is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "no such photo, or it was removed")
+        return job
+
+    def model_of(request: Request) -> str | None:
+        model = request.query_params.get("model")
+        known = [method.model for method in methods]
+        if model not in (None, *known):
+            words = f"model must be one of {', '.join(known)}, got {model!r}"
+            raise HTTPException(HTTPStatus.BAD_REQUEST, words)
+        return model
+
+    @contextlib.asynccontextmanager
+    async def closing(app: Starlette) -> AsyncIterator[None]:
+        del app
+        try:
+            yield
+        finally:
+            jobs.close()
+
+    return Starlette(
+        routes=[
+            Route("/limits", send_limits),
+            Route("/photos", upload, methods=["POST"]),
+            Route("/photos/{key}", send_status),
+            Route("/photos/{key}", remove, methods=["DELETE"]),
+            Route("/photos/{key}/part", try_part, methods=["POST"]),
+            Route("/photos/{key}/restore", restore, methods=["POST"]),
+            Route("/photos/{key}/download", download),
+            Route("/photos/{key}/{picture}", send_picture),
+            Mount("/", StaticFiles(packages=[("deblur_jax.cli.page", "static")], html=True)),
+        ],
+        middleware=[Middleware(Guard, names=names)],
+        exception_handlers={
+            HTTPException: _answer_refusal,
+            PhotoError: _answer_failure,
+            OSError: _answer_failure,
+            ClientDisconnect: _answer_failure,  # nobody reads it
+            Exception: _answer_failure,  # a bug, which uvicorn logs
+        },
+        lifespan=closing,
+    )
+
+
+async def _receive(request: Request, job: Job, length: int, most_bytes: int) -> None:
+    """Writes an upload to the job's file."""
+    if length > most_bytes:
+        await _drain(request, DRAINED * most_bytes)
+        raise HTTPException(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"{job.order.name}: has {length / 1e6:.1f} million bytes, at most "
+            f"{most_bytes / 1e6:g} million are accepted; reduce it",
+        )
+    with job.order.path.open("wb") as file:
+        async for data in _in_time(request.stream()):
+            file.write(data)
+
+
+async def _drain(request: Request, most_bytes: int) -> None:
+    """Drains a refused body, because a client that is still sending would miss the response."""
+    left = most_bytes
+    async for data in _in_time(request.stream()):
+        left -= len(data)
+        if left < 0:
+            return
+
+
+async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yields what a client sends.
+
+    Raises:
+        HTTPException: if it sends nothing for a while.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                data = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, "the upload was cut off") from None
+        yield data
+
+
+def _check_done(job: Job) -> None:
+    if job.state != "done":
+        raise HTTPException(HTTPStatus.CONFLICT, f"{job.order.name}: is not finished")
+
+
+def _share(text: str, name: str) -> float:
+    """Returns a number from 0 to 1 that a client sent."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, f"{name} must be from 0 to 1, got {text!r}")
+    return share
+
+
+async def _answer_refusal(request: Request, error: Exception) -> Response:
+    del request
+    words = getattr(error, "detail", "") or str(error)
+    return JSONResponse({"message": words}, getattr(error, "status_code", 500))
+
+
+async def _answer_failure(request: Request, error: Exception) -> Response:
+    del request
+    return JSONResponse({"message": str(error)}, HTTPStatus.INTERNAL_SERVER_ERROR)

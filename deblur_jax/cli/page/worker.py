@@ -1,145 +1,148 @@
-"""The worker process of the page.
+"""A process of its own for the work of the page, replaced when it dies.
 
-Decoders can crash on damaged files, and the system kills processes that run out of memory.
-Therefore photos are decoded and restored in a separate process, which is restarted if it dies.
+Decoders can crash on damaged files, and the system kills processes that run out of memory. The
+pool of `concurrent.futures` has one process and gets one call at a time, so that a death fails that
+call only.
 """
 
+import asyncio
+import contextlib
 import dataclasses
 import multiprocessing
+import os
 import signal
-import sys
-import traceback
+import threading
+import time
 from collections.abc import Callable
-from pathlib import Path
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from typing import Any
 
-import numpy as np
-
-from deblur_jax.cli.restore_photo import (
-    Settings,
-    describe,
-    describe_network,
-    find_network,
-    finished,
-    keepable,
-    offered,
-    restore_photo,
-)
-from deblur_jax.io.images import Photo, read_photo, write_photo
+from deblur_jax.cli.restore_photo import ENOUGH, seconds_left
 
 
-PREVIEW_SIDE = 1600  # pixels
-RESTORED = "restored.npy"
-BEFORE, AFTER, MOTION = "before.jpg", "after.jpg", "motion.png"
+SHARE, END, PROCESS, STOPPED = range(4)  # what the numbers of a board mean
+NEW_BOARD = [0.0, 0.0, 0.0, 0.0]
+
+
+class DiedError(Exception):
+    """The process died."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Order:
-    """A photo to restore.
+class Pool:
+    """One process.
 
     Attributes:
-        path: its file, alone in a folder that also gets the results.
-        name: its file name at the client, for messages.
-        most_pixels: larger photos are refused.
+        executor: runs functions in it.
+        board: shared numbers: the share of the call that is done, the time at which it should end
+            (0 if unknown), the identifier of the process (0 before it has started), and whether it
+            must end as soon as it has started.
+        kill: ends the process.
     """
 
-    path: Path
-    name: str
-    most_pixels: int
+    executor: Executor
+    board: Any  # a multiprocessing array; its type depends on the system
+    kill: Callable[[], None]
 
 
-@dataclasses.dataclass(frozen=True)
-class Worker:
-    """A running worker: send it an `Order`, and it sends messages `(kind, value)`."""
-
-    connection: Any  # of multiprocessing; its type depends on the system
-    stop: Callable[[], Any]
+own = threading.local()  # `own.board` is the board of the process that this runs in
 
 
-def start_process(settings: Settings) -> Worker:
-    """Starts the process. When it dies, reading from its connection raises EOFError."""
+def start_process() -> Pool:
+    """Returns a pool of one process, which starts with the first call."""
     processes = multiprocessing.get_context("spawn")
-    ours, theirs = processes.Pipe()
-    process = processes.Process(target=_run, args=(theirs, settings), daemon=True)
-    process.start()
-    theirs.close()
-    return Worker(ours, process.kill)
+    board = processes.RawArray("d", NEW_BOARD)
+    executor = ProcessPoolExecutor(1, processes, initializer=begin, initargs=(board,))
+
+    def kill() -> None:
+        board[STOPPED] = 1.0
+        if board[PROCESS]:
+            os.kill(int(board[PROCESS]), signal.SIGKILL)
+
+    return Pool(executor, board, kill)
 
 
-def _run(connection: Any, settings: Settings) -> None:
+def begin(board: Any) -> None:
+    """Prepares a process of the page: it ignores Ctrl-C and ends when the server does."""
+    own.board = board
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server handles Ctrl-C
-    serve(connection, settings)
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # two processes share a GPU
+    server = multiprocessing.parent_process()
+    if server is not None:
+        threading.Thread(target=_end_after, args=(server,), daemon=True).start()
+    board[PROCESS] = os.getpid()
+    if board[STOPPED]:
+        os._exit(1)
 
 
-def serve(connection: Any, settings: Settings) -> None:
-    """Restores photos until the connection is closed."""
-    while True:
-        try:
-            order = connection.recv()
-        except (EOFError, OSError):
+def _end_after(server: Any) -> None:
+    server.join()
+    os._exit(1)
+
+
+def progress_on_board() -> Callable[[float], None]:
+    """Returns a progress callback for the work of this process, which starts now."""
+    begun, board = time.monotonic(), own.board
+
+    def note(share: float) -> None:
+        now = time.monotonic()
+        board[END] = now + seconds_left(now - begun, share) if share >= ENOUGH else 0.0
+        board[SHARE] = share
+
+    return note
+
+
+class Worker:
+    """Runs one call at a time in a process; the others wait in their order."""
+
+    def __init__(self, start: Callable[[], Pool] = start_process) -> None:
+        """Starts nothing yet.
+
+        Args:
+            start: makes a pool, for the first call and after each death.
+        """
+        self._start, self._turn = start, asyncio.Lock()
+        self._pool: Pool | None = None
+
+    async def run(
+        self, function: Callable[..., Any], *arguments: Any, begun: Callable[[], None] | None = None
+    ) -> Any:
+        """Returns what a function returns, or raises what it raises.
+
+        A call that is cancelled while it runs ends the process.
+
+        Args:
+            function: of a module, so that the process can import it.
+            *arguments: for the function.
+            begun: called when it is the turn of this call.
+
+        Raises:
+            DiedError: if the process died.
+        """
+        async with self._turn:
+            pool = self._pool = self._pool or self._start()
+            pool.board[SHARE] = pool.board[END] = 0.0
+            if begun is not None:
+                begun()
+            try:
+                return await asyncio.wrap_future(pool.executor.submit(function, *arguments))
+            except asyncio.CancelledError:
+                self.stop()
+                raise
+            except BrokenExecutor:
+                self.stop()
+                raise DiedError("the process died") from None
+
+    def progress(self) -> tuple[float, float | None]:
+        """Returns the share of the running call that is done, and the seconds left if known."""
+        share, end, *_ = NEW_BOARD if self._pool is None else self._pool.board
+        return share, max(end - time.monotonic(), 0.0) if end else None
+
+    def stop(self) -> None:
+        """Ends the process; the next call starts another one."""
+        pool, self._pool = self._pool, None
+        if pool is None:
             return
-        try:
-            message = "done", restore_order(order, settings, connection.send)
-        except (OSError, ValueError, MemoryError) as error:
-            message = "failed", _without_path(error, order)
-        except Exception as error:  # a bug: fail this photo only
-            traceback.print_exc(file=sys.stderr)
-            problem = f"{type(error).__name__}: {_without_path(error, order)}"
-            message = "failed", f"{order.name}: internal error in deblur_jax ({problem})"
-        connection.send(message)
-
-
-def _without_path(error: BaseException, order: Order) -> str:
-    return str(error).replace(str(order.path), order.name)
-
-
-def restore_order(
-    order: Order, settings: Settings, send: Callable[[tuple[str, Any]], None]
-) -> dict[str, Any]:
-    """Restores a photo at full strength, draws it for the page, and returns its report."""
-    photo = read_photo(order.path, most_pixels=order.most_pixels)
-    network = find_network(settings.model)
-    send(("says", f"estimating blur with {describe_network(network)}"))
-    result = restore_photo(
-        order.path, photo, settings, progress=lambda share: send(("share", share))
-    )
-    folder = order.path.parent
-    np.save(folder / RESTORED, offered(photo, result))
-    _draw(folder, photo, result)
-    height, width, _ = photo.pixels.shape
-    return {
-        "description": describe(result),
-        "verdict": result.verdict,
-        "trusted": result.trusted,
-        "network": network.name,
-        "width": width,
-        "height": height,
-    }
-
-
-def _draw(folder: Path, photo: Photo, result: Any) -> None:
-    from deblur_jax.cli.report import draw_blur, shrunk
-
-    for name, pixels in ((BEFORE, photo.pixels), (AFTER, offered(photo, result))):
-        preview = Photo(shrunk(pixels, PREVIEW_SIDE), grey=photo.grey, profile=photo.profile)
-        write_photo(folder / name, preview)
-    board = draw_blur(photo.pixels, result, PREVIEW_SIDE)
-    write_photo(folder / MOTION, Photo(board.astype(np.float32) / 255))
-
-
-def write_download(path: Path, output: Path, *, strength: float, report: dict[str, Any]) -> str:
-    """Writes the file that the command would write, and returns what could not be kept.
-
-    Args:
-        path: file of the order.
-        output: file of the result, in the same folder.
-        strength: how much of the restoration to mix into the photo, from 0 to 1.
-        report: as returned by `restore_order`.
-    """
-    from deblur_jax.deblurring import mix
-
-    photo, lost = keepable(read_photo(path), output)
-    pixels = mix(photo.pixels, np.load(path.parent / RESTORED, mmap_mode="r"), strength)
-    chosen = {"strength": strength, "verdict": report["verdict"]}
-    write_photo(output, finished(photo, pixels, report["network"], **chosen))
-    return f"left out of the file: {lost}" if lost else ""
+        with contextlib.suppress(ProcessLookupError):  # it may be dead already
+            pool.kill()
+        pool.executor.shutdown(wait=False, cancel_futures=True)
