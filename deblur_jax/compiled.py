@@ -19,4 +19,4 @@ def keep_compiled_programs() -> None:
     folder = os.environ.get(CACHE, str(Path(home) / "deblur_jax" / "xla"))
     if folder and not jax.config.jax_compilation_cache_dir:  # pyright: ignore[reportAttributeAccessIssue]
         jax.config.update("jax_compilation_cache_dir", folder)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
