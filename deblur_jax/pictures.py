@@ -4,16 +4,13 @@ Flow colours follow the standard colour wheel of optical flow. The hue is the di
 right, yellow down, cyan to the left, blue up. The saturation is the length of the motion.
 """
 
-import functools
 import os
 from collections.abc import Mapping
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from deblur_jax.io.images import Photo, write_photo
-from deblur_jax.ops.operators import BasisBlur, Blur, LineBlur, UniformBlur, WindowedBlur
 from deblur_jax.typing import Array
 
 
@@ -23,7 +20,6 @@ WHEEL_COLOURS = ((1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 1, 1), (0, 0, 1), (1, 0, 1
 WHEEL_STEPS = (15, 6, 4, 11, 13, 6)
 LABEL_HEIGHT = 18  # pixels
 GAP = 4  # pixels
-LINE_SPACING = 24  # pixels, between the lines of `motion_over`
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:
@@ -77,33 +73,6 @@ def with_flow_key(picture: np.ndarray, *, longest: float) -> np.ndarray:
     return np.asarray(board)
 
 
-def motion_over(photo: Array, flow: Array, *, scale: float = 1.0) -> np.ndarray:
-    """Draws a flow over a photo: colours with their wheel, and lines as long as the motions.
-
-    Args:
-        photo: `[h, w, 3]`, display values in [0, 1].
-        flow: `[h, w, 2]` in pixels of the photo at full size.
-        scale: size of the drawing relative to the photo.
-
-    Returns:
-        8-bit pixels `[h, w, 3]`. Lines have no arrowheads, because a motion and its opposite make
-        the same blur.
-    """
-    flow = np.asarray(flow, np.float64)
-    longest = max(float(np.ceil(np.hypot(flow[..., 0], flow[..., 1]).max())), 1.0)
-    faint = np.asarray(photo, np.float64).mean(axis=-1, keepdims=True)
-    colours = flow_colours(flow, longest=longest).astype(np.float64) / 255
-    board = Image.fromarray(to_bytes((0.3 + 0.7 * faint) * colours))
-    draw = ImageDraw.Draw(board)
-    spacing = max(LINE_SPACING, round(1.5 * longest * scale))
-    for row in range(spacing // 2, board.height, spacing):
-        for column in range(spacing // 2, board.width, spacing):
-            across, down = scale * flow[row, column] / 2
-            ends = [(column - across, row - down), (column + across, row + down)]
-            draw.line(ends, fill=(0, 0, 0), width=2)
-    return with_flow_key(np.asarray(board), longest=longest)
-
-
 def kernels_over(photo: Array, kernels: Array, mixing: Array) -> np.ndarray:
     """Draws point spread functions on a grid over a photo.
 
@@ -125,80 +94,6 @@ def kernels_over(photo: Array, kernels: Array, mixing: Array) -> np.ndarray:
             share = mixing[top + side // 2, left + side // 2]
             _draw_kernel(picture, np.tensordot(share, kernels, axes=1), top, left)
     return to_bytes(picture)
-
-
-def kernels_at_places(
-    photo: Array, kernels: Array, rows: np.ndarray, columns: np.ndarray
-) -> np.ndarray:
-    """Draws the point spread functions of a lattice over a photo.
-
-    Args:
-        photo: `[h, w, 3]`, display values in [0, 1].
-        kernels: `[r, c, s, s]`, correlation kernels.
-        rows: row of each place in pixels of the drawing, `[r]`.
-        columns: column of each place, `[c]`.
-
-    Returns:
-        8-bit pixels `[h, w, 3]`: the darkened photo with a yellow point spread function at each
-        place that lies on it, as far as there is room.
-    """
-    picture = 0.4 * np.array(photo, np.float64)
-    height, width, _ = picture.shape
-    side = kernels.shape[-1]
-    for row, line in zip(rows, kernels, strict=True):
-        for column, kernel in zip(columns, line, strict=True):
-            top, left = round(float(row)) - side // 2, round(float(column)) - side // 2
-            if top < 0 or left < 0 or top + side > height or left + side > width:
-                continue
-            _draw_kernel(picture, kernel, top, left)
-    return to_bytes(picture)
-
-
-@functools.singledispatch
-def blur_over(blur: Blur, photo: Array, *, scale: float = 1.0) -> np.ndarray:
-    """Draws a blur over a photo: its point spread functions or its motions.
-
-    Args:
-        blur: a blur of the photo at full size.
-        photo: `[h, w, 3]`, display values in [0, 1], of the size of the drawing.
-        scale: size of the drawing relative to the photo at full size.
-
-    Returns:
-        8-bit pixels `[h, w, 3]`.
-    """
-    raise NotImplementedError(f"blur_over: a {type(blur).__name__} cannot be drawn")
-
-
-@blur_over.register
-def _(blur: UniformBlur, photo: Array, *, scale: float = 1.0) -> np.ndarray:
-    return kernels_over(photo, np.asarray(blur.kernel)[None], np.ones((*photo.shape[:2], 1)))
-
-
-@blur_over.register
-def _(blur: BasisBlur, photo: Array, *, scale: float = 1.0) -> np.ndarray:
-    return kernels_over(photo, blur.kernels, _resized(blur.mixing, photo))
-
-
-@blur_over.register
-def _(blur: WindowedBlur, photo: Array, *, scale: float = 1.0) -> np.ndarray:
-    places = scale * np.asarray(blur.rows), scale * np.asarray(blur.columns)
-    return kernels_at_places(photo, np.asarray(blur.kernels), *places)
-
-
-@blur_over.register
-def _(blur: LineBlur, photo: Array, *, scale: float = 1.0) -> np.ndarray:
-    return motion_over(photo, _resized(blur.flow, photo), scale=scale)
-
-
-def _resized(values: Array, photo: Array) -> np.ndarray:
-    """Returns `[h, w, c]`, averaged to the height and width of a smaller photo."""
-    size = (photo.shape[1], photo.shape[0])
-    planes = np.moveaxis(np.asarray(values), -1, 0)  # OpenCV resizes at most four channels at once
-    resized = [
-        cv2.resize(np.ascontiguousarray(plane), size, interpolation=cv2.INTER_AREA)
-        for plane in planes
-    ]
-    return np.stack(resized, axis=-1)
 
 
 def _draw_kernel(picture: np.ndarray, kernel: np.ndarray, top: int, left: int) -> None:

@@ -54,25 +54,3 @@ def test_kernels_are_drawn_as_what_becomes_of_a_point_of_light():
     mixing[:7, :, 0] = mixing[7:, :, 1] = 1
     drawn = pictures.kernels_over(np.zeros((14, 14, 3)), kernels, mixing)[..., 0]
     assert np.argwhere(drawn).tolist() == [[2, 0], [2, 7], [9, 2], [9, 9]]
-
-
-def test_kernels_of_a_lattice_are_drawn_turned_at_their_places_where_there_is_room():
-    kernels = np.zeros((2, 2, 3, 3))
-    kernels[..., 1, 2] = 1  # gathers light from the right, so a point is drawn to the left
-    places = np.asarray([4.0, 13.0]), np.asarray([5.2, 9.0])
-    drawn = pictures.kernels_at_places(np.zeros((14, 14, 3)), kernels, *places)
-    assert drawn.dtype == np.uint8
-    assert np.argwhere(drawn[..., 0]).tolist() == [[4, 4], [4, 8]]  # the others would be cut
-    assert drawn[4, 4].tolist() == [255, 255, 51]
-
-
-def test_motions_are_drawn_as_long_as_they_are_where_they_are():
-    still = pictures.motion_over(np.ones((96, 120, 3)), np.zeros((96, 120, 2)))
-    assert (still[:48, :72] >= 254).mean() > 0.98  # dots on white
-    flow = np.zeros((96, 120, 2))
-    flow[:, :, 0] = 20.0
-    drawn = pictures.motion_over(np.ones((96, 120, 3)), flow, scale=0.5)[:60, :80]
-    black = np.argwhere((drawn == 0).all(axis=-1))
-    row, column = black.min(axis=0)
-    across = black[black[:, 0] == row][:, 1]
-    assert 10 <= len(across[across < column + 15]) <= 12

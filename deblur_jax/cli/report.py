@@ -3,10 +3,11 @@
 import cv2
 import numpy as np
 
+from deblur_jax.blur_picture import draw_blur
 from deblur_jax.deblurring import Result
 from deblur_jax.io.images import Photo
 from deblur_jax.io.profile import display_transfer
-from deblur_jax.pictures import blur_over, panels
+from deblur_jax.pictures import panels
 from deblur_jax.transfer import display_from_light
 
 
@@ -24,9 +25,11 @@ def draw_report(name: str, photo: Photo, result: Result) -> np.ndarray:
         result: as returned by `deblur`.
     """
     shown = _displayed(photo.pixels, photo)
+    height, width, _ = shown.shape
+    blur, enlarged = draw_blur(shrunk(shown, LONGEST_SIDE), result.blur, (height, width))
     pictures = {
         name: shrunk(shown, LONGEST_SIDE),
-        "estimated blur": draw_blur(shown, result, LONGEST_SIDE),
+        f"estimated blur, x{enlarged}": blur,
         "restored": shrunk(_displayed(result.image, photo), LONGEST_SIDE),
         f"re-blurred - photo, x{GAIN}": 0.5 + GAIN * shrunk(result.residual, LONGEST_SIDE),
     }
@@ -38,18 +41,6 @@ def _displayed(values: np.ndarray, photo: Photo) -> np.ndarray:
     if display_transfer(photo.profile, photo.extras.chunks) != LIGHT:
         return values
     return np.asarray(display_from_light(values, "srgb"), np.float32)
-
-
-def draw_blur(photo: np.ndarray, result: Result, longest_side: int) -> np.ndarray:
-    """Draws the estimated blur over the photo: `[h, w, 3]`, 8-bit.
-
-    Args:
-        photo: `[h, w, 3]`.
-        result: as returned by `deblur`.
-        longest_side: largest side of the drawing in pixels.
-    """
-    small = shrunk(photo, longest_side)
-    return blur_over(result.blur, small, scale=max(small.shape[:2]) / max(photo.shape[:2]))
 
 
 def shrunk(picture: np.ndarray, longest_side: int) -> np.ndarray:

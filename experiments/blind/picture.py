@@ -13,8 +13,9 @@ import jax
 import numpy as np
 from skimage import data
 
+from deblur_jax.blur_picture import draw_blur
 from deblur_jax.deblurring import deblur
-from deblur_jax.pictures import blur_over, to_bytes, write_panels
+from deblur_jax.pictures import to_bytes, write_panels
 from deblur_jax.simulate.develop import Camera, develop
 from experiments.blind.simulations import BORDER, roll
 from experiments.shared import as_floats, psnr_shifted, run_command
@@ -40,11 +41,13 @@ def main() -> None:
     result = deblur(photo)
     before, after = (psnr_shifted(each, sharp, BORDER) for each in (photo, result.image))
     print(f"{before:.2f} dB before, {after:.2f} dB after; {result.verdict}")
+    height, width, _ = photo.shape
+    kernels, enlarged = draw_blur(photo, result.blur, (height, width))
     write_panels(
         options.out,
         {
             "photo": to_bytes(photo),
-            "estimated kernels": blur_over(result.blur, photo),
+            f"estimated kernels, x{enlarged}": kernels,
             "restored": to_bytes(result.image),
             "sharp": to_bytes(sharp),
         },

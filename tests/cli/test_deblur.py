@@ -15,7 +15,7 @@ from deblur_jax import deblurring
 from deblur_jax.cli import deblur as command
 from deblur_jax.cli import restore_photo
 from deblur_jax.cli.deblur import main as deblur
-from deblur_jax.cli.report import draw_blur
+from deblur_jax.cli.report import draw_report
 from deblur_jax.deblurring import Result
 from deblur_jax.estimate import AUTO
 from deblur_jax.io import images
@@ -95,7 +95,9 @@ def test_a_blur_is_described_and_drawn(blur, words):
     described = restore_photo.describe(result)
     assert described.startswith(words)
     assert described.endswith(result.verdict)
-    assert draw_blur(photo, result, 60).shape == (48, 60, 3)
+    board = draw_report("p.jpg", Photo(photo), result)
+    assert board.dtype == np.uint8
+    assert board.shape[1] > 4 * 80  # four pictures beside each other
 
 
 @pytest.mark.usefixtures("darker")

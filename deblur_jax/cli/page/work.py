@@ -167,12 +167,12 @@ def _draw(folder: Path, photo: Photo, pixels: np.ndarray, name: str, whole: str 
 
 def _draw_blur(folder: Path, photo: Photo, result: Any) -> int:
     """Draws the blur over the photo, and returns how many times it is enlarged."""
-    from deblur_jax.cli.page.kernels import draw_kernels
+    from deblur_jax.blur_picture import draw_blur
     from deblur_jax.cli.report import shrunk
 
     height, width, _ = photo.pixels.shape
     small = shrunk(photo.pixels, PREVIEW_SIDE)
-    board, enlarged = draw_kernels(small, result.blur, (height, width))
+    board, enlarged = draw_blur(small, result.blur, (height, width))
     write_photo(folder / BLUR, Photo(board))
     return enlarged
 

@@ -1,9 +1,9 @@
-"""The drawing of a blur on the page."""
+"""A blur is drawn at every place, as large as there is room."""
 
 import numpy as np
 import pytest
 
-from deblur_jax.cli.page.kernels import COLUMNS, LARGEST, ROWS, draw_kernels, point_spread
+from deblur_jax.blur_picture import COLUMNS, LARGEST, ROWS, draw_blur, point_spread
 from deblur_jax.ops.operators import BasisBlur, LineBlur, UniformBlur, WindowedBlur
 
 
@@ -34,7 +34,7 @@ def cells(board):
     ids=["uniform", "line", "basis", "windowed"],
 )
 def test_every_kind_of_blur_is_drawn_at_every_place(blur):
-    board, enlarged = draw_kernels(DARK, blur, SIZE)
+    board, enlarged = draw_blur(DARK, blur, SIZE)
     assert board.shape == DARK.shape
     assert 1 < enlarged <= LARGEST
     for cell in cells(board).reshape(-1, SIZE[0] // ROWS, SIZE[1] // COLUMNS):
@@ -59,18 +59,18 @@ def test_a_blur_that_varies_is_drawn_as_it_is_at_each_place():
 def test_a_kernel_is_drawn_turned_as_a_point_of_light_draws_it():
     kernel = np.zeros((9, 9), np.float32)
     kernel[4, 4], kernel[4, 8] = 0.2, 0.8
-    cell = cells(draw_kernels(DARK, UniformBlur(kernel), SIZE)[0])[1, 1]
+    cell = cells(draw_blur(DARK, UniformBlur(kernel), SIZE)[0])[1, 1]
     assert cell[:, :20].sum() > 1.5 * cell[:, 20:].sum()
 
 
 def test_a_long_blur_is_drawn_whole():
     small = np.zeros((30, 40, 3), np.float32)
-    board, enlarged = draw_kernels(small, UniformBlur(across(61)), (300, 400))
+    board, enlarged = draw_blur(small, UniformBlur(across(61)), (300, 400))
     assert enlarged == 1
     assert np.ptp(np.nonzero(board[4:7, :10, 0].max(0) > 0.1)) >= 5
 
 
 def test_no_blur_is_drawn_as_points_on_the_smallest_photo():
     small = np.zeros((32, 32, 3), np.float32)
-    board, _ = draw_kernels(small, UniformBlur(np.ones((1, 1), np.float32)), (32, 32))
+    board, _ = draw_blur(small, UniformBlur(np.ones((1, 1), np.float32)), (32, 32))
     assert 0.9 < board.max() <= 1

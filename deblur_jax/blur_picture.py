@@ -1,4 +1,4 @@
-"""Draw where a blur acts: its point spread functions over the photo, enlarged."""
+"""Draw a blur where it acts: its point spread functions over the photo, enlarged."""
 
 import functools
 import math
@@ -18,7 +18,7 @@ COLOUR = (1.0, 0.92, 0.45)
 SAMPLES = 4  # a pixel, of a straight motion
 
 
-def draw_kernels(photo: np.ndarray, blur: Blur, size: tuple[int, int]) -> tuple[np.ndarray, int]:
+def draw_blur(photo: np.ndarray, blur: Blur, size: tuple[int, int]) -> tuple[np.ndarray, int]:
     """Draws what becomes of points of light at several places, over the photo.
 
     Args:
