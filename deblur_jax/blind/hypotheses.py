@@ -6,7 +6,7 @@ so that `judge_windows` gives them one energy.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -96,15 +96,14 @@ def find_hypotheses(
 ) -> Found:
     """Return all judged hypotheses except no blur, and the choice between them.
 
-    The best uniform kernel or the network's motion is refined window by window.
+    The best of the uniform kernels and the network's motion is refined window by window.
 
     Args:
         work: the photo, from `working_photo`.
         estimate_motion: returns the motion that a network estimates, at the working size. It runs
             beside the search for kernels.
         foresee: what to expect of the restoration by a hypothesis, called with it and its windows;
-            higher is better. It decides between the best uniform kernel and the network's motion;
-            their energies do if it is None.
+            the highest is chosen. If None, the highest `preference` is.
         progress: called as `progress(done, all)` as hypotheses are found.
     """
     steps, noise = len(work.supports) + 2, work.noise / work.shrunk
@@ -130,11 +129,13 @@ def find_hypotheses(
     size = planes.photos[0].shape
     windows = windows_of((size[0], size[1]), side)
 
-    def best_of(numbers: Iterable[int]) -> int:
-        return max(numbers, key=lambda number: preference(hypotheses[number], noise), default=0)
+    def values_of(some: list[Hypothesis]) -> list[float]:
+        if foresee is None:
+            return [preference(each, noise) for each in some]
+        return list(in_order(lambda each: foresee(each, windows), some))
 
     if windows.number == 1:
-        return Found(hypotheses, windows, best_of(range(len(hypotheses))))
+        return Found(hypotheses, windows, _best(values_of(hypotheses)))
 
     bare = windows_of(windows.canvas, side, ramp=0)
     known = (planes.photos[0], planes.trusts[0])
@@ -154,19 +155,14 @@ def find_hypotheses(
         if covers(found[0], none[0]):
             hypotheses.append(Hypothesis(name, kernels, *found, *none))
 
-    starts = [best_of(range(len(uniform)))] if uniform else []
     for kernels, found in zip(given[1:], seen, strict=True):
         add("network", kernels, found)
     if not hypotheses:
         return Found([], windows)
-    starts += range(len(uniform), len(hypotheses))
-    if foresee is None or len(starts) == 1:
-        start = best_of(starts)
-    else:
-        expected = in_order(lambda number: foresee(hypotheses[number], windows), starts)
-        start = max(zip(expected, starts, strict=True))[1]
+    values = values_of(hypotheses)
+    start = hypotheses[_best(values)]
     report(steps - 1, steps)
-    kernels = np.broadcast_to(hypotheses[start].kernels, (windows.number, side, side))
+    kernels = np.broadcast_to(start.kernels, (windows.number, side, side))
     weights = refining_weights(work.noise)
     ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
     refined = refine_windows(
@@ -176,8 +172,14 @@ def find_hypotheses(
     kernels = np.asarray(refined)
     before = len(hypotheses)
     add("windows", kernels, judged(kernels))
+    values += values_of(hypotheses[before:])
     report(steps, steps)
-    return Found(hypotheses, windows, best_of([start, *range(before, len(hypotheses))]))
+    return Found(hypotheses, windows, _best(values))
+
+
+def _best(values: Sequence[float]) -> int:
+    """Return the number of the highest value, 0 if there is none."""
+    return int(np.argmax(values)) if values else 0
 
 
 def blur_of(hypothesis: Hypothesis, windows: Windows, work: WorkingPhoto) -> Blur:
