@@ -7,11 +7,16 @@ r"""Train the network that sees where a restoration went wrong, on simulated tra
     python -m experiments.blind.trust calibrate
     python -m experiments.blind.trust train
 
+    DEBLUR_JAX_DATA=DIR python -m experiments.blind.fit collect --split val --in-turn \
+        --size 288 384 --limit 100 --rows runs/val.jsonl --keep runs/val-kept
+    python -m experiments.blind.trust evaluate --rows runs/val.jsonl --kept runs/val-kept
+
 `collect` keeps photos, their restorations by every hypothesis, and the sharp originals. `validate`
 trains on part of the photos and writes what the networks make of the others. `calibrate` fits the
 weights of the verdict to that, writes them to `deblur_jax/blind/verdict.json`, and the figures to
 results.json beside this file. `train` trains on all photos and writes
-`deblur_jax/weights/trust.safetensors`.
+`deblur_jax/weights/trust.safetensors`. `evaluate` records what the shipped network and verdict make
+of photos that they were not fitted to.
 """
 
 import argparse
@@ -26,7 +31,7 @@ import numpy as np
 import optax
 from scipy.optimize import minimize
 
-from deblur_jax.blind.trust import TERMS, mean_trust, terms, trust_map
+from deblur_jax.blind.trust import TERMS, likely_better, mean_trust, terms, trust_map
 from deblur_jax.blind.verdict import LIKELY, WEIGHTS, probability, shipped_weights
 from deblur_jax.io.weights import write_weights
 from deblur_jax.models.trust import TrustNet
@@ -228,7 +233,7 @@ def validate(options: argparse.Namespace) -> None:
 def calibrate(options: argparse.Namespace) -> None:
     """Fit the verdict to what `validate` wrote, and record the figures."""
     rows = read_rows(options.rows)
-    best = {row["photo"]: max([0.0, *(each["gain"] for each in row["hypotheses"])]) for row in rows}
+    best = best_gains(rows)
     seen = [row for path in options.seen for row in read_rows(path)]
     command = seen[0]["command"]
     seen = [{"photo": row["photo"], "fold": row["fold"], **row["restorations"][0]} for row in seen]
@@ -244,6 +249,28 @@ def calibrate(options: argparse.Namespace) -> None:
     write_record(results, json.loads(results.read_text()) | {"trust": record})
     weights = dict(zip(TERMS, (round(float(x), 4) for x in fit_verdict(seen)), strict=True))
     write_record(WEIGHTS, json.loads(WEIGHTS.read_text()) | {"restoration": weights})
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Record what the shipped network and verdict make of photos that they were not fitted to."""
+    rows = read_rows(options.rows)
+    weights = (np.asarray(shipped_weights(group)) for group in ("weights", "choice"))
+    judge = load("trust")
+    seen = []
+    for one in read_kept(options.kept, rows, *weights):
+        found = scored(judge.model, judge.variables, one)[0]
+        likely = likely_better(found["explained"], found["trust"])
+        seen.append({"photo": one.name, **found, "likely": round(likely, 4)})
+    table = summary(seen, best_gains(rows))
+    for kind, each in table.items():
+        print(kind, each)
+    results = Path(__file__).with_name("results.json")
+    write_record(results, json.loads(results.read_text()) | {"verdict on other photos": table})
+
+
+def best_gains(rows: list[dict]) -> dict[str, float]:
+    """Return the gain of each photo's best hypothesis in hindsight, or 0."""
+    return {row["photo"]: max([0.0, *(each["gain"] for each in row["hypotheses"])]) for row in rows}
 
 
 def train(options: argparse.Namespace) -> None:
@@ -273,9 +300,9 @@ def train(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run one of the three steps."""
+    """Run one of the steps."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("step", choices=("validate", "calibrate", "train"))
+    parser.add_argument("step", choices=("validate", "calibrate", "train", "evaluate"))
     parser.add_argument("--rows", type=Path, default=Path("runs/verdict.jsonl"))
     parser.add_argument("--kept", type=Path, default=Path("runs/verdict"))
     parser.add_argument("--practice", type=Path, default=Path("runs/practice"))
@@ -292,7 +319,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=SHIPPED / "trust.safetensors")
     options = parser.parse_args()
-    {"validate": validate, "calibrate": calibrate, "train": train}[options.step](options)
+    steps = {"validate": validate, "calibrate": calibrate, "train": train, "evaluate": evaluate}
+    steps[options.step](options)
 
 
 if __name__ == "__main__":
