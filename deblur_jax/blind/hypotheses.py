@@ -102,8 +102,9 @@ def find_hypotheses(
         work: the photo, from `working_photo`.
         estimate_motion: returns the motion that a network estimates, at the working size. It runs
             beside the search for kernels.
-        foresee: what to expect of the restoration by a hypothesis, called with it and its windows;
-            the highest is chosen. If None, the highest `preference` is.
+        foresee: what to expect of the restoration by a hypothesis that is right, at least 0, called
+            with it and its windows. The highest value, times the probability by the energies, is
+            chosen. If None, the highest `preference` is.
         progress: called as `progress(done, all)` as hypotheses are found.
     """
     steps, noise = len(work.supports) + 2, work.noise / work.shrunk
@@ -129,10 +130,13 @@ def find_hypotheses(
     size = planes.photos[0].shape
     windows = windows_of((size[0], size[1]), side)
 
+    def likely(hypothesis: Hypothesis) -> float:
+        return probability(score(hypothesis, noise))
+
     def values_of(some: list[Hypothesis]) -> list[float]:
         if foresee is None:
             return [preference(each, noise) for each in some]
-        return list(in_order(lambda each: foresee(each, windows), some))
+        return list(in_order(lambda each: likely(each) * foresee(each, windows), some))
 
     if windows.number == 1:
         return Found(hypotheses, windows, _best(values_of(hypotheses)))

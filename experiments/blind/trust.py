@@ -132,10 +132,11 @@ def trained(
 def scored(model: TrustNet, variables: Any, one: Kept) -> list[dict]:
     """Return what the network makes of each hypothesis's restoration, the chosen one first.
 
-    The chosen one is that with the largest trusted change, as in `deblur`.
+    The chosen one is that with the largest trusted change, times the probability by how well it
+    explains the photo, as in `deblur`.
     """
     found = [_scored(model, variables, one, number) for number in one.preferred.tolist()]
-    return sorted(found, key=lambda each: -each["change"])
+    return sorted(found, key=lambda each: -each["explained"] * each["change"])
 
 
 def _scored(model: TrustNet, variables: Any, one: Kept, number: int) -> dict:
