@@ -11,7 +11,7 @@ import numpy as np
 from deblur_jax.blind.hypotheses import blur_of, choose_blur
 from deblur_jax.blind.restoration import ESTIMATED_STEPS, effective_noise, restore_closed
 from deblur_jax.blind.search import Progress
-from deblur_jax.blind.trust import trust_map
+from deblur_jax.blind.trust import trust_map, trusted_change
 from deblur_jax.blind.verdict import Hypothesis
 from deblur_jax.blind.working_photo import WorkingPhoto, smaller, working_photo
 from deblur_jax.models.blocks import SMALLEST_SIDE
@@ -77,7 +77,7 @@ def _expected_change(
     restored, _, trust = restore_with_trust(
         small, blur, denoise=shipped_denoiser(), noise=effective_noise(small), steps=ESTIMATED_STEPS
     )
-    return float(np.mean(np.square(trust * (restored - small))))
+    return trusted_change(trust, small, restored)
 
 
 def restore_with_trust(
