@@ -130,16 +130,13 @@ def find_hypotheses(
     size = planes.photos[0].shape
     windows = windows_of((size[0], size[1]), side)
 
-    def likely(hypothesis: Hypothesis) -> float:
-        return probability(score(hypothesis, noise))
-
-    def values_of(some: list[Hypothesis]) -> list[float]:
+    def value(hypothesis: Hypothesis) -> float:
         if foresee is None:
-            return [preference(each, noise) for each in some]
-        return list(in_order(lambda each: likely(each) * foresee(each, windows), some))
+            return preference(hypothesis, noise)
+        return probability(score(hypothesis, noise)) * foresee(hypothesis, windows)
 
     if windows.number == 1:
-        return Found(hypotheses, windows, _best(values_of(hypotheses)))
+        return Found(hypotheses, windows, _best(list(in_order(value, hypotheses))))
 
     bare = windows_of(windows.canvas, side, ramp=0)
     known = (planes.photos[0], planes.trusts[0])
@@ -163,7 +160,7 @@ def find_hypotheses(
         add("network", kernels, found)
     if not hypotheses:
         return Found([], windows)
-    values = values_of(hypotheses)
+    values = list(in_order(value, hypotheses))
     start = hypotheses[_best(values)]
     report(steps - 1, steps)
     kernels = np.broadcast_to(start.kernels, (windows.number, side, side))
@@ -176,7 +173,7 @@ def find_hypotheses(
     kernels = np.asarray(refined)
     before = len(hypotheses)
     add("windows", kernels, judged(kernels))
-    values += values_of(hypotheses[before:])
+    values += in_order(value, hypotheses[before:])
     report(steps, steps)
     return Found(hypotheses, windows, _best(values))
 
