@@ -2,9 +2,8 @@
 
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
 
-from deblur_jax.typing import Array
+from deblur_jax.typing import Array, is_traced
 
 
 def log_spaced(
@@ -14,7 +13,7 @@ def log_spaced(
 
     Values are checked only outside `jit` and `vmap`.
     """
-    if not all(isinstance(end, Tracer) or end > 0 for end in (first, last)):
+    if not all(is_traced(end) or end > 0 for end in (first, last)):
         raise ValueError(f"log_spaced: first and last must be positive, got {first} and {last}")
     return jnp.exp(jnp.linspace(jnp.log(first), jnp.log(last), count, dtype=dtype))
 
