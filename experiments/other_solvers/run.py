@@ -84,8 +84,9 @@ def make_photo(size: tuple[int, int], seed: int) -> tuple[jax.Array, LineBlur, j
     return sharp, blur, jnp.round(255 * jnp.clip(noisy, 0, 1)) / 255
 
 
-def gradients(image: jax.Array) -> jax.Array:
+def gradients(image: Array) -> jax.Array:
     """Returns forward differences down and to the right, `[2, h, w, c]`."""
+    image = jnp.asarray(image)
     return jnp.stack([jnp.roll(image, -1, 0) - image, jnp.roll(image, -1, 1) - image])
 
 
