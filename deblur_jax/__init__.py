@@ -5,7 +5,7 @@ Every public name is loaded from the file that defines it when it is first used,
 """
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax as _jax  # noqa: F401
 import numpy as _np  # noqa: F401
@@ -87,7 +87,7 @@ _MODULES = {
 __all__ = ["__version__", *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'deblur_jax' has no attribute {name!r}")
     return getattr(importlib.import_module(f"deblur_jax.{_MODULES[name]}"), name)

@@ -28,12 +28,13 @@ from deblur_jax.estimate import (
     shipped_denoiser,
 )
 from deblur_jax.ops.operators import Blur
+from deblur_jax.ops.pytree import register
 from deblur_jax.ops.sensor import Transfer
 from deblur_jax.pretrained import Pretrained
 from deblur_jax.restoration import STEPS, restore
 from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, verdict
 from deblur_jax.solvers.tiles import TileProgress, restore_tiled
-from deblur_jax.typing import Array, Denoiser, standard_promotion
+from deblur_jax.typing import Array, Denoiser, is_traced, standard_promotion
 
 
 WHOLE_PIXELS = 1_500_000  # a larger photo is restored in tiles
@@ -46,9 +47,12 @@ LIMITS_MOTIONS = (
 )
 
 
+@register
 @dataclasses.dataclass(frozen=True)
 class Result:
     """A restored photo, with what is needed to judge it.
+
+    It is a pytree, so that a compiled function can return it.
 
     Attributes:
         image: the result `[h, w, c]` in [0, 1]: the photo, mixed with as much of the restoration
@@ -69,7 +73,7 @@ class Result:
     blur: Blur
     residual: np.ndarray
     explained: float
-    reason: str = ""
+    reason: str = dataclasses.field(default="", metadata={"static": True})
     likely: float | None = None
     restored: np.ndarray | None = None
     trust: np.ndarray | float = 1.0
@@ -124,7 +128,9 @@ def deblur(
 ) -> Result:
     """Estimates the blur of a photo and undoes it.
 
-    A photo of more than 1.5 million pixels is restored in overlapping tiles.
+    A photo of more than 1.5 million pixels is restored in overlapping tiles. With a network that
+    estimates motion or kernels, the function works under `jit`, `grad` and `vmap`: the photo is
+    then restored in one piece and its values are not checked.
 
     Args:
         image: `[h, w, 3]` floats in [0, 1], display values.
@@ -143,7 +149,7 @@ def deblur(
             closed form and total variation for others.
         transfer: curve from the photo's display values to light, see `ops.sensor`, for a network
             that estimates the blur of light; what the network was trained with if None.
-        progress: called with the share of the work that is done, from 0 to 1.
+        progress: called with the share of the work that is done, from 0 to 1; not while tracing.
 
     Returns:
         The restored photo, its blur, and how well the two explain the photo.
@@ -151,8 +157,8 @@ def deblur(
     Raises:
         TypeError: if `image` is not a float array `[h, w, c]`.
         ValueError: if it does not have 3 channels, is smaller than 32 pixels a side, or holds
-            values outside [0, 1] or not finite; if another argument is out of range, or the
-            network does not estimate blur.
+            values outside [0, 1] or not finite; if another argument is out of range, the network
+            does not estimate blur, or "auto" or "blind" is traced.
 
     Example:
         >>> from skimage import data
@@ -178,7 +184,7 @@ def deblur(
             f"deblur: {network.name} restores with its own steps and denoiser; omit steps and "
             "denoise, or choose a network that only estimates blur"
         )
-    photo = np.asarray(image, np.float32)
+    photo = _as_floats(image)
     pixels = photo.shape[0] * photo.shape[1]
     effort = ESTIMATE_TIME * min(pixels, WORKING_PIXELS) / pixels if compares else 0.0
     estimating, restoring = _progress(effort, progress or (lambda share: None))
@@ -204,15 +210,7 @@ def deblur(
         else:
             shared, steps = (), steps or STEPS
             piece = _restoration(steps, denoise, estimate.margin, transfer, estimate.saturates)
-        restored, residual = restore_tiled(
-            piece,
-            photo,
-            blur,
-            shared=shared,
-            halo=HALO,
-            tile=photo.shape[:2] if _is_small(photo) else TILE,
-            progress=restoring,
-        )
+        restored, residual = _restore_whole_or_tiled(piece, shared, photo, blur, restoring)
     return Result(
         image=mix(photo, restored, strength * trust),
         blur=blur,
@@ -222,6 +220,11 @@ def deblur(
         restored=restored,
         trust=trust,
     )
+
+
+def _as_floats(image: Array) -> Any:
+    """Returns the photo in float32: a NumPy array, or a traced one."""
+    return jnp.asarray(image, jnp.float32) if is_traced(image) else np.asarray(image, np.float32)
 
 
 def _progress(effort: float, report: Callable[[float], None]) -> tuple[TileProgress, TileProgress]:
@@ -240,6 +243,20 @@ def _progress(effort: float, report: Callable[[float], None]) -> tuple[TileProgr
 
 def _is_small(photo: np.ndarray) -> bool:
     return photo.shape[0] * photo.shape[1] <= WHOLE_PIXELS
+
+
+def _restore_whole_or_tiled(
+    piece: Callable[..., tuple[jax.Array, jax.Array]],
+    shared: tuple[Any, ...],
+    photo: Any,
+    blur: Blur,
+    progress: TileProgress,
+) -> Any:
+    """Returns the restoration by `piece` and its residual; a traced photo is one tile."""
+    if is_traced(photo, blur):
+        return piece(*shared, photo, blur)
+    tile = photo.shape[:2] if _is_small(photo) else TILE
+    return restore_tiled(piece, photo, blur, shared=shared, halo=HALO, tile=tile, progress=progress)
 
 
 def _restore_closed(
@@ -307,8 +324,10 @@ def _limited(blur: Any, max_blur: float) -> Blur:
     return blur.limited(max_blur)
 
 
-def _explained(residual: np.ndarray, photo: np.ndarray) -> float:
+def _explained(residual: Any, photo: Any) -> Any:
     """Returns `Diagnosis.explained`, computed in strips to limit the memory of a large photo."""
+    if is_traced(residual):
+        return _diagnose(residual, photo).explained
     height, width, _ = photo.shape
     count = max(1, min(round(height * width / WHOLE_PIXELS), height // SMALLEST_SIDE))
     strips = list(zip(np.array_split(residual, count), np.array_split(photo, count), strict=True))

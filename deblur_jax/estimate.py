@@ -19,11 +19,16 @@ from deblur_jax.models.blur_estimate import BlurEstimate
 from deblur_jax.ops.operators import LineBlur
 from deblur_jax.ops.windows import Windows
 from deblur_jax.pretrained import DEFAULT, Pretrained, load, load_denoiser
-from deblur_jax.typing import Array, Denoiser, Image, typechecked
+from deblur_jax.typing import Array, Denoiser, Image, is_traced, typechecked
 
 
 AUTO, BLIND = "auto", "blind"
 FORESEEN = 160_000  # pixels of the photo for the network and for the comparison by restoration
+SEARCHES = (
+    "estimate_blur: the model {name!r} decides by values and cannot be traced by jit, grad or "
+    "vmap; name a network that estimates motion or kernels, such as 'camera-motion', or estimate "
+    "the blur outside and undo it by `restore` inside"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +119,8 @@ def estimate_blur(
 ) -> BlurEstimate:
     """Estimates the blur of a photo.
 
+    With a network it works under `jit`, `grad` and `vmap`, where values are not checked.
+
     Args:
         photo: `[h, w, 3]` in [0, 1], display values.
         model: "auto" for the most likely of several hypotheses: no blur, kernels found by
@@ -128,8 +135,8 @@ def estimate_blur(
 
     Raises:
         TypeError: if `photo` is not a float array `[h, w, c]`.
-        ValueError: if the photo cannot be restored (see `check_photo`), or the network does not
-            estimate blur.
+        ValueError: if the photo cannot be restored (see `check_photo`), the network does not
+            estimate blur, or "auto" or "blind" is traced.
 
     Example:
         >>> from skimage import data
@@ -144,8 +151,11 @@ def estimate_blur(
             f"{network.name} holds a {type(network.model).__name__}, expected a network that "
             "estimates blur; use deblur_video for one that restores directly"
         )
-    slow = {"progress": progress} if network.name in (AUTO, BLIND) else {}
-    return network.model.estimate_blur(network.variables, jnp.asarray(photo), **slow)
+    if not isinstance(network.model, Chooser):
+        return network.model.estimate_blur(network.variables, jnp.asarray(photo))
+    if is_traced(photo, jnp.zeros(())):
+        raise ValueError(SEARCHES.format(name=network.name))
+    return network.model.estimate_blur(network.variables, photo, progress)
 
 
 @typechecked
@@ -153,7 +163,7 @@ def check_photo(photo: Image, name: str) -> None:
     """Raises an error that calls the photo `name` unless it can be restored.
 
     Args:
-        photo: `[h, w, c]`.
+        photo: `[h, w, c]`; its values are checked only outside `jit`, `grad` and `vmap`.
         name: for the message.
 
     Raises:
@@ -171,6 +181,8 @@ def check_photo(photo: Image, name: str) -> None:
             f"{name} must have at least {SMALLEST_SIDE} pixels a side, got {width}x{height}; "
             "its blur cannot be estimated from so few pixels"
         )
+    if is_traced(photo):
+        return
     lowest, highest = float(np.min(photo)), float(np.max(photo))
     if not (lowest >= 0 and highest <= 1):
         raise ValueError(

@@ -22,7 +22,7 @@ from ml_collections import config_flags
 from deblur_jax.config_file import check_config_flags
 
 
-CONFIG = config_flags.DEFINE_config_file(
+CONFIG: flags.FlagHolder[Any] = config_flags.DEFINE_config_file(
     "config", None, "Config file, with an optional :variant.", lock_config=True
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder for checkpoints, metrics and pictures.")

@@ -131,6 +131,6 @@ def panels(pictures: Mapping[str, Array], *, caption: str = "") -> np.ndarray:
     return np.asarray(board)
 
 
-def write_panels(path: str | os.PathLike, pictures: Mapping[str, Array]) -> None:
+def write_panels(path: str | os.PathLike[str], pictures: Mapping[str, Array]) -> None:
     """Writes `panels(pictures)` to a file."""
     write_photo(path, Photo(panels(pictures).astype(np.float32) / 255))

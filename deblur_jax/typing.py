@@ -18,6 +18,7 @@ from typing import Any, TypeVar, get_args
 
 import jax
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Float, jaxtyped
 
 
@@ -46,6 +47,11 @@ def compute_dtype(*arrays: Any) -> np.dtype:
     in bfloat16.
     """
     return functools.reduce(np.promote_types, (x.dtype for x in arrays), np.dtype(np.float32))
+
+
+def is_traced(*trees: Any) -> bool:
+    """Returns whether an array of the trees has no values, because `jit`, `grad` or `vmap` runs."""
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(trees))
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from deblur_jax.data.frames import Averaging, FrameSource
 from deblur_jax.data.pairs import PairFiles, PairSource, folder_pairs
 from deblur_jax.data.sources import folder_source
 from deblur_jax.io.files import whole_file
-from deblur_jax.io.images import read_photo
+from deblur_jax.io.images import SUFFIXES, read_photo, read_rgb
 from deblur_jax.models.kernel_basis import KernelBasisNet
 from deblur_jax.ops.sensor import quantize
 from deblur_jax.pretrained import Pretrained, load
@@ -208,6 +208,47 @@ def psnr_shifted(image: np.ndarray, sharp: np.ndarray, border: int = INNER) -> f
     grey, truth = (each.mean(-1, keepdims=True).astype(np.float32) for each in (image, sharp))
     error = crop(np.asarray(shifted_onto(grey, truth)), border) - crop(truth, border)
     return float(-10 * np.log10(np.mean(np.square(error))))
+
+
+# --- results of other programs ---
+
+
+def find_results(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Returns the restored photo of each blurred one in a folder that any program wrote.
+
+    Args:
+        folder: holds an image NAME.png, or of another format, for each name.
+        names: of the blurred photos, without the ending.
+
+    Raises:
+        FileNotFoundError: one message that names every missing file.
+    """
+    found, missing = {}, []
+    for name in names:
+        files = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
+        there = [path for path in files if path.is_file()]
+        if there:
+            found[name] = there[0]
+        else:
+            missing.append(name)
+    if missing:
+        raise FileNotFoundError(
+            f"{folder}: results are missing: {', '.join(missing)}; write each as NAME.png (or "
+            f"{', '.join(SUFFIXES)})"
+        )
+    return found
+
+
+def read_result(path: Path, photo: np.ndarray) -> np.ndarray:
+    """Reads a restored photo as floats `[h, w, 3]`, which must have the blurred one's size."""
+    restored = as_floats(read_rgb(path))
+    if restored.shape[:2] != photo.shape[:2]:
+        height, width = photo.shape[:2]
+        raise ValueError(
+            f"{path}: is {restored.shape[1]}x{restored.shape[0]}, expected {width}x{height} as "
+            "the blurred photo; do not crop or resize results"
+        )
+    return restored
 
 
 # --- frames, pairs, scenes ---

@@ -19,6 +19,8 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 # Replacements for a notebook's cell of parameters.
 SMALL = {
     "train": {"STEPS": 2, "BATCH": 2, "CROP": 48, "WIDTHS": (4, 4, 8)},
+    "blind": {"HEIGHT": 96, "WIDTH": 112, "SIDE": 11, "SCALES": 2, "ROUNDS": 2},
+    "photo": {"HEIGHT": 64, "WIDTH": 80, "MODEL": "camera-motion"},
     "learned_solver": {"STEPS": 2, "BATCH": 2, "CROP": 48, "DENOISING_STEPS": 2},
 }
 

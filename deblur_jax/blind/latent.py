@@ -14,6 +14,7 @@ Xu, Zheng and Jia, CVPR 2013, and Pan et al., CVPR 2014.
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 
 STIFFEST = 1e3  # penalty at which the splitting ends; beyond it little changes
@@ -31,7 +32,7 @@ def divergence(right: jax.Array, down: jax.Array) -> jax.Array:
     return jnp.roll(right, 1, 1) - right + jnp.roll(down, 1, 0) - down
 
 
-def laplacian_spectrum(size: tuple[int, int], dtype=jnp.float32) -> jax.Array:
+def laplacian_spectrum(size: tuple[int, int], dtype: DTypeLike = jnp.float32) -> jax.Array:
     """Return the squared modulus of the gradients' spectra, `[h, w // 2 + 1]`."""
     rows = 2 - 2 * np.cos(2 * np.pi * np.arange(size[0]) / size[0])
     columns = 2 - 2 * np.cos(2 * np.pi * np.arange(size[1] // 2 + 1) / size[1])

@@ -111,8 +111,12 @@ class FrameSource:
             found, wrong = _good_runs(video, averaging.shrink, smallest)
             runs, problems = runs + found, problems + wrong
         count = sum(map(len, runs))
-        self.skipped = report_problems(problems, count, things="frames", on_bad=on_bad)
-        self.windows = tuple(window for run in runs for window in _windows(run, averaging))
+        self.skipped: tuple[str, ...] = report_problems(
+            problems, count, things="frames", on_bad=on_bad
+        )
+        self.windows: tuple[tuple[Path, ...], ...] = tuple(
+            window for run in runs for window in _windows(run, averaging)
+        )
         used = sum(map(len, self.windows))
         if not self.windows:
             raise ValueError(

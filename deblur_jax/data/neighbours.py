@@ -32,7 +32,8 @@ class NeighbourSource:
             ValueError: if no frame has its neighbours.
         """
         check_option("source.neighbours", count, range(1 + len(OFFSETS)))
-        self._frames, self.skipped = frames, frames.skipped
+        self._frames = frames
+        self.skipped: tuple[str, ...] = frames.skipped
         self._offsets = dict(itertools.islice(OFFSETS.items(), count))
         places = {_place(frames.name(index)): index for index in range(len(frames))}
         self._groups = []

@@ -185,8 +185,8 @@ class PairSource:
 
         good, bad = inspect_all(list(pairs), inspect)
         good, deviating = _majority_form(good)
-        self.pairs = tuple(files for files, _ in good)
-        self.skipped = report_problems(
+        self.pairs: tuple[PairFiles, ...] = tuple(files for files, _ in good)
+        self.skipped: tuple[str, ...] = report_problems(
             [*problems, *bad, *deviating], len(self.pairs), things="pairs", on_bad=on_bad
         )
         if not self.pairs:

@@ -69,8 +69,10 @@ class PhotoSource:
             return photo if in_memory else None
 
         good, problems = inspect_all(paths, inspect)
-        self.skipped = report_problems(problems, len(good), things="photos", on_bad=on_bad)
-        self.paths = tuple(path for path, _ in good)
+        self.skipped: tuple[str, ...] = report_problems(
+            problems, len(good), things="photos", on_bad=on_bad
+        )
+        self.paths: tuple[Path, ...] = tuple(path for path, _ in good)
         self._photos = [photo for _, photo in good]
 
     def __len__(self) -> int:

@@ -67,7 +67,7 @@ def read_segments(files: SegmentFiles) -> NumpyExample:
     return {"sharp": photo, "segmentations" if segments.ndim == 3 else "segments": segments}
 
 
-READERS: dict[str, Callable] = {"bsds": read_bsds, "ade": read_ade, "labels": read_labels}
+READERS: dict[str, Callable[..., Any]] = {"bsds": read_bsds, "ade": read_ade, "labels": read_labels}
 
 
 class SegmentSource:
@@ -99,10 +99,10 @@ class SegmentSource:
             check_side(read_segments(each)["sharp"], smallest, each.photo)
 
         good, bad = inspect_all(files, inspect)
-        self.skipped = report_problems(
+        self.skipped: tuple[str, ...] = report_problems(
             [*problems, *bad], len(good), things="photos with segments", on_bad=on_bad
         )
-        self.files = tuple(each for each, _ in good)
+        self.files: tuple[SegmentFiles, ...] = tuple(each for each, _ in good)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -188,7 +188,7 @@ def _by_stem(folder: Path, *suffixes: str) -> dict[str, Path]:
     return {path.stem: path for path in list_files(folder, suffixes, deep=False).files}
 
 
-LAYOUTS: dict[str, Callable] = {
+LAYOUTS: dict[str, Callable[..., Any]] = {
     "bsds": _find_bsds,
     "ade": _find_ade,
     "coco": _find_coco,

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from deblur_jax.models.blocks import SMALLEST_SIDE
 from deblur_jax.ops.operators import Blur, LineBlur
+from deblur_jax.ops.pytree import register
 from deblur_jax.ops.sensor import Transfer
 from deblur_jax.solvers.frame import MARGIN
 from deblur_jax.solvers.motion_spectra import VIEWS, refine_motion
@@ -20,11 +21,13 @@ from deblur_jax.typing import standard_promotion
 
 
 ESTIMATION_PIXELS = 400_000  # a larger photo is shrunk to this before its motion is estimated
+STATIC = {"static": True}
 
 
+@register
 @dataclasses.dataclass(frozen=True)
 class BlurEstimate:
-    """A blur, and the options of `restoration.restore` that belong to it.
+    """A blur, and the options of `restoration.restore` that belong to it; a pytree.
 
     Attributes:
         blur: the blur, of the photo's size.
@@ -37,10 +40,10 @@ class BlurEstimate:
     """
 
     blur: Blur
-    transfer: Transfer = "linear"
-    margin: int = MARGIN
-    saturates: bool = False
-    reason: str = ""
+    transfer: Transfer = dataclasses.field(default="linear", metadata=STATIC)
+    margin: int = dataclasses.field(default=MARGIN, metadata=STATIC)
+    saturates: bool = dataclasses.field(default=False, metadata=STATIC)
+    reason: str = dataclasses.field(default="", metadata=STATIC)
     likely: float | None = None
 
 

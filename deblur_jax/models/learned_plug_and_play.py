@@ -76,13 +76,13 @@ class LearnedPlugAndPlayNet(nn.Module):
     margin: int = 16
     schedule_rate: float = 10.0
 
-    def setup(self):
+    def setup(self) -> None:
         """Creates the parts; the parameters in `prior` are those of a `DenoiserNet`."""
-        self.estimator = self.motion_estimator()
-        self.plan = _Schedule(self.denoising_steps, self.schedule_rate)
-        self.finish = self._prior(hints=HINTS, gain=0.0)
+        self.estimator: CameraMotionNet = self.motion_estimator()
+        self.plan: _Schedule = _Schedule(self.denoising_steps, self.schedule_rate)
+        self.finish: DenoiserNet = self._prior(hints=HINTS, gain=0.0)
         photo = jnp.zeros((1, 8, 8, 3))
-        self.prior = self.param("prior", lambda key: self._prior().init(key, photo)["params"])
+        self.prior: Any = self.param("prior", lambda key: self._prior().init(key, photo)["params"])
 
     def motion_estimator(self) -> CameraMotionNet:
         """Returns the estimator as a network of its own, for the parameters in `estimator`."""

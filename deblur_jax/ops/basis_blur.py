@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from deblur_jax.ops import fourier, pixelwise_form
 from deblur_jax.ops.boundary import check_padding, pad
-from deblur_jax.typing import Image, Kernels, Mixing, compute_dtype, typechecked
+from deblur_jax.typing import Array, Image, Kernels, Mixing, compute_dtype, typechecked
 
 
 ORDERS = ("gather", "scatter")
@@ -103,7 +103,9 @@ def choose_method(side: int, basis: int, backend: str) -> str:
     return "pixelwise" if backend == "cpu" and side**2 <= 12 * basis + 40 else "fft"
 
 
-def check_options(function, kernels, order, padding, method, precision) -> None:
+def check_options(
+    function: str, kernels: Array, order: str, padding: str, method: str, precision: str
+) -> None:
     """Raises a ValueError that names `function` if an option is unknown or the side is even."""
     check_padding(function, padding)
     options = (

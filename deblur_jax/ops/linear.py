@@ -6,12 +6,12 @@ Every blur of this package is a matrix-free operator for linear solvers. With JA
 
     restored, _ = jax.scipy.sparse.linalg.cg(normal(blur, observed), blur.adjoint(observed))
 
-With lineax, which transposes the operator where a solver needs it:
+With lineax, which transposes the operator where a solver needs it (its `CG` refuses a photo in
+float32 as singular, its `LSMR` does not):
 
     like = jax.ShapeDtypeStruct(observed.shape, observed.dtype)
-    squared = lineax.FunctionLinearOperator(
-        normal(blur, observed), like, lineax.positive_semidefinite_tag)
-    restored = lineax.linear_solve(squared, blur.adjoint(observed), lineax.CG(1e-6, 1e-6)).value
+    matrix = lineax.FunctionLinearOperator(blur, like)
+    restored = lineax.linear_solve(matrix, observed, lineax.LSMR(1e-6, 1e-6)).value
 """
 
 from collections.abc import Callable

@@ -8,6 +8,8 @@ on which it depends, and is rounded up to a size with fast transforms.
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -80,7 +82,14 @@ def _height(pair: tuple[Cut, Cut]) -> int:
     return pair[0].block
 
 
-def over_windows(function, array: jax.Array, axis: int, cut: Cut, reach: int, *others: jax.Array):
+def over_windows(
+    function: Callable[..., Any],
+    array: jax.Array,
+    axis: int,
+    cut: Cut,
+    reach: int,
+    *others: jax.Array,
+) -> Any:
     """Applies a function to the overlapping windows of an axis, one after the other.
 
     The overlap with the next window is carried, so the windows are not copied in advance, and the
@@ -109,7 +118,9 @@ def over_windows(function, array: jax.Array, axis: int, cut: Cut, reach: int, *o
     return lax.scan(step, before, (split(rest, axis, cut), *others))[1]
 
 
-def over_sums(function, axis: int, cut: Cut, reach: int, *inputs: jax.Array):
+def over_sums(
+    function: Callable[..., Any], axis: int, cut: Cut, reach: int, *inputs: jax.Array
+) -> Any:
     """Adds up the overlapping results of a function along an axis: overlap-add.
 
     Args:

@@ -45,7 +45,7 @@ class CameraMotion:
     centre_jitter: float
     limit: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not value >= 0:

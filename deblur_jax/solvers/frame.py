@@ -14,11 +14,10 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from deblur_jax.ops.linear import adjoint, operator_norm
 from deblur_jax.solvers.conjugate_gradient import conjugate_gradient
-from deblur_jax.typing import Array, Image, ImageOperator, compute_dtype
+from deblur_jax.typing import Array, Image, ImageOperator, compute_dtype, is_traced
 
 
 MARGIN = 16  # pixels, the width of the unknown frame in Carbajal et al. 2021
@@ -179,7 +178,7 @@ def check_range(
 
     This is a no-op inside `jit` and `vmap`, where the values are not available.
     """
-    if isinstance(values, Tracer):
+    if is_traced(values):
         return
     low, high = float(np.asarray(values).min()), float(np.asarray(values).max())
     if not (low >= lowest - ROUNDING and high <= highest + ROUNDING and high < np.inf):
@@ -191,7 +190,7 @@ def check_range(
 
 def check_sigmas(function: str, sigmas: Array | float, *, name: str = "sigmas") -> None:
     """Raises a ValueError unless all noise levels are above 0 and at most 1; a no-op in `jit`."""
-    if isinstance(sigmas, Tracer):
+    if is_traced(sigmas):
         return
     low, high = float(np.asarray(sigmas).min()), float(np.asarray(sigmas).max())
     if not 0 < low <= high <= 1:

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import DTypeLike
 
 from deblur_jax.typing import Array, compute_dtype
 
@@ -143,7 +144,7 @@ def denoise_patches(
     return jnp.moveaxis(total[:, :height], 0, -1), density
 
 
-def cover(height: int, width: int, side: int, dtype) -> jax.Array:
+def cover(height: int, width: int, side: int, dtype: DTypeLike) -> jax.Array:
     """Returns the number of patches that cover each pixel, `[h, w, 1]`."""
     of_rows, of_columns = (
         np.convolve(np.ones(length - side + 1), np.ones(side)) for length in (height, width)

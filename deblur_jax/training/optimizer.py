@@ -1,6 +1,7 @@
 """Optimizers and learning rate schedules."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import optax
@@ -77,7 +78,7 @@ def make_optimizer(
     second_moment: float = 0.999,
     weight_decay: float = 0.0,
     schedule: str = "cosine",
-    **fields,
+    **fields: Any,
 ) -> optax.GradientTransformation:
     """Return an optimizer: clipping by the global norm, weight decay, and an update rule.
 

@@ -48,7 +48,7 @@ def over_devices(step: Callable, devices: Devices, *, parallel: str) -> Callable
 
 
 @functools.lru_cache(maxsize=8)
-def over_examples(score: Callable, devices: tuple[Any, ...]) -> Callable:
+def over_examples(score: Callable[..., Any], devices: tuple[Any, ...]) -> Callable[..., Any]:
     """Map a function `(variables, *example)` over one example for each of this process's devices.
 
     The function that is returned takes the variables, as `on_all` places them, and a tuple of

@@ -106,7 +106,7 @@ class Reader:
         self._config, self._workdir = config, workdir
         self._records, self._progress = records, progress
         self._unread: tuple[int, Any, Any] | None = None
-        self.watch = Stopwatch()
+        self.watch: Stopwatch = Stopwatch()
         self.flops = 0  # of a step, on each device; 0 if not counted
 
     def add(self, number: int, batch: Any, metrics: Any) -> None:

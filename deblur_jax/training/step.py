@@ -60,9 +60,7 @@ def variables_of(params: Any, statistics: Any, ema: Any) -> dict[str, Any]:
     return {"params": ema or params, **collections}
 
 
-def init_variables(
-    key: jax.Array, model: nn.Module, *inputs: jax.Array | jax.ShapeDtypeStruct
-) -> dict[str, Any]:
+def init_variables(key: jax.Array, model: nn.Module, *inputs: Any) -> dict[str, Any]:
     """Return a network's random initial variables.
 
     Args:

@@ -4,7 +4,10 @@
     DEBLUR_JAX_DATA=DIR python -m experiments.blind.run levin
     DEBLUR_JAX_DATA=DIR python -m experiments.blind.run gopro
 
-Each command adds its scores to results.json beside this file, or to --out. Köhler's photos are
+Each command adds its scores to results.json beside this file, or to --out. With `--results DIR` it
+scores restored photos that any other program wrote, and writes them only to an --out: DIR holds an
+image with the name of each blurred photo, such as Blurry1_1.png, im05_flit01.png or mean-0-7.png.
+Köhler's photos are
 aligned by a homography, Levin's and GoPro's by a shift of eighths of a pixel. GoPro's are the pairs
 at hand and means of 7 to 13 frames of 240 Hz.
 """
@@ -27,16 +30,26 @@ from deblur_jax.deblurring import deblur
 from deblur_jax.ops.sensor import to_display, to_light
 from deblur_jax.pretrained import load_denoiser
 from experiments.blind.simulations import read
-from experiments.shared import psnr_shifted, run_command, write_record
+from experiments.shared import (
+    find_results,
+    psnr_shifted,
+    read_result,
+    run_command,
+    write_record,
+)
 
 
 WINDOWS = ((0, 7), (2, 9), (4, 11), (1, 10), (5, 14), (0, 11), (3, 14), (6, 17), (0, 13), (4, 17))
 
 
 class Case(NamedTuple):
-    """A blurred photo and the sharp one, `[h, w, c]`, and the true kernel if there is one."""
+    """A blurred photo and the sharp one, `[h, w, c]`, and the true kernel if there is one.
+
+    `file` is the name of the blurred photo's file without its ending.
+    """
 
     name: str
+    file: str
     photo: np.ndarray
     sharp: np.ndarray
     kernel: np.ndarray | None
@@ -46,7 +59,7 @@ def kohler(data: Path) -> Iterator[Case]:
     """Yield the photos of Köhler et al. 2012."""
     for path in sorted((data / "kohler/blurred").glob("*.png")):
         sharp = data / f"kohler/sharp/GroundTruth{path.stem[6]}.jpg"
-        yield Case(path.stem[6:], read(path), read(sharp), None)
+        yield Case(path.stem[6:], path.stem, read(path), read(sharp), None)
 
 
 def levin(data: Path) -> Iterator[Case]:
@@ -54,20 +67,21 @@ def levin(data: Path) -> Iterator[Case]:
     for path in sorted((data / "levin2009").glob("*.mat")):
         found = read_levin(path)
         photo = np.repeat(np.clip(found["blurry"], 0, 1), 3, axis=-1)
-        yield Case(path.stem, photo, found["sharp"], found["kernels"][0])
+        yield Case(path.stem, path.stem, photo, found["sharp"], found["kernels"][0])
 
 
 def gopro(data: Path) -> Iterator[Case]:
     """Yield the pairs of Nah et al. 2017, and means of frames of 240 Hz in linear light."""
     for path in sorted((data / "gopro/pairs").glob("*_gt.png")):
         blurred = path.with_name(path.name.replace("_gt", ""))
-        yield Case(path.stem, read(blurred), read(path), None)
+        yield Case(path.stem, blurred.stem, read(blurred), read(path), None)
     frames = sorted((data / "gopro/raw240").glob("*.png"))
     for first, last in WINDOWS:
         light = np.mean([to_light(read(path), "srgb") for path in frames[first:last]], axis=0)
         photo = np.round(255 * np.asarray(to_display(light, "srgb"))) / np.float32(255)
         middle = frames[(first + last) // 2]
-        yield Case(f"mean-{first}-{last}", photo.astype(np.float32), read(middle), None)
+        name = f"mean-{first}-{last}"
+        yield Case(name, name, photo.astype(np.float32), read(middle), None)
 
 
 CASES = {"kohler": kohler, "levin": levin, "gopro": gopro}
@@ -87,15 +101,23 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("DEBLUR_JAX_DATA"))
     parser.add_argument("--model", default="auto")
     parser.add_argument("--photos", nargs="+", help="names of the photos (default: all)")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
+    parser.add_argument("--out", type=Path, help="the record (default: results.json here)")
+    parser.add_argument("--results", type=Path, help="score a folder of restored photos instead")
     parser.add_argument("--pictures", type=Path, help="folder for restored photos")
     options = parser.parse_args()
     if options.data is None:
         parser.error("no data: set DEBLUR_JAX_DATA or give --data")
+    cases = (
+        case
+        for case in CASES[options.table](Path(options.data))
+        if not options.photos or case.name in options.photos
+    )
+    if options.results:
+        score_results(options.results, list(cases), options.table, options.out)
+        return
+    out = options.out or Path(__file__).with_name("results.json")
     rows = []
-    for case in CASES[options.table](Path(options.data)):
-        if options.photos and case.name not in options.photos:
-            continue
+    for case in cases:
         start, busy = time.perf_counter(), time.process_time()
         result = deblur(case.photo, options.model)
         row = {
@@ -119,7 +141,35 @@ def main() -> None:
         print({k: round(v, 2) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
         if options.pictures:
             _draw(options.pictures, case.name, result.image)
-        _record(options.out, options.table, rows)
+        _record(out, options.table, rows)
+
+
+def score_results(folder: Path, cases: list[Case], table: str, out: Path | None) -> None:
+    """Score the restored photos in a folder, and print and record them as one row.
+
+    Args:
+        folder: holds an image with the name of each blurred photo.
+        cases: the photos.
+        table: name of the data set.
+        out: the record to add to; None for none.
+    """
+    if not cases:
+        raise FileNotFoundError(f"{table}: no photos; see --data and --photos")
+    found = find_results(folder, [case.file for case in cases])
+    rows = [
+        {
+            "photo": case.name,
+            "blurred": score(case.photo, case, table),
+            "restored": score(read_result(found[case.file], case.photo), case, table),
+        }
+        for case in cases
+    ]
+    for row in rows:
+        print(f"{row['photo']}: {row['blurred']:.2f} dB blurred, {row['restored']:.2f} restored")
+    blurred, restored = (np.mean([row[name] for row in rows]) for name in ("blurred", "restored"))
+    print(f"results in {folder}: {blurred:.2f} dB blurred, {restored:.2f} restored")
+    if out:
+        _record(out, f"{table}: results in {folder.name}", rows)
 
 
 def _record(path: Path, table: str, rows: list[dict]) -> None:

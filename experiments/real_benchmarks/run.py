@@ -7,8 +7,9 @@ r"""Tables 1 to 3 of Carbajal et al. 2021: four benchmarks restored, aligned and
 to; if files are missing, the error lists them and the page to download them from. Folders with
 `blur/` (or `blurred/`) and `sharp/`, and files NAME.png beside NAME_gt.png, are accepted too:
 their scores are not those of the benchmark. Networks that estimate a blur and networks that
-restore directly both work; table 3 is `--set gopro` with weights of
-`configs/blurring_to_deblur.py`.
+restore directly both work; `--results DIR` scores restored photos that any other program wrote
+instead: DIR/NAME.png for each name that the command prints. Table 3 is `--set gopro` with weights
+of `configs/blurring_to_deblur.py`.
 """
 
 import argparse
@@ -29,7 +30,15 @@ from deblur_jax.alignment import align_homography, align_translation, best_align
 from deblur_jax.io.images import SUFFIXES, read_rgb
 from deblur_jax.metrics import mean_metrics, psnr, ssim
 from deblur_jax.pretrained import DEFAULT, Pretrained
-from experiments.shared import as_floats, origin, run_command, spread, write_record
+from experiments.shared import (
+    as_floats,
+    find_results,
+    origin,
+    read_result,
+    run_command,
+    spread,
+    write_record,
+)
 
 
 # PSNR / SSIM. Table 1 is aligned by homography, table 2 by translation (see alignment.py).
@@ -58,7 +67,7 @@ PROTOCOL = (
     "`blurred_homography` and `blurred_translation` are aligned in the same ways"
 )
 
-Restore = Callable[[np.ndarray], np.ndarray]
+Restore = Callable[[str, np.ndarray], np.ndarray]  # from a name and the blurred photo
 
 
 class Pair(NamedTuple):
@@ -75,8 +84,7 @@ def main() -> None:
     pairs = find_pairs(arguments.set, arguments.images, arguments.variant)
     order = np.random.default_rng(arguments.seed).permutation(len(pairs))
     pairs = [pairs[index] for index in sorted(order[: arguments.limit or None])]
-    network = load(arguments.model)
-    restore = make_restore(network, arguments.denoiser)
+    restore, described = choose_restore(arguments, [pair.name for pair in pairs])
     started, rows = time.perf_counter(), []
     for pair in pairs:
         rows.append({"name": pair.name, **score(pair, restore, BORDER.get(arguments.set, 0))})
@@ -87,9 +95,7 @@ def main() -> None:
             "protocol": PROTOCOL,
             "images": arguments.images.name,
             "seed": arguments.seed,
-            "model": Path(arguments.model).name,
-            "trained_steps": network.card.get("step"),
-            "denoiser": arguments.denoiser or "total variation",
+            **described,
             "means": means(rows, arguments.set),
             "photos": len(rows),
             "published": PUBLISHED[arguments.set],
@@ -99,7 +105,8 @@ def main() -> None:
         }
         write_record(arguments.out, record)
     print(f"\nProtocol: {PROTOCOL}.\n\n{arguments.set}, paper: {PUBLISHED[arguments.set]}")
-    print(f"ours, {len(rows)} photos: {json.dumps(means(rows, arguments.set), indent=1)}")
+    who = f"results in {arguments.results}" if arguments.results else "ours"
+    print(f"{who}, {len(rows)} photos: {json.dumps(means(rows, arguments.set), indent=1)}")
 
 
 def parse() -> argparse.Namespace:
@@ -113,6 +120,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
     parser.add_argument("--model", default=DEFAULT, help="shipped weights by name, or a file")
     parser.add_argument("--denoiser", default="denoiser", help='weights; "" for total variation')
+    parser.add_argument("--results", type=Path, help="score these photos instead, NAME.png")
     return parser.parse_args()
 
 
@@ -161,8 +169,25 @@ def photos_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
 
 
+def choose_restore(
+    arguments: argparse.Namespace, names: list[str]
+) -> tuple[Restore, dict[str, Any]]:
+    """Returns what restores a photo, and its description for the record."""
+    if arguments.results:
+        found = find_results(arguments.results, names)
+        described = {"model": f"results in {arguments.results.name}"}
+        return lambda name, photo: read_result(found[name], photo), described
+    network = load(arguments.model)
+    described = {
+        "model": Path(arguments.model).name,
+        "trained_steps": network.card.get("step"),
+        "denoiser": arguments.denoiser or "total variation",
+    }
+    return make_restore(network, arguments.denoiser), described
+
+
 def make_restore(network: Pretrained, denoiser: str) -> Restore:
-    """Returns `restore(photo) -> photo`, both `[h, w, 3]` in [0, 1], rounded to 8 bits."""
+    """Returns `restore(name, photo) -> photo`, both `[h, w, 3]` in [0, 1], rounded to 8 bits."""
     model: Any = network.model
     if hasattr(model, "restored"):  # restores directly
         apply = jax.jit(model.apply)
@@ -177,14 +202,14 @@ def make_restore(network: Pretrained, denoiser: str) -> Restore:
         def restored(photo: np.ndarray) -> np.ndarray:
             return deblur(photo, network, denoise=denoise).image
 
-    return lambda photo: np.rint(restored(photo) * 255).astype(np.float32) / 255
+    return lambda name, photo: np.rint(restored(photo) * 255).astype(np.float32) / 255
 
 
 def score(pair: Pair, restore: Restore, border: int) -> dict[str, float]:
     """Returns PSNR and SSIM of one photo, blurred and restored, aligned in both ways."""
     blurry = as_floats(read_rgb(pair.blurry))
     references = [matched(as_floats(read_rgb(path)), blurry) for path in pair.sharp]
-    restored = restore(blurry)
+    restored = restore(pair.name, blurry)
     inside = (slice(border, -border or None), slice(border, -border or None))
     middle = references[(len(references) - 1) // 2]
     row = {

@@ -27,8 +27,8 @@ class Ade(ManualBuilder):
     that other readers of the data set expect.
     """
 
-    HOME = "https://groups.csail.mit.edu/vision/datasets/ADE20K/"
-    LAYOUT = (
+    HOME: str = "https://groups.csail.mit.edu/vision/datasets/ADE20K/"
+    LAYOUT: str = (
         "the full data set (not the scene parsing benchmark), unpacked, so that below this folder "
         "there are training/**/ADE_train_*.jpg and validation/**/ADE_val_*.jpg, each with a "
         "*_seg.png beside it"

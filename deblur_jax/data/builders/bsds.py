@@ -25,9 +25,9 @@ SEGMENTATIONS = Field(
 class Bsds(ManualBuilder):
     """Photos with their segmentations; the variant "photos" is without segmentations."""
 
-    VARIANTS = ("segmentations", "photos")
-    HOME = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html"
-    LAYOUT = (
+    VARIANTS: tuple[str, ...] = ("segmentations", "photos")
+    HOME: str = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html"
+    LAYOUT: str = (
         "BSR_bsds500.tgz, unpacked, and name its folder BSDS500/data, which holds "
         "images/{train,val,test}/*.jpg and groundTruth/{train,val,test}/*.mat"
     )

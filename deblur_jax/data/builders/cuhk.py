@@ -12,8 +12,8 @@ class Cuhk(ManualBuilder):
     of the files; the data set does not document that white means blurred.
     """
 
-    HOME = "http://www.cse.cuhk.edu.hk/leojia/projects/dblurdetect/dataset.html"
-    LAYOUT = (
+    HOME: str = "http://www.cse.cuhk.edu.hk/leojia/projects/dblurdetect/dataset.html"
+    LAYOUT: str = (
         "BlurDatasetImage.zip and BlurDatasetGT.zip, unpacked, so that this folder holds "
         "image/motion0001.jpg, image/out_of_focus0001.jpg and so on, and gt/motion0001.png and "
         "so on"

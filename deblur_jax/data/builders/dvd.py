@@ -14,8 +14,8 @@ TEST = (
 class Dvd(ManualBuilder):
     """Blurry (`input`) and sharp (`GT`) frames of the quantitative part."""
 
-    HOME = "https://www.cs.ubc.ca/labs/imager/tr/2017/DeepVideoDeblurring/"
-    LAYOUT = (
+    HOME: str = "https://www.cs.ubc.ca/labs/imager/tr/2017/DeepVideoDeblurring/"
+    LAYOUT: str = (
         "DeepVideoDeblurring_Dataset.zip, unpacked, so that this folder holds "
         "quantitative_datasets/IMG_0001/input/*.jpg and quantitative_datasets/IMG_0001/GT/*.jpg"
     )

@@ -15,8 +15,8 @@ class Folders(ManualBuilder):
     "train".
     """
 
-    HOME = "wherever your pairs are"
-    LAYOUT = (
+    HOME: str = "wherever your pairs are"
+    LAYOUT: str = (
         "blurry and sharp images of the same names in blur/ and sharp/, here or in each of "
         "train/, val/ and test/"
     )
@@ -34,7 +34,7 @@ class Folders(ManualBuilder):
             if not (place / "blur").is_dir():
                 continue
             pairs, problems = match_folders(place)
-            self.problems += problems
+            self.problems.extend(problems)
             splits[split] = []
             for pair in pairs:
                 files = {name: path for name, path in vars(pair).items() if path is not None}

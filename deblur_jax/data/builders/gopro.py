@@ -10,9 +10,9 @@ class GoPro(ManualBuilder):
     "blur_gamma" is the average of light.
     """
 
-    VARIANTS = ("blur", "blur_gamma")
-    HOME = "https://seungjunnah.github.io/Datasets/gopro.html"
-    LAYOUT = (
+    VARIANTS: tuple[str, ...] = ("blur", "blur_gamma")
+    HOME: str = "https://seungjunnah.github.io/Datasets/gopro.html"
+    LAYOUT: str = (
         "GOPRO_Large, unpacked, so that this folder holds train/ and test/ with "
         "GOPR*/blur/*.png, GOPR*/blur_gamma/*.png and GOPR*/sharp/*.png"
     )

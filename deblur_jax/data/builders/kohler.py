@@ -17,9 +17,9 @@ class Kohler(ManualBuilder):
     the number at the end of their name, as in other readers of the data set.
     """
 
-    VARIANTS = ("middle", "all")
-    HOME = "https://webdav.tuebingen.mpg.de/pixel/benchmark4camerashake/"
-    LAYOUT = (
+    VARIANTS: tuple[str, ...] = ("middle", "all")
+    HOME: str = "https://webdav.tuebingen.mpg.de/pixel/benchmark4camerashake/"
+    LAYOUT: str = (
         "BlurryImages.zip and GroundTruth_pngs_Image1.zip to Image4.zip, unpacked, so that this "
         "folder holds Blurry1_1.png to Blurry4_12.png (here or in BlurryImages/) and "
         "Image1/Kernel1/GroundTruth1_1_1.png and so on"

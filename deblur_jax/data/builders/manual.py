@@ -75,9 +75,13 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         ):
             if value not in known:
                 raise ValueError(f"{name} must be one of {sorted(known)}, got {value!r}")
-        self.source, self.variant, self.on_bad = Path(source), variant, on_bad
+        self.source: Path = Path(source)
+        self.variant: str = variant
+        self.on_bad: str = on_bad
         self.problems: list[str] = []
-        self.splits_found = {split: found for split, found in self.find().items() if found}
+        self.splits_found: dict[str, list[ExampleFiles]] = {
+            split: found for split, found in self.find().items() if found
+        }
         if not self.splits_found and not self.problems:
             raise FileNotFoundError(
                 f"{self.source}: no files of {type(self).__name__}; download them from {self.HOME} "

@@ -14,9 +14,11 @@ class Monkaa(ManualBuilder):
     The variant selects the rendering.
     """
 
-    VARIANTS = ("cleanpass", "finalpass")
-    HOME = "https://lmb.informatik.uni-freiburg.de/resources/datasets/SceneFlowDatasets.en.html"
-    LAYOUT = (
+    VARIANTS: tuple[str, ...] = ("cleanpass", "finalpass")
+    HOME: str = (
+        "https://lmb.informatik.uni-freiburg.de/resources/datasets/SceneFlowDatasets.en.html"
+    )
+    LAYOUT: str = (
         "the RGB images and the optical flow of Monkaa, unpacked, so that this folder holds "
         "frames_cleanpass/SCENE/left/0000.png (or frames_finalpass), "
         "optical_flow/SCENE/into_future/left/OpticalFlowIntoFuture_0000_L.pfm and "

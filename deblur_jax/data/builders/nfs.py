@@ -15,9 +15,9 @@ class Nfs(ManualBuilder):
     of the folders is the one that other readers of the data set expect.
     """
 
-    VARIANTS = ("seven", "twenty_three")
-    HOME = "http://ci2cv.net/nfs/index.html"
-    LAYOUT = "the films, unpacked, so that this folder holds FILM/240/FILM/00001.jpg and so on"
+    VARIANTS: tuple[str, ...] = ("seven", "twenty_three")
+    HOME: str = "http://ci2cv.net/nfs/index.html"
+    LAYOUT: str = "the films, unpacked, so that this folder holds FILM/240/FILM/00001.jpg and so on"
 
     def fields(self) -> dict[str, Field]:
         """Returns the field of the frames."""

@@ -52,7 +52,7 @@ class PreparedSource:
         self._count = min(limit or len(self._records), len(self._records))
         metadata = tfds.core.MetadataDict()
         metadata.load_metadata(str(folder))
-        self.skipped = tuple(metadata["skipped"])
+        self.skipped: tuple[str, ...] = tuple(metadata["skipped"])
         if smallest > 1:
             problems = [line for i in range(len(self)) if (line := self._too_small(i, smallest))]
             report_problems(problems, len(self), things="examples", on_bad="stop")

@@ -6,9 +6,9 @@ from deblur_jax.data.builders.manual import ExampleFiles, ManualBuilder
 class RealBlur(ManualBuilder):
     """Aligned pairs; the variant "J" is the camera's JPEG, "R" is converted from raw files."""
 
-    VARIANTS = ("J", "R")
-    HOME = "https://cg.postech.ac.kr/research/realblur/"
-    LAYOUT = (
+    VARIANTS: tuple[str, ...] = ("J", "R")
+    HOME: str = "https://cg.postech.ac.kr/research/realblur/"
+    LAYOUT: str = (
         "RealBlur.tar.gz, unpacked, so that this folder holds RealBlur_J_train_list.txt, "
         "RealBlur_J_test_list.txt, the same of R, and the folders that they name, "
         "RealBlur-J_ECC_IMCORR_centroid_itensity_ref and RealBlur-R_BM3D_ECC_IMCORR_"

@@ -9,9 +9,9 @@ class Reds(ManualBuilder):
     The test set is not supported, since its sharp frames are not public.
     """
 
-    VARIANTS = ("blur", "blur_comp")
-    HOME = "https://seungjunnah.github.io/Datasets/reds.html"
-    LAYOUT = (
+    VARIANTS: tuple[str, ...] = ("blur", "blur_comp")
+    HOME: str = "https://seungjunnah.github.io/Datasets/reds.html"
+    LAYOUT: str = (
         "train_sharp.zip, train_blur.zip, val_sharp.zip and val_blur.zip (or *_blur_comp.zip), "
         "unpacked, so that this folder holds train/train_sharp/000/*.png, "
         "train/train_blur/000/*.png, val/val_sharp/000/*.png and val/val_blur/000/*.png"
