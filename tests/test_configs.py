@@ -78,5 +78,8 @@ def test_gongs_crops_have_the_centres_of_whole_photos():
     """A crop lies anywhere in a photo of 481 x 321, whose centres are within 15 pixels."""
     config = load_config(f"{CONFIGS[0].parent / 'gong.py'}:paper")
     crop = config.batches.crop
-    expected = ((481 - crop) / 2 + LARGE.centre_jitter[0], (321 - crop) / 2 + LARGE.centre_jitter[1])
+    expected = (
+        (481 - crop) / 2 + LARGE.centre_jitter[0],
+        (321 - crop) / 2 + LARGE.centre_jitter[1],
+    )
     assert config.simulate.centre_jitter == expected

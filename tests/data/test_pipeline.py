@@ -66,7 +66,10 @@ def test_centre_crops_are_the_same_in_every_pass(photos):
     ("fields", "message"),
     [
         ({"place": "middle"}, r"batches.place must be one of \['centre', 'random'\], got 'middle'"),
-        ({"place": "centre"}, "batches.place=centre takes crops as they are; set batches.largest_sc"),
+        (
+            {"place": "centre"},
+            "batches.place=centre takes crops as they are; set batches.largest_sc",
+        ),
     ],
 )
 def test_a_place_of_crops_that_is_not_possible_is_refused(photos, fields, message):
