@@ -3,14 +3,28 @@ r"""Argaw et al. 2021 (`blur_to_flow`): estimates optical flow from one blurred 
     python -m deblur_jax.main --config configs/argaw.py:small --workdir runs/flow
 
 `small` is a narrow network, trained in minutes on scenes made of embedded photos. `paper` is the
-paper's network, batch, rates and loss weights on Monkaa, whose frames are interpolated and averaged
-(`tools/prepare.py monkaa` prepares them). `gopro` is the same on frames of a 240 Hz camera, seven
-of which are averaged, with optical flow as the ground truth:
+paper's network, batch, centre crops, rates and loss weights on Monkaa, whose frames are
+interpolated and averaged (`tools/prepare.py monkaa` prepares them, without frames in which a pixel
+moves by more than 100 pixels):
 
     python -m deblur_jax.main --config configs/argaw.py:paper --workdir runs/monkaa \
         --config.source.folder=RECORDS --config.evaluation_source.folder=RECORDS
+    python -m deblur_jax.main --config configs/argaw.py:paper --workdir runs/monkaa \
+        --mode=export --output=monkaa.safetensors
+
+`gopro` and `nfs` are the same on frames of a 240 Hz camera, seven of which are averaged, with
+optical flow as the ground truth. They take 120 epochs, and halve the rate after 60, 80 and 100. The
+paper trains on GoPro with and without Monkaa's weights; training on NfS converges with them only:
+
     python -m deblur_jax.main --config configs/argaw.py:gopro --workdir runs/gopro \
-        --config.source.folder=GOPRO/train --config.evaluation_source.folder=GOPRO/test
+        --config.source.folder=GOPRO/train --config.evaluation_source.folder=GOPRO/test \
+        --config.init.weights=monkaa.safetensors
+    python -m deblur_jax.main --config configs/argaw.py:nfs --workdir runs/nfs \
+        --config.source.folder=NFS/train --config.evaluation_source.folder=NFS/test \
+        --config.init.weights=monkaa.safetensors
+
+The folders hold a folder of frames for each video: of NfS's films, FILM/240/FILM without the frames
+at 30 Hz. The log names the number of windows; 120 epochs are 30 steps for each of them.
 
 `pod` is `paper` on 8 devices, a photo on each: twice the batch, so the rate is multiplied by the
 square root of two (the usual rule for Adam) and the steps are halved.
@@ -53,7 +67,7 @@ FIELDS = {
         "schedule": "halving",  # see training.optimizer.make_schedule
         "peak_rate": 0.0001,
         "warmup_fraction": 0.0,
-        "milestones": (250_000, 375_000, 500_000, 625_000),  # steps at which the rate is halved
+        "milestones": (1 / 3, 1 / 2, 2 / 3, 5 / 6),  # shares of the run; each halves the rate
     },
     "source": {  # data.sources.make_source
         "name": "monkaa",  # see data.sources.SOURCES
@@ -74,10 +88,11 @@ FIELDS = {
         "largest_scale": 1.0,  # of the piece that is shrunk to a crop
         "batch_size": 4,  # over all devices
         "workers": 0,  # processes that decode; 0 decodes in this one
+        "place": "centre",  # or "random", in random scale and orientation
     },
     "simulate": {  # simulate.training_sets.make_interpolated
         "name": "interpolated",
-        "subframes": 33,  # that are averaged
+        "fewest": 5,  # pictures between the frames; one a pixel of the longest motion
     },
     "model": {  # models.blur_to_flow.BlurToFlowNet
         "name": "blur_to_flow",
@@ -167,40 +182,40 @@ SMALL = {
     "evaluate.per_example": 4,
 }
 
+FRAMES = {
+    "name": "frames",
+    "folder": "",  # of folders of frames, one a video
+    "counts": (7,),  # frames that are averaged
+    "fastest": float("inf"),  # pixels between frames, after shrinking
+    "shrink": 1,
+    "transfer": "linear",  # display values are averaged
+    "flow": True,
+    "smallest": 256,
+    "on_bad": "stop",
+}
+AVERAGED = {
+    "optimizer.milestones": (1 / 2, 2 / 3, 5 / 6),
+    "source": FRAMES,
+    "evaluation_source": FRAMES,
+    "simulate": {
+        "name": "developed",
+    },
+}
+
 VARIANTS = {
     "paper": {},
     "pod": {
         "steps": 375_000,
         "batches.batch_size": 8,
         "optimizer.peak_rate": 1.4e-4,
-        "optimizer.milestones": (125_000, 187_500, 250_000, 312_500),
     },
     "gopro": {
-        "source": {
-            "name": "frames",
-            "folder": "",  # of folders of frames, one a video
-            "counts": (7,),  # frames that are averaged
-            "fastest": float("inf"),  # pixels between frames, after shrinking
-            "shrink": 1,
-            "transfer": "linear",  # display values are averaged
-            "flow": True,
-            "smallest": 256,
-            "on_bad": "stop",
-        },
-        "evaluation_source": {
-            "name": "frames",
-            "folder": "",
-            "counts": (7,),
-            "fastest": float("inf"),
-            "shrink": 1,
-            "transfer": "linear",
-            "flow": True,
-            "smallest": 256,
-            "on_bad": "stop",
-        },
-        "simulate": {
-            "name": "developed",
-        },
+        **AVERAGED,
+        "steps": 120_000,  # 120 epochs of 4000 windows, about those of 25 videos
+    },
+    "nfs": {
+        **AVERAGED,
+        "steps": 1_140_000,  # 120 epochs of 38,000 windows, about those of 70 films
     },
     "small": SMALL,
     "no_transformer": {

@@ -70,7 +70,7 @@ FIELDS = {
     "simulate": {  # training.tasks.estimate_motion.make_simulate
         "limit": 36.0,  # pixels
         "setting": "both",  # of Gong et al.: "mild", "large" or "both"
-        "centre_jitter": 60.0,  # pixels: crops of photos of 321 x 481
+        "centre_jitter": (60.0, 60.0),  # pixels, across and down
         "still": 0.02,  # share of photos without motion
         "noise": 0.01,  # standard deviation, the largest
         "least_noise": 0.001,  # that of rounding to 8 bits

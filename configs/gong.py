@@ -79,7 +79,8 @@ FIELDS = {
     "simulate": {  # training.tasks.estimate_motion.make_simulate
         "limit": 36.0,  # pixels
         "setting": "large",  # of Gong et al.: "mild", "large" or "both"
-        "centre_jitter": 90.0,  # pixels: crops of photos of 321 x 481
+        # Pixels, across and down: half of what a photo of 481 x 321 is larger, and its own 15.
+        "centre_jitter": (105.5, 25.5),
         "rounded": True,  # to whole pixels
         "still": 1 / 51,  # share of photos without motion
         "noise": 0.0011,  # standard deviation: that of rounding to 8 bits
@@ -158,7 +159,7 @@ VARIANTS = {
         "batches.batch_size": 8,
         "simulate.limit": 12.0,
         "simulate.setting": "mild",
-        "simulate.centre_jitter": 5.0,
+        "simulate.centre_jitter": (5.0, 5.0),
         "simulate.rounded": False,
         "simulate.border": 6,
         "model.reach": 12,
@@ -194,7 +195,7 @@ VARIANTS = {
         "batches.batch_size": 8,
         "simulate.limit": 12.0,
         "simulate.setting": "mild",
-        "simulate.centre_jitter": 5.0,
+        "simulate.centre_jitter": (5.0, 5.0),
         "simulate.rounded": False,
         "simulate.border": 6,
         "model.reach": 12,

@@ -10,6 +10,9 @@ set, one folder per video in `blur` and `sharp`:
     python -m deblur_jax.main --config configs/zhang.py:paper --workdir runs/dvd \
         --config.source.folder=DVD/train --config.evaluation_source.folder=DVD/test
 
+The paper starts the flow network from FlowNetS, whose thin version is a Caffe file. Here it starts
+at random, or with `--config.init.weights` from any network of this config, as far as it fits.
+
 `pod` is `paper` on 8 devices, five frames on each: twice the batch, so the rate is multiplied by
 the square root of two (the usual rule for Adam) and the steps are halved.
 

@@ -3,12 +3,14 @@ r"""Train a config for a number of minutes, and pack what is needed to continue 
     python tools/train_minutes.py --minutes 50 --carry runs/carried \
         --config configs/quickstart.py --workdir runs/quickstart
 
-All other arguments go to `deblur_jax.main`. An empty workdir is first filled from the `--carry`
-folder. At the end the newest checkpoint and the log are packed there, in parts of 15 MB. The
-throughput is printed, with its share of each device's peak if that is known.
+All other arguments go to `deblur_jax.main`. A workdir without checkpoints is first filled from the
+`--carry` folder. At the end the newest checkpoint and the log are packed there, in parts of 15 MB.
+To continue on another machine, copy the folder there and run the same command. The throughput is
+printed, with its share of each device's peak if that is known.
 """
 
 import argparse
+import gzip
 import io
 import json
 import signal
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zlib
 from pathlib import Path
 
 
@@ -25,12 +28,22 @@ LARGEST = 64 * 2**20  # bytes, the limit for a checkpoint
 
 
 def unpack(carry: Path, workdir: Path) -> None:
-    """Unpacks the parts in `carry`, if there are any, unless `workdir` holds checkpoints."""
+    """Unpacks the parts in `carry`, if there are any, unless `workdir` holds checkpoints.
+
+    Raises:
+        ValueError: if a part is damaged or missing; then nothing is unpacked.
+    """
     parts = sorted(carry.glob("run.tar.*"))
     if parts and not (workdir / "checkpoints").exists():
         data = b"".join(path.read_bytes() for path in parts)
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            archive.extractall(workdir, filter="data")
+        try:
+            with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+                archive.getmembers()  # reads the whole archive
+                archive.extractall(workdir, filter="data")
+        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile):
+            raise ValueError(
+                f"{carry}: the packed run is damaged or lacks a part; copy the folder again"
+            ) from None
 
 
 def pack(workdir: Path, carry: Path) -> int:
@@ -45,11 +58,15 @@ def pack(workdir: Path, carry: Path) -> int:
         archive.add(newest, newest.relative_to(workdir))
         archive.add(workdir / "metrics.jsonl", "metrics.jsonl")
     carry.mkdir(parents=True, exist_ok=True)
+    data = packed.getvalue()
+    names = [f"{number:02d}" for number in range(-(-len(data) // PART))]
+    for number, name in enumerate(names):
+        (carry / f"partial.{name}").write_bytes(data[number * PART : (number + 1) * PART])
+    # Replaced when the new parts are complete: an interrupted run leaves the old ones.
     for path in carry.glob("run.tar.*"):
         path.unlink()
-    data = packed.getvalue()
-    for number, start in enumerate(range(0, len(data), PART)):
-        (carry / f"run.tar.{number:02d}").write_bytes(data[start : start + PART])
+    for name in names:
+        (carry / f"partial.{name}").rename(carry / f"run.tar.{name}")
     return size
 
 
@@ -87,13 +104,18 @@ def main() -> None:
     options, rest = parser.parse_known_args()
     until = time.monotonic() + 60 * options.minutes
     options.workdir.mkdir(parents=True, exist_ok=True)
-    unpack(options.carry, options.workdir)
+    try:
+        unpack(options.carry, options.workdir)
+    except ValueError as error:
+        sys.exit(f"error: {error}")
     command = [sys.executable, "-m", "deblur_jax.main", "--workdir", str(options.workdir), *rest]
     with subprocess.Popen(command) as training:
         try:
             training.wait(max(until - time.monotonic(), 1))
         except subprocess.TimeoutExpired:
             training.send_signal(signal.SIGTERM)  # saves and exits normally
+    if training.returncode == -signal.SIGTERM:
+        sys.exit("error: the time was over before the first step; give more --minutes")
     if training.returncode:
         sys.exit(training.returncode)
     try:

@@ -1,4 +1,4 @@
-"""Random crops, rotations and reflections of an example, including its flow and kernels.
+"""Crops, rotations and reflections of an example, including its flow and kernels.
 
 The transforms are equivariant: transforming all arrays of an example commutes with blurring. A
 counter-clockwise quarter turn maps the motion (u, v) to (v, -u), and a left-right reflection maps
@@ -84,24 +84,63 @@ class RandomCrop(grain.transforms.RandomMap):
         self, element: NumpyExample, rng: np.random.Generator
     ) -> NumpyExample:
         """Returns the crop, with pictures as float32 in [0, 1] and segments as int32."""
-        height, width = size_of(element)
-        if min(height, width) < self.size:
-            raise ValueError(
-                f"a crop of {self.size} pixels does not fit into {width}x{height}; decrease "
-                "batches.crop or increase source.smallest"
-            )
+        height, width = _fitting(element, self.size)
         largest = min(self.largest_scale, min(height, width) / self.size)
         side = min(round(self.size * np.exp(rng.uniform(0, np.log(largest)))), height, width)
         row, column = rng.integers(height - side + 1), rng.integers(width - side + 1)
-        place = (slice(row, row + side), slice(column, column + side))
-        crop = {name: _cut(name, array, place) for name, array in element.items()}
+        crop = _cut_all(element, row, column, side)
         crop = crop if side == self.size else shrunk(crop, self.size)
         crop = turned(crop, int(rng.integers(4)), bool(rng.random() < 0.5))
-        if "segmentations" in crop:
-            annotators = crop.pop("segmentations")
-            crop["segments"] = annotators[rng.integers(len(annotators))]
+        crop = _with_one_segmentation(crop, rng)
         channels = rng.permutation(3) if self.permute_channels else np.arange(3)
         return {name: _finished(name, array, channels) for name, array in crop.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class CentreCrop(grain.transforms.RandomMap):
+    """Crops the middle square from all arrays of an example, at its scale and orientation.
+
+    One of several `segmentations` is chosen at random.
+
+    Attributes:
+        size: side of the crop in pixels.
+    """
+
+    size: int
+
+    def random_map(  # pyright: ignore[reportIncompatibleMethodOverride]  grain's stub says None
+        self, element: NumpyExample, rng: np.random.Generator
+    ) -> NumpyExample:
+        """Returns the crop, with pictures as float32 in [0, 1] and segments as int32."""
+        height, width = _fitting(element, self.size)
+        crop = _cut_all(element, (height - self.size) // 2, (width - self.size) // 2, self.size)
+        crop = _with_one_segmentation(crop, rng)
+        return {name: _finished(name, array, np.arange(3)) for name, array in crop.items()}
+
+
+def _fitting(example: NumpyExample, size: int) -> tuple[int, int]:
+    """Returns the height and width of an example; raises a ValueError if a crop does not fit."""
+    height, width = size_of(example)
+    if min(height, width) < size:
+        raise ValueError(
+            f"a crop of {size} pixels does not fit into {width}x{height}; decrease "
+            "batches.crop or increase source.smallest"
+        )
+    return height, width
+
+
+def _cut_all(example: NumpyExample, row: int, column: int, side: int) -> NumpyExample:
+    place = (slice(row, row + side), slice(column, column + side))
+    return {name: _cut(name, array, place) for name, array in example.items()}
+
+
+def _with_one_segmentation(example: NumpyExample, rng: np.random.Generator) -> NumpyExample:
+    """Returns an example with one of its annotators' `segmentations` as `segments`."""
+    if "segmentations" not in example:
+        return example
+    annotators = example["segmentations"]
+    others = {name: array for name, array in example.items() if name != "segmentations"}
+    return {**others, "segments": annotators[rng.integers(len(annotators))]}
 
 
 def _cut(name: str, array: np.ndarray, place: tuple[slice, slice]) -> np.ndarray:

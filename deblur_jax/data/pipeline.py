@@ -14,8 +14,12 @@ from typing import Any
 import grain
 import numpy as np
 
-from deblur_jax.data.augment import RandomCrop
+from deblur_jax.data.augment import CentreCrop, RandomCrop
+from deblur_jax.data.checks import check_option
 from deblur_jax.data.examples import NumpyExample, Source
+
+
+PLACES = ("random", "centre")
 
 
 def exit_with_parent(worker_index: int, worker_count: int) -> None:
@@ -39,6 +43,7 @@ def training_batches(
     largest_scale: float,
     batch_size: int,
     workers: int,
+    place: str = "random",
     permute_channels: bool = False,
     group: int = 0,
     start_step: int = 0,
@@ -54,6 +59,8 @@ def training_batches(
         largest_scale: largest scale of the random downsampling, see `RandomCrop`; 1 for none.
         batch_size: number of examples in a batch, over all processes.
         workers: number of processes that decode and crop; 0 uses threads of this process.
+        place: "random" takes crops anywhere, in random scale and orientation, see `RandomCrop`;
+            "centre" takes the middle of each example as it is.
         permute_channels: whether to permute the colour channels.
         group: number of crops of different photos that form one example, for the layers of
             `simulate.scenes`; 0 for single crops without a group axis.
@@ -67,7 +74,7 @@ def training_batches(
 
     Raises:
         ValueError: if the number of processes does not divide the batch size, or exceeds the number
-            of examples.
+            of examples; also if `place` is unknown, or "centre" with an augmentation.
     """
     if batch_size % process_count:
         raise ValueError(
@@ -80,7 +87,7 @@ def training_batches(
             f"{process_count} processes; add examples or use fewer processes"
         )
     dataset = grain.MapDataset.source(source).seed(seed).shuffle().repeat()
-    dataset = dataset.random_map(RandomCrop(crop, largest_scale, permute_channels))
+    dataset = dataset.random_map(_cropping(place, crop, largest_scale, permute_channels))
     dataset = dataset.batch(group, drop_remainder=True) if group else dataset
     dataset = dataset[process_index::process_count]
     dataset = dataset.batch(batch_size // process_count, drop_remainder=True)[start_step:]
@@ -89,6 +96,20 @@ def training_batches(
         options = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
         dataset = dataset.mp_prefetch(options, exit_with_parent)
     return _copied(iter(dataset))
+
+
+def _cropping(
+    place: str, crop: int, largest_scale: float, permute_channels: bool
+) -> RandomCrop | CentreCrop:
+    check_option("batches.place", place, PLACES)
+    if place == "random":
+        return RandomCrop(crop, largest_scale, permute_channels)
+    if largest_scale != 1 or permute_channels:
+        raise ValueError(
+            "batches.place=centre takes crops as they are; set batches.largest_scale to 1 and "
+            "batches.permute_channels to False"
+        )
+    return CentreCrop(crop)
 
 
 def _copied(batches: Any) -> Iterator[NumpyExample]:

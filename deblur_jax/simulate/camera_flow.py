@@ -18,6 +18,7 @@ from typing import Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from deblur_jax.ops.pytree import register
 from deblur_jax.typing import Array
@@ -33,8 +34,9 @@ class CameraMotion:
         zoom: the radial motion at distance d from its centre is `zoom * d**1.5` pixels.
         rotation: radians.
         centre_jitter: largest distance in pixels of the centres of zoom and rotation from the
-            middle of the frame, along each axis. For crops of a larger photograph, half the
-            difference of their sizes gives the crops the motion that the photograph has there.
+            middle of the frame, across and down. For crops of a larger photograph, half the
+            difference of their sizes along each axis gives the crops the motion that the
+            photograph has there.
         limit: largest |u| and |v| in pixels; `inf` accepts everything.
     """
 
@@ -42,13 +44,13 @@ class CameraMotion:
     acceleration: float
     zoom: float
     rotation: float
-    centre_jitter: float
+    centre_jitter: tuple[float, float]
     limit: float
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if not value >= 0:
+            if not np.min(value) >= 0:
                 raise ValueError(f"CameraMotion.{field.name} must be zero or more, got {value}")
         if self.limit == 0:
             raise ValueError("CameraMotion.limit must be more than zero, got 0")
@@ -71,7 +73,7 @@ LARGE = CameraMotion(
     acceleration=0.3,
     zoom=5e-3,
     rotation=math.pi / 70,
-    centre_jitter=15.0,
+    centre_jitter=(15.0, 15.0),
     limit=36.0,
 )
 MILD = CameraMotion(
@@ -79,7 +81,7 @@ MILD = CameraMotion(
     acceleration=0.25,
     zoom=2e-3,
     rotation=math.pi / 120,
-    centre_jitter=5.0,
+    centre_jitter=(5.0, 5.0),
     limit=17.0,
 )
 
@@ -110,16 +112,17 @@ def draw_movement(key: jax.Array, motion: CameraMotion) -> CameraMovement:
     """Draws one movement within the bounds of `motion`; `limit` is ignored."""
     keys = jax.random.split(key, 6)
 
-    def uniform(key: jax.Array, bound: float, shape: tuple[int, ...]) -> jax.Array:
+    def uniform(key: jax.Array, bound: Array | float, shape: tuple[int, ...]) -> jax.Array:
         return jax.random.uniform(key, shape, jnp.float32, minval=-bound, maxval=bound)
 
+    jitter = np.asarray(motion.centre_jitter, np.float32)
     return CameraMovement(
         translation=uniform(keys[0], motion.translation, (2,)),
         acceleration=uniform(keys[1], motion.acceleration, (2,)),
         zoom=uniform(keys[2], motion.zoom, ()),
         rotation=uniform(keys[3], motion.rotation, ()),
-        zoom_centre=uniform(keys[4], motion.centre_jitter, (2,)),
-        rotation_centre=uniform(keys[5], motion.centre_jitter, (2,)),
+        zoom_centre=uniform(keys[4], jitter, (2,)),
+        rotation_centre=uniform(keys[5], jitter, (2,)),
     )
 
 

@@ -21,6 +21,9 @@ from deblur_jax.ops.warp import pixel_grid, sample
 from deblur_jax.typing import Array, Flow, Image, typechecked
 
 
+FEWEST, MOST = 5, 100  # pictures between two frames
+
+
 @typechecked
 def interpolate_frames(
     first: Image, last: Image, forward: Flow, backward: Flow, time: Float[Array, ""]
@@ -45,29 +48,38 @@ def interpolate_frames(
 
 @typechecked
 def interpolated_blur(
-    first: Image, last: Image, forward: Flow, backward: Flow, *, subframes: int
+    first: Image, last: Image, forward: Flow, backward: Flow, *, fewest: int = FEWEST
 ) -> tuple[jax.Array, jax.Array]:
     """Returns the mean of the pictures from one frame to the other, and the one in the middle.
+
+    The mean is over both frames and the pictures between them, one for each pixel of the longest
+    motion.
 
     Args:
         first: see `interpolate_frames`.
         last: see `interpolate_frames`.
         forward: see `interpolate_frames`.
         backward: see `interpolate_frames`.
-        subframes: number of averaged pictures, odd; includes both frames.
+        fewest: lower bound of the number of pictures between the frames.
 
     Raises:
-        ValueError: if `subframes` is even or less than 3.
+        ValueError: if `fewest` is not from 1 to `MOST`.
+
+    Source:
+        Argaw et al., "Optical Flow Estimation from a Single Motion-blurred Image", AAAI 2021: there
+        are n = max(s, 5) pictures between the frames, where s is the longest motion in pixels.
     """
-    if subframes < 3 or subframes % 2 == 0:
-        raise ValueError(
-            f"interpolated_blur: subframes must be odd and at least 3, got {subframes}"
-        )
+    if not 1 <= fewest <= MOST:
+        raise ValueError(f"interpolated_blur: fewest must be from 1 to {MOST}, got {fewest}")
+    longest = jnp.max(jnp.hypot(forward[..., 0], forward[..., 1]))
+    between = jnp.clip(jnp.ceil(longest), fewest, MOST).astype(jnp.int32)
 
-    def add(total: jax.Array, time: jax.Array) -> tuple[jax.Array, None]:
-        return total + interpolate_frames(first, last, forward, backward, time), None
+    def picture(time: jax.Array) -> jax.Array:
+        return interpolate_frames(first, last, forward, backward, time.astype(first.dtype))
 
-    times = jnp.linspace(0, 1, subframes, dtype=first.dtype)
-    total, _ = lax.scan(add, jnp.zeros_like(first), times)
-    middle = interpolate_frames(first, last, forward, backward, times[subframes // 2])
-    return total / subframes, middle
+    def add(number: jax.Array, total: jax.Array) -> jax.Array:
+        return total + picture(number / (between + 1))
+
+    # The number of pictures depends on the example, so that this is a loop and not a scan.
+    total = lax.fori_loop(0, between + 2, add, jnp.zeros_like(first))
+    return total / (between + 2).astype(first.dtype), picture(jnp.asarray(0.5))

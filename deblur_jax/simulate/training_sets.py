@@ -221,14 +221,15 @@ def make_averaged(*, shrink: int, transfer: Transfer, **camera: Any) -> Simulate
     return simulate
 
 
-def make_interpolated(*, subframes: int, **camera: Any) -> Simulate:
+def make_interpolated(*, fewest: int, **camera: Any) -> Simulate:
     """Returns a simulation of the blur between two frames with known motion (Argaw et al.).
 
     Its input is `sharp`, `next_sharp`, `flow` and `backward_flow` of a rendered film. Its output is
     `blurry`, the `sharp` picture in the middle, and both flows.
 
     Args:
-        subframes: number of averaged pictures, odd; about one for each pixel of the longest motion.
+        fewest: lower bound of the number of pictures between the frames; there is one for each
+            pixel of the longest motion in the crop.
         **camera: see `make_developed`.
     """
     degrade = make_developed(**camera)
@@ -236,7 +237,7 @@ def make_interpolated(*, subframes: int, **camera: Any) -> Simulate:
     def simulate(key: jax.Array, example: Example) -> Example:
         first, last = jnp.asarray(example["sharp"]), jnp.asarray(example["next_sharp"])
         flows = {name: jnp.asarray(example[name]) for name in ("flow", "backward_flow")}
-        blurry, sharp = interpolated_blur(first, last, *flows.values(), subframes=subframes)
+        blurry, sharp = interpolated_blur(first, last, *flows.values(), fewest=fewest)
         return degrade(key, {"blurry": blurry, "sharp": sharp, **flows})
 
     return simulate

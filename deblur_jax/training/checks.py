@@ -13,7 +13,7 @@ POSITIVE = (
     "batches.batch_size", "batches.crop", "batches.largest_scale",
     "source.smallest", "evaluation_source.smallest",
     "evaluate.per_example",
-    "simulate.subframes", "simulate.side", "simulate.frames",
+    "simulate.subframes", "simulate.side", "simulate.frames", "simulate.fewest",
     "model.width", "model.widths", "model.flow_widths", "model.context_widths",
     "model.first_widths", "model.later_widths", "model.prior_widths", "model.basis", "model.side",
     "model.fold", "model.frames", "model.window", "model.channels", "model.linear_steps",

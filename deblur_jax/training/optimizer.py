@@ -19,7 +19,7 @@ def make_schedule(
     total_steps: int,
     period: int = 0,
     factor: float = 0.5,
-    milestones: Sequence[int] = (),
+    milestones: Sequence[float] = (),
     power: float = 1.0,
     constant_steps: int = 0,
 ) -> optax.Schedule:
@@ -36,7 +36,7 @@ def make_schedule(
         total_steps: the length of the run in steps.
         period: see `step`.
         factor: see `step` and `halving`.
-        milestones: see `halving`; steps.
+        milestones: see `halving`; shares of the run, such as 0.5 for half of its steps.
         power: see `poly`.
         constant_steps: see `linear`.
     """
@@ -50,7 +50,13 @@ def make_schedule(
             raise ValueError(f"optimizer.period must be at least 1 step, got {period}")
         after = optax.exponential_decay(peak_rate, period, factor, staircase=True)
     elif schedule == "halving":
-        after = optax.piecewise_constant_schedule(peak_rate, dict.fromkeys(milestones, factor))
+        if not all(0 < share < 1 for share in milestones):
+            raise ValueError(
+                "optimizer.milestones must be shares of the run between 0 and 1, got "
+                f"{tuple(milestones)}"
+            )
+        steps = [round(share * total_steps) for share in milestones]
+        after = optax.piecewise_constant_schedule(peak_rate, dict.fromkeys(steps, factor))
     elif schedule == "poly":
         after = optax.polynomial_schedule(peak_rate, 0.0, power, total_steps)
     elif schedule == "linear":

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from deblur_jax.data.augment import RandomCrop, shrunk, turned
+from deblur_jax.data.augment import CentreCrop, RandomCrop, shrunk, turned
 from deblur_jax.ops.basis_blur import basis_blur
 from deblur_jax.ops.line_blur import line_blur
 
@@ -169,3 +169,18 @@ def test_a_picture_with_kernels_is_not_shrunk():
 def test_an_array_of_an_unknown_name_is_refused(rng):
     with pytest.raises(ValueError, match=r"the arrays of an example are named .*, got 'depth'"):
         crops(rng, {"depth": np.zeros((7, 9), np.float32)}, 1)
+
+
+def test_a_centre_crop_is_the_middle_as_it_is(rng):
+    photo = rng.integers(0, 256, (11, 14, 3), dtype=np.uint8)
+    flow = rng.normal(size=(11, 14, 2)).astype(np.float32)
+    labels = np.stack([np.full((11, 14), number, np.uint16) for number in (1, 2)])
+    example = {"sharp": photo, "flow": flow, "segmentations": labels}
+    found = CentreCrop(6).random_map(example, rng)
+    middle = (slice(2, 8), slice(4, 10))
+    np.testing.assert_array_equal(found["sharp"], np.float32(photo[middle]) / 255)
+    np.testing.assert_array_equal(found["flow"], flow[middle])
+    assert found["segments"].shape == (6, 6)
+    assert len(np.unique(found["segments"])) == 1
+    with pytest.raises(ValueError, match="a crop of 12 pixels does not fit into 14x11"):
+        CentreCrop(12).random_map(example, rng)

@@ -54,6 +54,29 @@ def test_batches_hold_the_arrays_of_the_examples(source):
             assert 0 <= array.min() < array.max() <= 1
 
 
+def test_centre_crops_are_the_same_in_every_pass(photos):
+    centre = {"place": "centre", "largest_scale": 1.0, "batch_size": 5}
+    passes = [batch["sharp"] for batch in take(photos, 2, **centre)]
+    one, other = (sorted(crop.tobytes() for crop in crops) for crops in passes)
+    assert one == other
+    assert np.float32(photos[0]["sharp"][8:16, 11:19] / 255).tobytes() in one
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"place": "middle"}, r"batches.place must be one of \['centre', 'random'\], got 'middle'"),
+        (
+            {"place": "centre"},
+            "batches.place=centre takes crops as they are; set batches.largest_sc",
+        ),
+    ],
+)
+def test_a_place_of_crops_that_is_not_possible_is_refused(photos, fields, message):
+    with pytest.raises(ValueError, match=message):
+        take(photos, 1, **fields)
+
+
 def test_the_stream_depends_on_the_seed_alone(photos):
     assert_same(take(photos, 4), take(photos, 4))
     other = take(photos, 1, seed=4)

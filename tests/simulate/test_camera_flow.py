@@ -97,6 +97,15 @@ def test_translation_ramps_by_its_acceleration_across_the_frame():
     assert np.ptp(flow[..., 0], axis=0).max() == 0
 
 
+def test_the_centres_lie_within_their_distances_across_and_down(key):
+    motion = dataclasses.replace(LARGE, centre_jitter=(40.0, 3.0))
+    movements = jax.vmap(partial(draw_movement, motion=motion))(jax.random.split(key, 200))
+    for centres in (movements.zoom_centre, movements.rotation_centre):
+        farthest = np.abs(centres).max(axis=0)
+        assert (farthest <= (40, 3)).all()
+        assert (farthest > (38, 2.8)).all()
+
+
 def offsets(centre):
     x, y = np.meshgrid(np.arange(WIDTH) - 7.0 - centre[0], np.arange(HEIGHT) - 5.0 - centre[1])
     return np.stack([x, y], axis=-1), np.hypot(x, y)

@@ -2,12 +2,15 @@
 
 import json
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 
-TOOL = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "train_minutes.py"))
+ROOT = Path(__file__).parents[2]
+TOOL = runpy.run_path(str(ROOT / "tools" / "train_minutes.py"))
 
 
 def leave_run(workdir, steps):
@@ -31,6 +34,60 @@ def test_what_was_packed_is_unpacked_in_an_empty_workdir_alone(tmp_path):
     (tmp_path / "there" / "checkpoints" / "8").rename(tmp_path / "there" / "checkpoints" / "10")
     TOOL["unpack"](tmp_path / "carry", tmp_path / "there")  # an existing run is kept
     assert [path.name for path in (tmp_path / "there" / "checkpoints").iterdir()] == ["10"]
+
+
+def test_a_damaged_part_is_reported_and_nothing_is_unpacked(tmp_path):
+    leave_run(tmp_path / "here", [4])
+    TOOL["pack"](tmp_path / "here", tmp_path / "carry")
+    (part,) = (tmp_path / "carry").iterdir()
+    whole = part.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"nothing", whole[:99] + b"damage" + whole[105:]):
+        part.write_bytes(damaged)
+        with pytest.raises(ValueError, match="carry: the packed run is damaged or lacks a part; "):
+            TOOL["unpack"](tmp_path / "carry", tmp_path / "there")
+        assert not (tmp_path / "there").exists()
+
+
+def test_an_interrupted_packing_leaves_the_old_parts(tmp_path, monkeypatch):
+    leave_run(tmp_path / "here", [4])
+    TOOL["pack"](tmp_path / "here", tmp_path / "carry")
+
+    def fail(path, data):
+        raise OSError("no space left on the device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(OSError, match="no space"):
+        TOOL["pack"](tmp_path / "here", tmp_path / "carry")
+    TOOL["unpack"](tmp_path / "carry", tmp_path / "there")
+    assert (tmp_path / "there" / "checkpoints" / "4").is_dir()
+
+
+def test_a_run_that_has_no_time_for_a_step_says_so(tmp_path, monkeypatch):
+    slow = tmp_path / "python"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(slow))
+    flags = ["--minutes=0", f"--carry={tmp_path / 'carry'}", f"--workdir={tmp_path / 'run'}"]
+    monkeypatch.setattr(sys, "argv", ["train_minutes.py", *flags])
+    with pytest.raises(SystemExit, match="over before the first step; give more --minutes"):
+        TOOL["main"]()
+
+
+@pytest.mark.slow  # starts two trainings
+def test_a_smoke_run_goes_on_in_another_workdir_from_what_was_packed(tmp_path):
+    shown = []
+    for workdir, steps in (("here", 2), ("there", 4)):
+        command = [
+            sys.executable, "tools/train_minutes.py", "--minutes=9",
+            f"--carry={tmp_path / 'carry'}", f"--workdir={tmp_path / workdir}",
+            "--config=configs/quickstart.py:smoke", f"--config.steps={steps}",
+        ]  # fmt: skip
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        shown.append(done.stdout)
+    assert "2 steps to go" in shown[0]
+    assert "resuming after step 2 of 4" in shown[1]
+    for text in shown:
+        assert f"MiB in {tmp_path / 'carry'}" in text
 
 
 def test_a_run_without_a_checkpoint_is_not_packed(tmp_path):

@@ -11,6 +11,7 @@ from deblur_jax.losses.flow_pyramid import ARGAW_WEIGHTS, pyramid_error
 from deblur_jax.metrics import end_point_error
 from deblur_jax.models.blocks import pad_to_multiple
 from deblur_jax.ops.resample import resize_bilinear
+from deblur_jax.simulate.training_sets import make_interpolated
 from deblur_jax.training.evaluation import evaluate
 from deblur_jax.training.tasks import estimate_flow as task
 
@@ -89,6 +90,31 @@ def test_a_perfect_estimate_has_no_loss_whatever_the_size(side):
     batch = {"blurry": jnp.zeros((1, side, side, 3)), "flow": ramp(side, side)[None]}
     loss, _ = jax.jit(loss_fn)({}, {}, batch, 0, jax.random.key(0))
     np.testing.assert_allclose(loss, 0, atol=1e-6)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaled:
+    """Stands for a network: one motion to the right, its parameter times the brightness."""
+
+    def apply(self, variables, blurry):
+        flow = jnp.concatenate([blurry[..., :1] * variables["params"], 0 * blurry[..., :1]], -1)
+        return flow, (flow[:, ::2, ::2], flow[:, ::4, ::4])
+
+    def flow(self, estimate):
+        return estimate[0]
+
+
+def test_a_step_interpolates_as_many_pictures_as_each_example_needs(key):
+    motion = jnp.array([2.0, 9.0])[:, None, None, None] * jnp.array([1.0, 0.0])
+    flow = jnp.broadcast_to(motion, (2, 32, 32, 2))
+    frames = jax.random.uniform(key, (2, 2, 32, 32, 3))
+    batch = {"sharp": frames[0], "next_sharp": frames[1], "flow": flow, "backward_flow": -flow}
+    loss_fn = task.make_loss(
+        Scaled(), make_interpolated(fewest=5), weights=WEIGHTS, direction="first_to_last"
+    )
+    gradient, (terms, _) = jax.jit(jax.grad(loss_fn, has_aux=True))(0.5, {}, batch, 0, key)
+    assert gradient < 0  # a longer motion is nearer
+    assert np.isfinite(terms["flow/epe"])
 
 
 def test_without_a_flow_back_the_forward_one_is_turned():

@@ -2,8 +2,10 @@
 
 import json
 import os
+import runpy
 import signal
 import struct
+from pathlib import Path
 
 import jax
 import pytest
@@ -17,6 +19,18 @@ from deblur_jax.training.progress import Reader
 
 def records(workdir):
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_what_train_minutes_packs_goes_on_elsewhere(tiny_run, tmp_path):
+    tool = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "train_minutes.py"))
+    assert tiny_run()[0] == 0
+    tool["pack"](tmp_path / "run", tmp_path / "carry")
+    (tmp_path / "run").rename(tmp_path / "elsewhere")
+    tool["unpack"](tmp_path / "carry", tmp_path / "run")
+    status, shown, error = tiny_run("--config.steps=6")
+    assert (status, error) == (0, "")
+    assert "resuming after step 4 of 6" in shown
+    assert [each["step"] for each in records(tmp_path / "run")][-1] == 6
 
 
 def test_a_run_goes_on_and_is_evaluated_and_exported(tiny_run, tmp_path):

@@ -51,7 +51,7 @@ def rates(**fields):
         ({"schedule": "constant"}, np.ones(8)),
         ({"schedule": "step", "period": 3, "factor": 0.1}, [1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01]),
         (
-            {"schedule": "halving", "milestones": (2, 5), "factor": 0.5},
+            {"schedule": "halving", "milestones": (0.25, 5 / 8), "factor": 0.5},
             [1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25],
         ),
         ({"schedule": "poly", "power": 2.0}, (1 - np.arange(8) / 8) ** 2),
@@ -76,6 +76,10 @@ def test_momentum_adds_up_past_gradients():
         ({"schedule": "line"}, r"optimizer.schedule must be one of \['constant', .*got 'line'"),
         ({"schedule": "linear", "constant_steps": 100}, "to less than steps, 8, got 100"),
         ({"schedule": "step"}, "optimizer.period must be at least 1 step, got 0"),
+        (
+            {"schedule": "halving", "milestones": (0.5, 250_000)},
+            r"optimizer.milestones must be shares of the run between 0 and 1, got \(0.5, 250000\)",
+        ),
     ],
 )
 def test_the_error_for_an_unknown_choice_lists_the_known_ones(fields, message):

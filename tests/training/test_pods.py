@@ -33,8 +33,8 @@ def test_the_rate_and_the_steps_follow_the_batch(name):
     for field in ("period", "constant_steps"):
         if paper.optimizer.get(field):
             assert pod.optimizer[field] == pytest.approx(paper.optimizer[field] / growth, rel=0.01)
-    milestones = np.multiply(paper.optimizer.get("milestones", ()), 1 / growth)
-    np.testing.assert_allclose(pod.optimizer.get("milestones", ()), milestones)
+    # Shares of the run.
+    assert pod.optimizer.get("milestones", ()) == paper.optimizer.get("milestones", ())
 
 
 @pytest.mark.slow

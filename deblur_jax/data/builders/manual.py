@@ -114,6 +114,11 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Returns the fields of an example; the default is a blurry and a sharp image."""
         return PAIR
 
+    def wanted(self, record: dict[str, Any]) -> bool:
+        """Returns whether the data set keeps an example; the default keeps all of them."""
+        del record
+        return True
+
     def _digest(self) -> str:
         """Returns a hash of the files' names, sizes and modification times."""
         digest = hashlib.sha256("\n".join(self.problems).encode())
@@ -141,15 +146,16 @@ class ManualBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         for split, examples in self.splits_found.items():
             inspected, bad = inspect_all(examples, self._check)
             problems += bad
-            good[split] = [example for example, _ in inspected]
+            good[split] = [example for example, wanted in inspected if wanted]
         kept = sum(map(len, good.values()))
         skipped = report_problems(problems, kept, things="files", on_bad=self.on_bad)
         metadata: Any = self.info.metadata
         metadata["skipped"] = list(skipped)
         return {split: self._generate_examples(found) for split, found in good.items() if found}
 
-    def _check(self, example: ExampleFiles) -> None:
-        self._record(example)  # discarded: the records of a data set do not fit into memory
+    def _check(self, example: ExampleFiles) -> bool:
+        # The record is discarded: those of a data set do not fit into memory.
+        return self.wanted(self._record(example))
 
     def _generate_examples(self, examples: list[ExampleFiles]):
         return ((example.name, self._record(example)) for example in examples)

@@ -1,6 +1,9 @@
 """Monkaa (Mayer et al. 2016): rendered films with exact optical flow."""
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from deblur_jax.data.builders.fields import FLOW, IMAGE, Field
 from deblur_jax.data.builders.manual import ExampleFiles, ManualBuilder, subfolders
@@ -8,10 +11,14 @@ from deblur_jax.io.folders import list_files
 from deblur_jax.io.images import SUFFIXES
 
 
+FASTEST = 100  # pixels between two frames
+
+
 class Monkaa(ManualBuilder):
     """Two consecutive frames of the left camera, with the flow between them in both directions.
 
-    The variant selects the rendering.
+    The variant selects the rendering. Frames in which a pixel moves by more than `FASTEST` are left
+    out, as in Argaw et al. 2021.
     """
 
     VARIANTS: tuple[str, ...] = ("cleanpass", "finalpass")
@@ -41,6 +48,10 @@ class Monkaa(ManualBuilder):
                 if number + 1 in frames
             ]
         return {"train": examples}
+
+    def wanted(self, record: dict[str, Any]) -> bool:
+        """Returns whether no pixel moves too fast to the next frame."""
+        return float(np.max(np.linalg.norm(record["flow"], axis=-1))) <= FASTEST
 
     def _example(self, scene: str, first: Path, second: Path) -> ExampleFiles:
         flows = self.source / "optical_flow" / scene

@@ -5,7 +5,7 @@ with the same operator that the solvers invert.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -49,7 +49,7 @@ def make_simulate(
     noise: float,
     border: int,
     setting: str = "mild",
-    centre_jitter: float | None = None,
+    centre_jitter: Sequence[float] | None = None,
     rounded: bool = False,
     still: float = 0.0,
     least_noise: float | None = None,
@@ -65,7 +65,8 @@ def make_simulate(
             the photo.
         setting: of Gong et al., `mild` or `large`, or `both`, as likely; `limit` is then that of
             the large one, and the other's is less in the same proportion as theirs.
-        centre_jitter: see `simulate.camera_flow.CameraMotion`; the setting's if None.
+        centre_jitter: across and down, see `simulate.camera_flow.CameraMotion`; the setting's if
+            None.
         rounded: whether motions are whole pixels, as in Gong et al.
         still: share of the photos that are not blurred.
         least_noise: if given, each photo has a noise of its own, between this and `noise`, as
@@ -87,7 +88,8 @@ def make_simulate(
     largest = SETTINGS[setting][-1].limit
     motions = [each.scaled(limit * each.limit / largest) for each in SETTINGS[setting]]
     if centre_jitter is not None:
-        motions = [dataclasses.replace(each, centre_jitter=centre_jitter) for each in motions]
+        across, down = centre_jitter
+        motions = [dataclasses.replace(each, centre_jitter=(across, down)) for each in motions]
 
     def simulate(key: jax.Array, example: Example) -> Example:
         sharp = example["sharp"]

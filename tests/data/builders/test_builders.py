@@ -40,8 +40,9 @@ class Tree:
         Image.fromarray(pixels).save(self.path(name), **options)
         self.pixels[name] = read_rgb(self.path(name))
 
-    def flow(self, name, size=(6, 8)):
+    def flow(self, name, size=(6, 8), fastest=0.0):
         flow = self.rng.normal(size=(*size, 3)).astype("<f4")
+        flow[0, 0, :2] += 0.6 * fastest, -0.8 * fastest
         header = f"PF\n{size[1]} {size[0]}\n-1\n".encode()
         self.path(name).write_bytes(header + flow.tobytes())
         self.pixels[name] = flow[::-1, :, :2]
@@ -225,6 +226,16 @@ def test_monkaa_gives_frames_in_a_row_and_the_flow_both_ways(tree):
         for number in range(2)
     }
     assert_examples(tree, read(tree, "monkaa", "train"), expected)
+
+
+def test_monkaa_leaves_out_frames_in_which_a_pixel_moves_more_than_a_hundred(tree):
+    for number, fastest in enumerate((0, 95, 105, 0)):
+        tree.image(f"frames_cleanpass/rain/left/{number:04}.png")
+        place = "optical_flow/rain"
+        tree.flow(f"{place}/into_future/left/OpticalFlowIntoFuture_{number:04}_L.pfm",
+                  fastest=fastest)  # fmt: skip
+        tree.flow(f"{place}/into_past/left/OpticalFlowIntoPast_{number:04}_L.pfm")
+    assert sorted(read(tree, "monkaa", "train")) == ["rain/0000", "rain/0001"]
 
 
 def test_nfs_gives_runs_of_frames(tree):
