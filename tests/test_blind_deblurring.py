@@ -154,6 +154,7 @@ def test_a_kernel_larger_than_the_photo_is_refused():
         deblur(photo, network, denoise=keep)
 
 
+@pytest.mark.slow  # to compile
 def test_a_large_photo_with_kernels_is_restored_in_tiles(sharp, monkeypatch):
     kernels = jnp.stack([jnp.asarray(hook())] * 2)[:, None]
     blur = WindowedBlur(kernels, jnp.asarray([0.0, 200.0]), jnp.asarray([40.0]))

@@ -213,9 +213,11 @@ LONG_IN_HALF = (  # to compile, and not sums over a photo
     "richardson_lucy", "sharded_basis_blur", "spatial_rnn",
 )  # fmt: skip
 LONG_WITHOUT_JIT = (  # each operation is compiled on its own
-    "basis_blur pixelwise", "camera_flow", "camera_flow released_code", "dense_blur", "develop",
-    "diagnose", "factor_grid", "fit_plane", "jpeg", "learned_steepest_descent", "normal",
-    "shake_kernel", "sharded_basis_blur", "spatial_rnn", "warp_affine", "warp_homography",
+    "UniformBlur", "WindowedBlur", "adjoint", "basis_blur fft", "basis_blur pixelwise",
+    "camera_flow", "camera_flow released_code", "dense_blur", "develop", "diagnose", "factor_grid",
+    "fit_plane", "jpeg", "learned_steepest_descent", "normal", "operator_norm", "plug_and_play",
+    "proximal_gradient", "shake_kernel", "sharded_basis_blur", "spatial_rnn", "warp_affine",
+    "warp_homography",
 )  # fmt: skip
 
 
@@ -332,12 +334,8 @@ def same_result(actual: Any, expected: Any) -> None:
     np.testing.assert_allclose(actual.explained, expected.explained, atol=0.01)
 
 
-MODELS = pytest.mark.parametrize(
-    "model", ["motion-context", pytest.param("blind", marks=pytest.mark.slow)]
-)
-
-
-@MODELS
+@pytest.mark.slow  # to compile in both modes
+@pytest.mark.parametrize("model", ["motion-context", "blind"])
 def test_deblur_gives_the_same_numbers_and_dtypes_in_strict_modes(deblurred, model):
     run, cached = deblurred
     expected = cached(model)

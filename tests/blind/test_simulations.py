@@ -18,7 +18,13 @@ def folder(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("kind", ALL_KINDS)
+TO_COMPILE = ("shake", "segments", "mild")
+SOME_SLOW = [
+    pytest.param(kind, marks=[pytest.mark.slow] * (kind in TO_COMPILE)) for kind in ALL_KINDS
+]
+
+
+@pytest.mark.parametrize("kind", SOME_SLOW)
 def test_a_photo_and_its_original_have_one_size(folder, kind):
     case = simulate(kind, folder / "wide.png", 1, seed=3)
     again = simulate(kind, folder / "wide.png", 1, seed=3)

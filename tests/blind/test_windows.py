@@ -128,6 +128,7 @@ def psnr(image, sharp, border=12):
     return -10 * np.log10(np.mean(np.square(image - sharp)[inner]))
 
 
+@pytest.mark.slow  # the solver's own test asserts the same
 def test_windows_of_equal_kernels_restore_as_one_kernel_does():
     sharp = sharp_photo(HEIGHT, WIDTH)
     photo = blurred(sharp, hook())

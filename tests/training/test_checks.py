@@ -55,7 +55,8 @@ def test_no_number_may_be_negative_or_nan(path):
 def test_each_limit_is_that_of_a_field_of_some_config(name):
     """A name that no config has would be a limit that checks nothing."""
     found = 0
-    for path in CONFIGS:
+    argaw = next(path for path in CONFIGS if path.stem == "argaw")
+    for path in (*CONFIGS, f"{argaw}:paper"):  # only this variant interpolates frames
         config = load_config(str(path))
         group, field = config, name
         if "." in name:
