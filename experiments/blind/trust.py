@@ -31,7 +31,14 @@ import numpy as np
 import optax
 from scipy.optimize import minimize
 
-from deblur_jax.blind.trust import TERMS, UNSEEN, likely_better, terms, trust_map, trusted_change
+from deblur_jax.blind.trust import (
+    TERMS,
+    likely_better,
+    mean_trust,
+    terms,
+    trust_map,
+    trusted_change,
+)
 from deblur_jax.blind.verdict import LIKELY, WEIGHTS, probability, shipped_weights
 from deblur_jax.io.weights import write_weights
 from deblur_jax.models.trust import TrustNet
@@ -156,6 +163,7 @@ def _scored(model: TrustNet, variables: Any, one: Kept, number: int) -> dict:
         "gain": round(float(gain), 3),
         "whole": round(float(whole), 3),
         "explained": round(float(one.explained[number]), 4),
+        "trust": round(mean_trust(trust, photo, restored), 4),
         "change": trusted_change(trust, photo, restored),
         "number": number,
     }
@@ -166,7 +174,7 @@ def fit_verdict(rows: list[dict]) -> np.ndarray:
 
     A photo counts by its decibels, between `SAME` and `COUNTED`.
     """
-    given = np.stack([terms(row["explained"], row["change"]) for row in rows])
+    given = np.stack([terms(row["explained"], row["trust"]) for row in rows])
     gains = np.asarray([row["gain"] for row in rows])
     sign, count = np.sign(gains), np.clip(np.abs(gains), SAME, COUNTED)
     count /= count.mean()
@@ -238,8 +246,8 @@ def calibrate(options: argparse.Namespace) -> None:
     seen = [{"photo": row["photo"], "fold": row["fold"], **row["restorations"][0]} for row in seen]
     for row in seen:
         verdict = fit_verdict([each for each in seen if each["fold"] != row["fold"]])
-        odds = float(terms(row["explained"], row["change"]) @ verdict)
-        row["likely"] = round(probability(odds), 4) if row["change"] >= UNSEEN else 0.0
+        odds = float(terms(row["explained"], row["trust"]) @ verdict)
+        row["likely"] = round(probability(odds), 4)
     table = summary(seen, best)
     for kind, each in table.items():
         print(kind, each)
@@ -258,7 +266,7 @@ def evaluate(options: argparse.Namespace) -> None:
     seen = []
     for one in read_kept(options.kept, rows, *weights):
         found = scored(judge.model, judge.variables, one)[0]
-        likely = likely_better(found["explained"], found["change"])
+        likely = likely_better(found["explained"], found["trust"])
         seen.append({"photo": one.name, **found, "likely": round(likely, 4)})
     table = summary(seen, best_gains(rows))
     for kind, each in table.items():

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from deblur_jax.blind.restoration import ESTIMATED_STEPS, restore_closed
-from deblur_jax.blind.trust import SURE, TYPICAL, likely_better, terms, trust_map, trusted_change
+from deblur_jax.blind.trust import (
+    SURE,
+    likely_better,
+    mean_trust,
+    terms,
+    trust_map,
+    trusted_change,
+)
 from deblur_jax.blind.verdict import LIKELY
 from deblur_jax.models.trust import DOUBT, TrustNet
 from deblur_jax.ops.operators import UniformBlur
@@ -69,13 +76,21 @@ def test_the_change_counts_what_is_trusted():
     assert trusted_change(trust, photo, photo) == 0
 
 
-def test_the_terms_are_log_odds_and_the_size_of_the_change():
-    np.testing.assert_allclose(terms(0.8, 10 * TYPICAL), [1, np.log(4), 1])
-    np.testing.assert_allclose(terms(0, 0)[:2], [1, np.log(SURE)], rtol=1e-2)
+def test_the_mean_counts_what_the_restoration_changes():
+    photo = np.zeros((4, 6, 3), np.float32)
+    restored, trust = photo.copy(), np.zeros((4, 6, 1), np.float32)
+    restored[:, :2], restored[:, 2:3], trust[:, :2] = 0.1, 0.2, 1
+    np.testing.assert_allclose(mean_trust(trust, photo, restored), 2 / 6, rtol=1e-6)
+    assert mean_trust(trust, photo, photo) == 0
 
 
-def test_more_trusted_change_and_a_better_explanation_make_a_better_result_more_likely():
-    chances = [likely_better(0.9, change) for change in (0.0, 1e-6, 1e-5, 1e-4, 1e-3)]
+def test_the_terms_are_log_odds():
+    np.testing.assert_allclose(terms(0.5, 0.8), [1, 0, np.log(4)])
+    np.testing.assert_allclose(terms(0, 1), [1, np.log(SURE), -np.log(SURE)], rtol=1e-2)
+
+
+def test_more_trust_makes_a_better_result_more_likely():
+    chances = [likely_better(0.9, trust) for trust in (0.0, 0.1, 0.3, 0.6, 1.0)]
     assert chances == sorted(chances)
-    assert chances[:2] == [0, 0]  # well explained, but nothing that can be seen is trusted
-    assert likely_better(0.1, 1e-3) < 0.5 < LIKELY < likely_better(0.95, 1e-3)
+    assert chances[0] < 0.5  # well explained, but trusted nowhere
+    assert likely_better(0.99, 0.0) < LIKELY < chances[-1]
