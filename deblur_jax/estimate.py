@@ -50,15 +50,15 @@ class Chooser:
         work = working_photo(values)
         estimate_motion = None
         if self.network:
-            network = _loaded(self.network)
-            estimate_motion = functools.partial(_estimated_motion, network, values, work)
+            estimate_motion = functools.partial(_estimated_motion, self.network, values, work)
         foresee = functools.partial(_expected_change, values, work)
         found = choose_blur(work, estimate_motion, foresee, progress)
         return BlurEstimate(found.blur, reason=found.reason, likely=found.likely)
 
 
-def _estimated_motion(network: Pretrained, photo: np.ndarray, work: WorkingPhoto) -> LineBlur:
+def _estimated_motion(name: str, photo: np.ndarray, work: WorkingPhoto) -> LineBlur:
     """Returns the motion that a network estimates on a small photo, at the working size."""
+    network = _loaded(name)
     height, width = work.grey.shape
     small = _reduced(photo, work)
     flow = network.model.estimate_blur(network.variables, jnp.asarray(small)).blur.flow
