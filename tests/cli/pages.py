@@ -6,9 +6,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import jax.numpy as jnp
+import numpy as np
 import uvicorn
 from starlette.testclient import TestClient
 
+from deblur_jax import deblurring
 from deblur_jax.cli.page import worker
 from deblur_jax.cli.page.guard import accepted_names
 from deblur_jax.cli.page.jobs import Jobs
@@ -16,10 +19,38 @@ from deblur_jax.cli.page.methods import offered_methods
 from deblur_jax.cli.page.server import Limits, make_app
 from deblur_jax.cli.page.worker import Pool, Worker
 from deblur_jax.cli.restore_photo import Settings
+from deblur_jax.deblurring import Result
+from deblur_jax.ops.operators import LineBlur
 
 
 LIMITS = Limits(most_bytes=1_000_000, most_pixels=20_000)
 PORT = 8467
+
+
+@contextlib.contextmanager
+def third_as_bright(monkeypatch, *, share, judged):
+    """Make every restoration a third as bright as the photo; yield the event that it waits for.
+
+    Args:
+        monkeypatch: of the test.
+        share: progress at which a whole photo waits.
+        judged: returns the fields of the result that judge it.
+    """
+    may_go_on = threading.Event()
+    may_go_on.set()
+
+    def third(image, network, *, strength, progress, **options):
+        deblurring.check_photo(image, "deblur: image")
+        if progress is not None:
+            progress(share)
+            assert may_go_on.wait(60)
+        blur = LineBlur(jnp.full((*image.shape[:2], 2), 3.0))
+        mixed = deblurring.mix(image, image / 3, strength)
+        return Result(mixed, blur, np.zeros_like(image), **judged(), restored=image / 3)
+
+    monkeypatch.setattr(deblurring, "deblur", third)
+    yield may_go_on
+    may_go_on.set()
 
 
 def start_thread():

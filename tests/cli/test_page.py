@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from importlib import resources
@@ -39,7 +38,7 @@ from deblur_jax.cli.page.jobs import KEPT, LINE, cleaned
 from deblur_jax.cli.page.methods import METHODS, offered_methods
 from deblur_jax.cli.page.work import TRY_SIDE
 from deblur_jax.cli.page.worker import DiedError, Worker, start_process
-from tests.cli.pages import LIMITS, page_client, start_thread
+from tests.cli.pages import LIMITS, page_client, start_thread, third_as_bright
 
 
 PICTURE = data.chelsea()[:64, :80]
@@ -94,22 +93,11 @@ def photo(tmp_path):
 @pytest.fixture
 def darker(monkeypatch):
     """Stands in for the restoration; returns what explains and what must happen first."""
-    explained, may_go_on = [0.95], threading.Event()
-    may_go_on.set()
-
-    def third(image, network, *, strength, progress, **options):
-        deblurring.check_photo(image, "deblur: image")
-        if progress is not None:
-            progress(0.5)
-            assert may_go_on.wait(60)
-        flow = jnp.full((*image.shape[:2], 2), 3.0)
-        mixed = deblurring.mix(image, image / 3, strength)
-        residual = np.zeros_like(image)
-        return Result(mixed, LineBlur(flow), residual, explained[0], restored=image / 3)
-
-    monkeypatch.setattr(deblurring, "deblur", third)
-    yield explained, may_go_on
-    may_go_on.set()
+    explained = [0.95]
+    with third_as_bright(
+        monkeypatch, share=0.5, judged=lambda: {"explained": explained[0]}
+    ) as wait:
+        yield explained, wait
 
 
 @pytest.mark.usefixtures("darker")

@@ -1,7 +1,6 @@
 """The page in a headless browser, used as a person would."""
 
 import base64
-import threading
 
 import numpy as np
 import pytest
@@ -12,15 +11,11 @@ from skimage import data
 pytest.importorskip("starlette", reason="needs the extra 'page'")
 pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 
-import jax.numpy as jnp
 
-from deblur_jax import deblurring
 from deblur_jax.cli.deblur import main as deblur
 from deblur_jax.cli.page.worker import start_process
-from deblur_jax.deblurring import Result
-from deblur_jax.ops.operators import LineBlur
 from tests.cli.browser import find_browser, opened_browser, wait_until
-from tests.cli.pages import served_page
+from tests.cli.pages import served_page, third_as_bright
 
 
 BROWSER = find_browser()
@@ -38,22 +33,11 @@ def browser():
 @pytest.fixture
 def darker(monkeypatch):
     """Stands in for the restoration; returns how likely it is and what whole photos wait for."""
-    likely, may_go_on = [0.97], threading.Event()
-    may_go_on.set()
-
-    def third(image, network, *, strength, progress, **options):
-        deblurring.check_photo(image, "deblur: image")
-        if progress is not None:
-            progress(0.3)
-            assert may_go_on.wait(60)
-        flow = jnp.full((*image.shape[:2], 2), 3.0)
-        mixed = deblurring.mix(image, image / 3, strength)
-        nothing = np.zeros_like(image)
-        return Result(mixed, LineBlur(flow), nothing, 1.0, likely=likely[0], restored=image / 3)
-
-    monkeypatch.setattr(deblurring, "deblur", third)
-    yield likely, may_go_on
-    may_go_on.set()
+    likely = [0.97]
+    with third_as_bright(
+        monkeypatch, share=0.3, judged=lambda: {"explained": 1.0, "likely": likely[0]}
+    ) as wait:
+        yield likely, wait
 
 
 @pytest.fixture
