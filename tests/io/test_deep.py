@@ -187,7 +187,8 @@ def test_an_unsupported_layout_is_named(tmp_path, name):
 )
 def test_an_intact_file_of_eight_bits_that_is_not_read_is_named(tmp_path, photometric, channels):
     stored = COLOURS.astype(np.uint8) if channels == 3 else COLOURS[..., 0].astype(np.uint8)
-    tifffile.imwrite(tmp_path / "odd.tif", stored, photometric=photometric)
+    planes = "contig" if channels == 3 else None
+    tifffile.imwrite(tmp_path / "odd.tif", stored, photometric=photometric, planarconfig=planes)
     kind = f"{channels} channels of 8-bit {photometric.upper()} pixels, which are not read"
     with pytest.raises(ValueError, match=f"odd.tif: holds {kind}; convert it to grey or RGB"):
         read_photo(tmp_path / "odd.tif")
