@@ -33,6 +33,9 @@ BORDER = 24  # pixels at each edge that are cropped, because their surroundings 
 POSES = 96  # of a camera path
 ROLL = 0.35  # displacement of the corners by roll, in units of the translation's extent
 DEFOCUS = (1.5, 4.0)  # pixels, radius
+SOFTNESS = (0.3, 0.9)  # pixels, standard deviation, of the frames of a video
+FRAMES_SIDES = 0.35  # of the motion while they are taken, in units of a shake's extent
+QUIET = {"sigma": (0.0005, 0.003), "quality": (95, 100)}  # of a mean of frames
 
 _scene = jax.jit(draw_scene, static_argnames="camera")
 
@@ -100,6 +103,18 @@ def defocus(key: jax.Array, light: np.ndarray, side: int) -> tuple[np.ndarray, B
     return cv2.filter2D(light, -1, disc / disc.sum(), borderType=cv2.BORDER_REFLECT), None
 
 
+def frames(key: jax.Array, light: np.ndarray, side: int) -> tuple[np.ndarray, Blur | None]:
+    """Return the mean of a few frames of a video from a hand: a mild shake with roll."""
+    return roll(key, light, round(FRAMES_SIDES * side))
+
+
+def softened(key: jax.Array, original: np.ndarray) -> np.ndarray:
+    """Return a sharp photo as a frame of a video shows it: a little soft."""
+    low, high = SOFTNESS
+    deviation = float(jax.random.uniform(key, (), minval=low, maxval=high))
+    return cv2.GaussianBlur(original, (0, 0), deviation, borderType=cv2.BORDER_REFLECT)
+
+
 def sharp(key: jax.Array, light: np.ndarray, side: int) -> tuple[np.ndarray, Blur | None]:
     """Return the sharp photo."""
     del key, side
@@ -113,10 +128,11 @@ KINDS = {
     "large": straight(LARGE),
     "defocus": defocus,
     "sharp": sharp,
+    "frames": frames,
 }
 
-
-ALL_KINDS = [*KINDS, "segments", "scene"]
+# The order is part of each case's key.
+ALL_KINDS = [*(kind for kind in KINDS if kind != "frames"), "segments", "scene", "frames"]
 
 
 def simulate(
@@ -152,6 +168,9 @@ def simulate(
         objects = [cv2.resize(np.asarray(read_landscape(each)), shape) for each in others]
         scene = _scene(blurring, jnp.asarray(np.stack([original, *objects])), camera=camera)
         return Simulated(name, np.asarray(scene.blurry), np.asarray(scene.sharp))
+    if kind == "frames":
+        original = softened(jax.random.fold_in(blurring, 1), original)
+        camera = dataclasses.replace(camera, **QUIET)
     light = np.asarray(to_light(original, camera.transfer), np.float32)
     blurred, blur = KINDS[kind](blurring, light, side)
     photo = np.asarray(develop(recording, jnp.asarray(blurred), camera))
