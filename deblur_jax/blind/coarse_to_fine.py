@@ -1,7 +1,5 @@
 """A kernel of one support, from the coarsest scale to the finest."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +18,8 @@ SMALL_PIECE, SMALL_LAST_PIECE = 0.05, 0.1  # share of a kernel's sum; at the fin
 
 Planes = tuple[jax.Array, ...]
 
+_bridge = jax.jit(bridge)
+
 
 def scale_count(support: int) -> int:
     """Return the number of scales, each 0.71 times the last, at which `support` is estimated."""
@@ -31,9 +31,8 @@ def odd_side(length: float) -> int:
     return max(3, 2 * int(length / 2) + 1)
 
 
-@functools.partial(jax.jit, static_argnames="scales")
 def pyramid(
-    canvas: jax.Array, trusted: jax.Array, extent: jax.Array, *, scales: int
+    canvas: np.ndarray, trusted: np.ndarray, extent: np.ndarray, *, scales: int
 ) -> tuple[Planes, Planes]:
     """Return the photo and the trust in its pixels at each scale, the finest first.
 
@@ -43,11 +42,11 @@ def pyramid(
         extent: `[2]`, the photo's height and width.
         scales: their number.
     """
-    whole = bridge(canvas, extent)
-    sizes = scale_sizes(canvas.shape, scales)  # pyright: ignore[reportArgumentType]
-    photos = tuple(shrink(whole, size) for size in sizes)
-    coarse = (jnp.where(shrink(trusted, size) > 0.8, 1.0, 0.0) for size in sizes[1:])
-    return photos, (trusted, *(trust.astype(canvas.dtype) for trust in coarse))
+    whole = np.asarray(_bridge(canvas, extent))
+    sizes = scale_sizes((whole.shape[0], whole.shape[1]), scales)
+    finest, *coarse = shrink(trusted, sizes)
+    trusts = [finest, *((trust > 0.8).astype(np.float32) for trust in coarse)]
+    return tuple(map(jnp.asarray, shrink(whole, sizes))), tuple(map(jnp.asarray, trusts))
 
 
 def kernel_of_support(

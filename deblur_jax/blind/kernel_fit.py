@@ -8,29 +8,28 @@ from deblur_jax.ops.tiling import fast_size
 
 STEPS = 20  # of conjugate gradients
 
+Pair = tuple[jax.Array, jax.Array]
+
 
 def normal_equations(
-    latent: tuple[jax.Array, jax.Array], photo: tuple[jax.Array, jax.Array], side: int
+    latent: Pair, photo: Pair, size: tuple[int, int], side: int
 ) -> tuple[jax.Array, jax.Array]:
     """Return matrix and right-hand side of the least-squares fit `latent * kernel = photo`.
 
     Args:
-        latent: gradients of the latent image, `[h, w]` each, on a periodic plane.
-        photo: gradients of the photo.
+        latent: spectra of the latent image's gradients, `[h, w // 2 + 1]` each.
+        photo: spectra of the photo's gradients.
+        size: of the periodic plane.
         side: of the kernel, odd.
 
     Returns:
         The autocorrelation of the latent gradients, `[2 s - 1, 2 s - 1]`, which stands for the
         matrix (Toeplitz), and their correlation with the photo's, `[s, s]`.
     """
-    size = latent[0].shape
-    power, shared = 0.0, 0.0
-    for x, y in zip(latent, photo, strict=True):
-        x, y = jnp.fft.rfft2(x), jnp.fft.rfft2(y)
-        power += jnp.square(x.real) + jnp.square(x.imag)
-        shared += x * jnp.conj(y)
-    matrix = _centre(jnp.fft.irfft2(power, size), 2 * side - 1)
-    return matrix, _centre(jnp.fft.irfft2(shared, size), side)
+    power = sum(x * jnp.conj(x) for x in latent)
+    shared = sum(x * jnp.conj(y) for x, y in zip(latent, photo, strict=True))
+    matrix, right = jnp.fft.irfft2(jnp.stack([power, shared]), size)
+    return _centre(matrix, 2 * side - 1), _centre(right, side)
 
 
 def fit_kernel(

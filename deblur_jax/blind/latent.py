@@ -32,11 +32,18 @@ def divergence(right: jax.Array, down: jax.Array) -> jax.Array:
     return jnp.roll(right, 1, 1) - right + jnp.roll(down, 1, 0) - down
 
 
-def laplacian_spectrum(size: tuple[int, int], dtype: DTypeLike = jnp.float32) -> jax.Array:
-    """Return the squared modulus of the gradients' spectra, `[h, w // 2 + 1]`."""
-    rows = 2 - 2 * np.cos(2 * np.pi * np.arange(size[0]) / size[0])
-    columns = 2 - 2 * np.cos(2 * np.pi * np.arange(size[1] // 2 + 1) / size[1])
-    return jnp.asarray(rows[:, None] + columns, dtype)
+def gradient_response(
+    size: tuple[int, int], dtype: DTypeLike = jnp.complex64
+) -> tuple[jax.Array, jax.Array]:
+    """Return what a spectrum `[h, w // 2 + 1]` is multiplied with to get those of `gradients`.
+
+    Args:
+        size: of the plane.
+        dtype: complex.
+    """
+    rows = np.exp(2j * np.pi * np.arange(size[0]) / size[0]) - 1
+    columns = np.exp(2j * np.pi * np.arange(size[1] // 2 + 1) / size[1]) - 1
+    return jnp.asarray(columns[None, :], dtype), jnp.asarray(rows[:, None], dtype)
 
 
 def sparse_latent(
@@ -52,8 +59,8 @@ def sparse_latent(
     """
     dtype = response.real.dtype
     data = jnp.conj(response) * spectrum
-    power = jnp.square(response.real) + jnp.square(response.imag)
-    laplacian = laplacian_spectrum(size, dtype)
+    power = power_of(response)
+    laplacian = sum(power_of(each) for each in gradient_response(size, response.dtype))
     weight = jnp.asarray(weight, dtype)
     exponents = jnp.linspace(0, 1, PENALTIES, dtype=dtype)
     first = SOFTEST * weight
@@ -64,7 +71,13 @@ def sparse_latent(
         kept = jnp.square(right) + jnp.square(down) >= weight / penalty
         edges = divergence(jnp.where(kept, right, 0), jnp.where(kept, down, 0))
         pulled = jnp.fft.rfft2(penalty * edges)
-        fitted = (data + pulled) / (power + penalty * laplacian).astype(data.dtype)
+        fitted, share = data + pulled, 1 / (power + penalty * laplacian)
+        fitted = jax.lax.complex(share * fitted.real, share * fitted.imag)  # no complex division
         return jnp.fft.irfft2(fitted, size), None
 
     return jax.lax.scan(step, jnp.fft.irfft2(spectrum, size), penalties)[0]
+
+
+def power_of(spectrum: jax.Array) -> jax.Array:
+    """Return the squared modulus of a spectrum."""
+    return jnp.square(spectrum.real) + jnp.square(spectrum.imag)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from deblur_jax.blind.kernel_fit import fit_kernel, normal_equations
 from deblur_jax.blind.kernel_shape import centred, clean, support_mask
-from deblur_jax.blind.latent import gradients, sparse_latent
+from deblur_jax.blind.latent import gradient_response, gradients, sparse_latent
 from deblur_jax.ops.periodic import kernel_spectrum
 
 
@@ -48,7 +48,7 @@ def refine_at_scale(
         latent, _, (matrix, right) = equations(filled, known, unknown, kernel, weight)
         kernel = fit_kernel(matrix, right, inner, ridge)
         kernel = centred(clean(kernel, smallest=smallest))
-        again = jnp.fft.irfft2(kernel_spectrum(kernel, size) * jnp.fft.rfft2(latent), size)
+        again = jnp.fft.irfft2(kernel_spectrum(kernel, size) * latent, size)
         return (kernel, jnp.where(trusted > 0, photo, again)), None
 
     return jax.lax.scan(refine, (kernel, photo), weights)[0][0]
@@ -66,7 +66,7 @@ def equations(
     kernel: jax.Array,
     weight: jax.Array,
 ) -> tuple[jax.Array, jax.Array, tuple[jax.Array, jax.Array]]:
-    """Return the latent image of a kernel and the normal equations for the next kernel.
+    """Return the latent image of a kernel, and the normal equations for the next kernel.
 
     Args:
         filled: periodic plane, `[h, w]`, the photo with untrusted pixels replaced.
@@ -76,18 +76,19 @@ def equations(
         weight: L0 weight of the latent image.
 
     Returns:
-        The latent image `[h, w]`, the spectrum of the kernel, and `normal_equations`.
+        The spectra of the latent image and of the kernel, and `normal_equations`.
     """
     height, width = filled.shape
     size = (height, width)
-    response = kernel_spectrum(kernel, size)
-    latent = sparse_latent(jnp.fft.rfft2(filled), response, size, weight)
+    response, photo = kernel_spectrum(kernel, size), jnp.fft.rfft2(filled)
+    image = sparse_latent(photo, response, size, weight)
+    latent = jnp.fft.rfft2(image)
     lost = jnp.fft.irfft2(jnp.conj(response) * unknown, size)
     counted = known * (lost < COVERED).astype(known.dtype)
-    edges = gradients(latent)
-    kept = (counted * edges[0], counted * edges[1])
-    rest = [
-        given - jnp.fft.irfft2(response * jnp.fft.rfft2(edge - part), size)
-        for given, edge, part in zip(gradients(filled), edges, kept, strict=True)
-    ]
-    return latent, response, normal_equations(kept, (rest[0], rest[1]), kernel.shape[-1])
+    right, down = (jnp.fft.rfft2(counted * edge) for edge in gradients(image))
+    # The photo's gradients less those of what is left out of the fit, blurred.
+    x, y = (
+        slope * photo - response * (slope * latent - kept)
+        for slope, kept in zip(gradient_response(size, response.dtype), (right, down), strict=True)
+    )
+    return latent, response, normal_equations((right, down), (x, y), size, kernel.shape[-1])

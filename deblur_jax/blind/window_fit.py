@@ -69,7 +69,7 @@ def refine_windows(
     def of_window(entry):
         plane, trust, known, unknown, filled, kernel, weight = entry
         latent, response, (matrix, right) = equations(filled, known, unknown, kernel, weight)
-        again = jnp.fft.irfft2(response * jnp.fft.rfft2(latent), windows.plane)
+        again = jnp.fft.irfft2(response * latent, windows.plane)
         return matrix, right, jnp.where(trust > 0, plane, again)
 
     def refine(state, weight):

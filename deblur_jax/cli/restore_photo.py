@@ -62,9 +62,10 @@ def restore_photo(
     Raises:
         ValueError: if the photo cannot be restored, or there is no such device.
     """
-    from deblur_jax.compiled import keep_compiled_programs
+    from deblur_jax.compiled import compile_quickly, keep_compiled_programs
     from deblur_jax.deblurring import deblur
 
+    compile_quickly()
     keep_compiled_programs()
     with _on_device(settings.device):
         try:

@@ -6,6 +6,7 @@ gap between opposite borders is bridged smoothly. Two photos of the same class s
 """
 
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -89,26 +90,28 @@ def bridge(canvas: jax.Array, extent: Array, *, relaxations: int = RELAXATIONS) 
     return jax.lax.scan(relax, filled, None, length=relaxations)[0]
 
 
-def shrink(canvas: jax.Array, size: tuple[int, int]) -> jax.Array:
-    """Return a periodic canvas `[h, w]` at a smaller size, averaged over the area of its pixels.
+def shrink(canvas: np.ndarray, sizes: Sequence[tuple[int, int]]) -> list[np.ndarray]:
+    """Return a periodic canvas `[h, w]` at smaller sizes, averaged over the area of their pixels.
 
     The spectrum is multiplied by that of the larger pixel and cut. Pixel (0, 0) stays in place.
+    This runs in NumPy: each size would be a compiled program of its own.
 
     Args:
         canvas: `[h, w]`.
-        size: at most that of the canvas.
+        sizes: each at most that of the canvas.
     """
-    if canvas.shape == size:
-        return canvas
-    spectrum = jnp.fft.fft2(canvas)
+    spectrum = np.fft.fft2(canvas)
+    return [canvas if size == canvas.shape else _shrunk(spectrum, size) for size in sizes]
+
+
+def _shrunk(spectrum: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     for axis in (0, 1):
-        old, new = canvas.shape[axis], size[axis]
+        old, new = spectrum.shape[axis], size[axis]
         frequency = np.fft.fftfreq(new) * new
-        response = np.sinc(frequency / new) * (np.abs(frequency) < new / 2)
-        kept = jnp.take(spectrum, frequency.astype(int) % old, axis=axis)
-        response = jnp.asarray(response * new / old, canvas.dtype)
-        spectrum = kept * jnp.expand_dims(response, 1 - axis).astype(kept.dtype)
-    return jnp.real(jnp.fft.ifft2(spectrum))
+        response = np.sinc(frequency / new) * (np.abs(frequency) < new / 2) * new / old
+        kept = np.take(spectrum, frequency.astype(int) % old, axis=axis)
+        spectrum = kept * np.expand_dims(response, 1 - axis).astype(kept.real.dtype)
+    return np.fft.ifft2(spectrum).real
 
 
 def filtered(response: jax.Array, plane: jax.Array) -> jax.Array:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from deblur_jax.blind import (
-    coarse_to_fine,
     judge,
     local_kernels,
     restoration,
@@ -36,7 +35,6 @@ def restore(kernel, canvas):
 
 
 PROGRAMS = {
-    "pyramid": (lambda *a: coarse_to_fine.pyramid(*a, EXTENTS, scales=2), PLANE, PLANE),
     "refine_at_scale": (lambda *a: scales.refine_at_scale(*a, *ROUNDS), PLANE, PLANE, KERNEL),
     "judge": (
         lambda a, b, k: judge.judge(a, b, EXTENTS, k, windows=WINDOWS), PLANE, PLANE, KERNEL,

@@ -18,7 +18,7 @@ from deblur_jax.blind.kernel_shape import (
     resized,
     support_mask,
 )
-from deblur_jax.blind.latent import divergence, gradients, sparse_latent
+from deblur_jax.blind.latent import divergence, gradient_response, gradients, sparse_latent
 from deblur_jax.ops.operators import BasisBlur
 from deblur_jax.ops.periodic import (
     bridge,
@@ -57,7 +57,9 @@ def test_a_bridge_keeps_the_photo_and_closes_the_plane():
 def test_a_shrunk_plane_keeps_its_mean_and_smooth_waves():
     rows, columns = np.mgrid[:64, :96]
     wave = np.float32(np.cos(2 * np.pi * (rows / 64 + 2 * columns / 96)))
-    small = np.asarray(shrink(jnp.asarray(wave), (45, 70)))
+    small, same = shrink(wave, [(45, 70), (64, 96)])
+    assert same is wave
+    assert small.dtype == np.float32
     rows, columns = np.mgrid[:45, :70]
     expected = np.cos(2 * np.pi * (rows / 45 + 2 * columns / 70))
     expected *= np.sinc(1 / 45) * np.sinc(2 / 70)
@@ -80,6 +82,16 @@ def test_divergence_is_the_adjoint_of_gradients():
     np.testing.assert_allclose((x * right + y * down).sum(), (plane * adjoint).sum(), rtol=1e-4)
 
 
+def spectra(plane):
+    return tuple(map(jnp.fft.rfft2, gradients(jnp.asarray(plane))))
+
+
+def test_the_response_of_gradients_is_that_of_the_differences():
+    plane = np.random.default_rng(0).uniform(size=(12, 15)).astype(np.float32)
+    for response, expected in zip(gradient_response(plane.shape), spectra(plane), strict=True):
+        np.testing.assert_allclose(response * jnp.fft.rfft2(plane), expected, atol=1e-4)
+
+
 def test_the_latent_image_of_a_blurred_step_is_the_step():
     step = np.zeros((48, 48), np.float32)
     step[10:30, 12:36] = 0.7
@@ -91,8 +103,8 @@ def test_the_latent_image_of_a_blurred_step_is_the_step():
 
 def test_least_squares_give_the_kernel_back_and_nothing_outside_the_support():
     plane = np.random.default_rng(0).uniform(size=(40, 44)).astype(np.float32)
-    x, y = gradients(jnp.asarray(plane)), gradients(jnp.asarray(correlate(plane, hook())))
-    matrix, right = normal_equations(x, y, 15)
+    x, y = spectra(plane), spectra(correlate(plane, hook()))
+    matrix, right = normal_equations(x, y, plane.shape, 15)
     kernel = fit_kernel(matrix, right, support_mask(15, 11), jnp.asarray(1e-4), steps=60)
     np.testing.assert_allclose(kernel[2:-2, 2:-2], hook(), atol=1e-3)
     outside = np.asarray(kernel) * (1 - np.asarray(support_mask(15, 11)))
@@ -103,10 +115,10 @@ def test_least_squares_solve_the_regularised_normal_equations():
     draw = np.random.default_rng(1)
     plane, target = draw.uniform(size=(2, 20, 22)).astype(np.float32)
     side, ridge = 5, 3.0
-    x, y = gradients(jnp.asarray(plane)), gradients(jnp.asarray(target))
-    matrix, right = normal_equations(x, y, side)
+    matrix, right = normal_equations(spectra(plane), spectra(target), plane.shape, side)
     kernel = fit_kernel(matrix, right, jnp.ones((side, side)), jnp.asarray(ridge), steps=100)
     units = np.eye(side * side).reshape(-1, side, side)
+    x, y = gradients(jnp.asarray(plane)), gradients(jnp.asarray(target))
     columns = [np.concatenate([correlate(g, unit).ravel() for g in x]) for unit in units]
     stacked = np.stack(columns, -1)
     given = np.concatenate([np.ravel(g) for g in y])
