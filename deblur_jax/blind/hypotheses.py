@@ -31,7 +31,7 @@ SATURATED = "too few pixels are away from saturated lights"
 SMALL_PIECE = 0.05  # share of a kernel's sum
 
 EstimateMotion = Callable[[], LineBlur]
-Foresee = Callable[[Hypothesis, Windows], float]
+Weigh = Callable[[Hypothesis, Windows], float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Found:
 def choose_blur(
     work: WorkingPhoto,
     estimate_motion: EstimateMotion | None = None,
-    foresee: Foresee | None = None,
+    weigh: Weigh | None = None,
     progress: Progress | None = None,
 ) -> Choice:
     """Return the most likely blur of a photo.
@@ -75,12 +75,12 @@ def choose_blur(
     Args:
         work: the photo, from `working_photo`.
         estimate_motion: see `find_hypotheses`.
-        foresee: see `find_hypotheses`.
+        weigh: see `find_hypotheses`.
         progress: called as `progress(done, all)` as hypotheses are found.
     """
     if work.reason:
         return Choice(UniformBlur(jnp.ones((1, 1))), 0.0, work.reason)
-    found = find_hypotheses(work, estimate_motion, foresee, progress)
+    found = find_hypotheses(work, estimate_motion, weigh, progress)
     if not found.hypotheses:
         return Choice(UniformBlur(jnp.ones((1, 1))), 0.0, SATURATED)
     chosen = found.hypotheses[found.chosen]
@@ -91,7 +91,7 @@ def choose_blur(
 def find_hypotheses(
     work: WorkingPhoto,
     estimate_motion: EstimateMotion | None = None,
-    foresee: Foresee | None = None,
+    weigh: Weigh | None = None,
     progress: Progress | None = None,
 ) -> Found:
     """Return all judged hypotheses except no blur, and the choice between them.
@@ -102,9 +102,9 @@ def find_hypotheses(
         work: the photo, from `working_photo`.
         estimate_motion: returns the motion that a network estimates, at the working size. It runs
             beside the search for kernels.
-        foresee: what to expect of the restoration by a hypothesis that is right, at least 0, called
-            with it and its windows. The highest value, times the probability by the energies, is
-            chosen. If None, the highest `preference` is.
+        weigh: returns what the restoration by a hypothesis is worth, called with it and its
+            windows. The hypothesis of the highest worth is chosen. If None, that of the highest
+            `preference` is.
         progress: called as `progress(done, all)` as hypotheses are found.
     """
     steps, noise = len(work.supports) + 2, work.noise / work.shrunk
@@ -131,9 +131,7 @@ def find_hypotheses(
     windows = windows_of((size[0], size[1]), side)
 
     def value(hypothesis: Hypothesis) -> float:
-        if foresee is None:
-            return preference(hypothesis, noise)
-        return probability(score(hypothesis, noise)) * foresee(hypothesis, windows)
+        return preference(hypothesis, noise) if weigh is None else weigh(hypothesis, windows)
 
     if windows.number == 1:
         return Found(hypotheses, windows, _best(list(in_order(value, hypotheses))))

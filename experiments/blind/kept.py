@@ -29,7 +29,9 @@ class Kept(NamedTuple):
     explained: np.ndarray
     """Probability of each hypothesis by how well its blur explains the photo."""
     preferred: np.ndarray
-    """The numbers of the hypotheses, the chosen one first."""
+    """The numbers of the hypotheses, that of the highest preference first."""
+    names: tuple[str, ...] = ()
+    """Those of the hypotheses."""
 
 
 def aligned(sharp: np.ndarray, nearest: np.ndarray) -> np.ndarray:
@@ -65,7 +67,16 @@ def read_kept(
         given = np.asarray([each["features"] for each in row["hypotheses"]])
         explained = np.asarray([probability(score) for score in given @ weights])
         preferred = np.argsort(-(given @ choice))
-        kept.append(Kept(row["photo"], **_pictures(path), explained=explained, preferred=preferred))
+        names = tuple(each["name"] for each in row["hypotheses"])
+        kept.append(
+            Kept(
+                row["photo"],
+                **_pictures(path),
+                explained=explained,
+                preferred=preferred,
+                names=names,
+            )
+        )
     return kept
 
 
