@@ -107,6 +107,8 @@ def test_the_command_restores_a_folder_of_frames(tmp_path, capsys):
     assert [(name, frame.shape) for name, frame in found] == [
         ("a", (32, 40, 3)), ("b", (32, 40, 3))
     ]  # fmt: skip
+    assert main([*command, str(tmp_path / "again"), "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
     assert main([*command, str(tmp_path / "sharp")]) == 1
     assert "exists already" in capsys.readouterr().err
 

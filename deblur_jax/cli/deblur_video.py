@@ -22,6 +22,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--model", required=True, help="a .safetensors file of a network that restores frames"
     )
+    parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     return parser.parse_args(argv)
 
 
@@ -30,10 +31,12 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse(argv)
     print_any_name()
     try:
-        print(deblur_file(arguments.video, arguments.output, arguments.model))
+        said = deblur_file(arguments.video, arguments.output, arguments.model)
     except (OSError, ValueError) as error:
         print(f"deblur-video: {error}", file=sys.stderr)
         return 1
+    if not arguments.quiet:
+        print(said)
     return 0
 
 
