@@ -11,8 +11,8 @@ import numpy as np
 from deblur_jax.blind.hypotheses import blur_of, choose_blur
 from deblur_jax.blind.restoration import ESTIMATED_STEPS, effective_noise, restore_closed
 from deblur_jax.blind.search import Progress
-from deblur_jax.blind.trust import mean_trust, trust_map, trusted_change, worth
-from deblur_jax.blind.verdict import Hypothesis, probability, score
+from deblur_jax.blind.trust import trust_map, trusted_change
+from deblur_jax.blind.verdict import Hypothesis
 from deblur_jax.blind.working_photo import WorkingPhoto, smaller, working_photo
 from deblur_jax.models.blocks import SMALLEST_SIDE
 from deblur_jax.models.blur_estimate import BlurEstimate
@@ -51,8 +51,8 @@ class Chooser:
         estimate_motion = None
         if self.network:
             estimate_motion = functools.partial(_estimated_motion, self.network, values, work)
-        weigh = functools.partial(_worth, values, work)
-        found = choose_blur(work, estimate_motion, weigh, progress)
+        foresee = functools.partial(_expected_change, values, work)
+        found = choose_blur(work, estimate_motion, foresee, progress)
         return BlurEstimate(found.blur, reason=found.reason, likely=found.likely)
 
 
@@ -72,19 +72,17 @@ def _reduced(photo: np.ndarray, work: WorkingPhoto) -> np.ndarray:
     return smaller(photo, ratio) if ratio < 1 else photo
 
 
-def _worth(
+def _expected_change(
     photo: np.ndarray, work: WorkingPhoto, hypothesis: Hypothesis, windows: Windows
 ) -> float:
-    """Returns what the restoration of a small photo by a hypothesis is worth."""
+    """Returns the trusted change of a small photo by the restoration with a hypothesis, squared."""
     small = _reduced(photo, work)
     enlargement = work.grey.shape[0] / small.shape[0]
     blur = blur_of(hypothesis, windows, dataclasses.replace(work, shrunk=enlargement))
     restored, _, trust = restore_with_trust(
         small, blur, denoise=shipped_denoiser(), noise=effective_noise(small), steps=ESTIMATED_STEPS
     )
-    explained = probability(score(hypothesis, work.noise / work.shrunk))
-    seen = trusted_change(trust, small, restored), mean_trust(trust, small, restored)
-    return worth(hypothesis.name, explained, *seen)
+    return trusted_change(trust, small, restored)
 
 
 def restore_with_trust(

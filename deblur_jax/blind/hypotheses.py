@@ -17,6 +17,7 @@ from deblur_jax.blind.judge import Judgement, judge_windows
 from deblur_jax.blind.kernel_shape import identity_kernel, in_side
 from deblur_jax.blind.local_kernels import window_kernels
 from deblur_jax.blind.search import Planes, Progress, covers, refining_weights, search_supports
+from deblur_jax.blind.trust import expectation
 from deblur_jax.blind.verdict import Hypothesis, preference, probability, score
 from deblur_jax.blind.window_fit import refine_windows
 from deblur_jax.blind.working_photo import WorkingPhoto, full_size
@@ -31,7 +32,7 @@ SATURATED = "too few pixels are away from saturated lights"
 SMALL_PIECE = 0.05  # share of a kernel's sum
 
 EstimateMotion = Callable[[], LineBlur]
-Weigh = Callable[[Hypothesis, Windows], float]
+Foresee = Callable[[Hypothesis, Windows], float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Found:
 def choose_blur(
     work: WorkingPhoto,
     estimate_motion: EstimateMotion | None = None,
-    weigh: Weigh | None = None,
+    foresee: Foresee | None = None,
     progress: Progress | None = None,
 ) -> Choice:
     """Return the most likely blur of a photo.
@@ -75,12 +76,12 @@ def choose_blur(
     Args:
         work: the photo, from `working_photo`.
         estimate_motion: see `find_hypotheses`.
-        weigh: see `find_hypotheses`.
+        foresee: see `find_hypotheses`.
         progress: called as `progress(done, all)` as hypotheses are found.
     """
     if work.reason:
         return Choice(UniformBlur(jnp.ones((1, 1))), 0.0, work.reason)
-    found = find_hypotheses(work, estimate_motion, weigh, progress)
+    found = find_hypotheses(work, estimate_motion, foresee, progress)
     if not found.hypotheses:
         return Choice(UniformBlur(jnp.ones((1, 1))), 0.0, SATURATED)
     chosen = found.hypotheses[found.chosen]
@@ -91,7 +92,7 @@ def choose_blur(
 def find_hypotheses(
     work: WorkingPhoto,
     estimate_motion: EstimateMotion | None = None,
-    weigh: Weigh | None = None,
+    foresee: Foresee | None = None,
     progress: Progress | None = None,
 ) -> Found:
     """Return all judged hypotheses except no blur, and the choice between them.
@@ -102,9 +103,9 @@ def find_hypotheses(
         work: the photo, from `working_photo`.
         estimate_motion: returns the motion that a network estimates, at the working size. It runs
             beside the search for kernels.
-        weigh: returns what the restoration by a hypothesis is worth, called with it and its
-            windows. The hypothesis of the highest worth is chosen. If None, that of the highest
-            `preference` is.
+        foresee: returns how much of the photo the restoration by a hypothesis changes where it is
+            trusted, called with it and its windows. The hypothesis of the highest `expectation` is
+            chosen. If None, that of the highest `preference` is.
         progress: called as `progress(done, all)` as hypotheses are found.
     """
     steps, noise = len(work.supports) + 2, work.noise / work.shrunk
@@ -131,7 +132,10 @@ def find_hypotheses(
     windows = windows_of((size[0], size[1]), side)
 
     def value(hypothesis: Hypothesis) -> float:
-        return preference(hypothesis, noise) if weigh is None else weigh(hypothesis, windows)
+        if foresee is None:
+            return preference(hypothesis, noise)
+        explained = probability(score(hypothesis, noise))
+        return expectation(explained, foresee(hypothesis, windows))
 
     if windows.number == 1:
         return Found(hypotheses, windows, _best(list(in_order(value, hypotheses))))

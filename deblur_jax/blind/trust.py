@@ -19,8 +19,7 @@ from deblur_jax.ops.periodic import canvas_side
 
 SURE = 1e-3  # odds beyond this probability count no more
 TERMS = ("constant", "explained", "trust")
-WORTH_TERMS = ("explained", "change", "trust", "network", "windows")
-LEAST_CHANGE = 1e-7  # squared error below which changes are equal
+POWER = 0.25  # of the trusted change: best on 135 simulated photos, held out
 
 
 def trust_map(
@@ -57,6 +56,16 @@ def trusted_change(trust: np.ndarray, photo: np.ndarray, restored: np.ndarray) -
     return float(np.mean(np.square(trust * (restored - photo)), dtype=np.float32))
 
 
+def expectation(explained: float, change: float) -> float:
+    """Return what restorations of one photo are compared by; higher is better.
+
+    Args:
+        explained: probability by how well the blur explains the photo, see `verdict`.
+        change: from `trusted_change`.
+    """
+    return explained * change**POWER
+
+
 def mean_trust(trust: np.ndarray, photo: np.ndarray, restored: np.ndarray) -> float:
     """Return the mean share, each pixel weighted by how much the restoration changes it.
 
@@ -69,38 +78,6 @@ def mean_trust(trust: np.ndarray, photo: np.ndarray, restored: np.ndarray) -> fl
     return float(np.sum(trust * change) / max(np.sum(change), 1e-9))
 
 
-def worth_terms(name: str, explained: float, change: float, trust: float) -> np.ndarray:
-    """Return what a restoration's worth is a weighted sum of, in the order of `WORTH_TERMS`.
-
-    Args:
-        name: of the hypothesis: "uniform", "network" or "windows".
-        explained: probability by how well the blur explains the photo, see `verdict`.
-        change: from `trusted_change`.
-        trust: from `mean_trust`.
-    """
-    return np.asarray([
-        np.log(max(explained, SURE)),
-        np.log(change + LEAST_CHANGE),
-        _log_odds(trust),
-        name == "network",
-        name == "windows",
-    ])  # fmt: skip
-
-
-def worth(name: str, explained: float, change: float, trust: float) -> float:
-    """Return what restorations of one photo are compared by; higher is better.
-
-    Args: see `worth_terms`.
-    """
-    weights = _shipped_weights("worth", WORTH_TERMS)
-    return float(worth_terms(name, explained, change, trust) @ np.asarray(weights))
-
-
-def _log_odds(share: float) -> float:
-    share = min(max(share, SURE), 1 - SURE)
-    return float(np.log(share / (1 - share)))
-
-
 def terms(explained: float, trust: float) -> np.ndarray:
     """Return what the log odds of the verdict are a weighted sum of, in the order of `TERMS`.
 
@@ -108,7 +85,8 @@ def terms(explained: float, trust: float) -> np.ndarray:
         explained: probability by how well the blur explains the photo, see `verdict`.
         trust: from `mean_trust`.
     """
-    return np.asarray([1.0, _log_odds(explained), _log_odds(trust)])
+    shares = np.clip(np.asarray([explained, trust]), SURE, 1 - SURE)
+    return np.concatenate([[1.0], np.log(shares / (1 - shares))])
 
 
 def likely_better(explained: float, trust: float) -> float:
@@ -118,11 +96,10 @@ def likely_better(explained: float, trust: float) -> float:
         explained: probability by how well the blur explains the photo, see `verdict`.
         trust: from `mean_trust`.
     """
-    weights = _shipped_weights("restoration", TERMS)
-    return probability(float(terms(explained, trust) @ np.asarray(weights)))
+    return probability(float(terms(explained, trust) @ np.asarray(_shipped_weights())))
 
 
 @functools.cache
-def _shipped_weights(group: str, names: tuple[str, ...]) -> tuple[float, ...]:
-    weights = json.loads(WEIGHTS.read_text())[group]
-    return tuple(weights.get(name, 0.0) for name in names)
+def _shipped_weights() -> tuple[float, ...]:
+    weights = json.loads(WEIGHTS.read_text())["restoration"]
+    return tuple(weights[name] for name in TERMS)

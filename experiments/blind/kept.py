@@ -29,9 +29,7 @@ class Kept(NamedTuple):
     explained: np.ndarray
     """Probability of each hypothesis by how well its blur explains the photo."""
     preferred: np.ndarray
-    """The numbers of the hypotheses, that of the highest preference first."""
-    names: tuple[str, ...] = ()
-    """Those of the hypotheses."""
+    """The numbers of the hypotheses, the chosen one first."""
 
 
 def aligned(sharp: np.ndarray, nearest: np.ndarray) -> np.ndarray:
@@ -67,16 +65,7 @@ def read_kept(
         given = np.asarray([each["features"] for each in row["hypotheses"]])
         explained = np.asarray([probability(score) for score in given @ weights])
         preferred = np.argsort(-(given @ choice))
-        names = tuple(each["name"] for each in row["hypotheses"])
-        kept.append(
-            Kept(
-                row["photo"],
-                **_pictures(path),
-                explained=explained,
-                preferred=preferred,
-                names=names,
-            )
-        )
+        kept.append(Kept(row["photo"], **_pictures(path), explained=explained, preferred=preferred))
     return kept
 
 

@@ -33,14 +33,12 @@ from scipy.optimize import minimize
 
 from deblur_jax.blind.trust import (
     TERMS,
-    WORTH_TERMS,
+    expectation,
     likely_better,
     mean_trust,
     terms,
     trust_map,
     trusted_change,
-    worth,
-    worth_terms,
 )
 from deblur_jax.blind.verdict import LIKELY, WEIGHTS, probability, shipped_weights
 from deblur_jax.io.weights import write_weights
@@ -65,7 +63,6 @@ SAME = 0.05  # decibels, gain or loss that nobody sees
 COUNTED = 2.0  # decibels from which a gain or loss counts no more for the verdict
 RIDGE = 0.01  # of the verdict's weights
 FOLDS = 4
-RISING = ("explained", "change", "trust")  # terms that speak for a restoration
 MODEL = {"name": "trust", "widths": [16, 24, 32, 48], "context": 32}
 COMMAND = (
     "python -m experiments.blind.trust {0.step} --steps {0.steps} --rate {0.rate}"
@@ -141,13 +138,12 @@ def trained(
 
 
 def scored(model: TrustNet, variables: Any, one: Kept) -> list[dict]:
-    """Return what the network makes of the restoration by each hypothesis."""
-    return [_scored(model, variables, one, number) for number in range(len(one.preferred))]
+    """Return what the network makes of each hypothesis's restoration, the chosen one first.
 
-
-def worth_of(row: dict) -> float:
-    """Return what a restoration is worth by the shipped weights."""
-    return worth(*(row[name] for name in ("name", "explained", "change", "trust")))
+    The chosen one is that of the highest expectation, as in `deblur`.
+    """
+    found = [_scored(model, variables, one, number) for number in one.preferred.tolist()]
+    return sorted(found, key=lambda each: -expectation(each["explained"], each["change"]))
 
 
 def _scored(model: TrustNet, variables: Any, one: Kept, number: int) -> dict:
@@ -169,27 +165,8 @@ def _scored(model: TrustNet, variables: Any, one: Kept, number: int) -> dict:
         "explained": round(float(one.explained[number]), 4),
         "trust": round(mean_trust(trust, photo, restored), 4),
         "change": trusted_change(trust, photo, restored),
-        "name": one.names[number],
+        "number": number,
     }
-
-
-def fit_worth(photos: Sequence[list[dict]]) -> np.ndarray:
-    """Return the weights of a restoration's worth.
-
-    They minimise the logistic loss of which of two restorations of a photo gains more.
-    """
-    given = [
-        (np.stack([_worth_terms(each) for each in rows]), np.asarray([r["gain"] for r in rows]))
-        for rows in photos
-    ]
-    free = (None, None)
-    bounds = [(0, None) if name in RISING else free for name in WORTH_TERMS]
-    start = np.zeros(len(WORTH_TERMS))
-    return minimize(choice_loss, start, args=(given,), jac=True, method="L-BFGS-B", bounds=bounds).x
-
-
-def _worth_terms(row: dict) -> np.ndarray:
-    return worth_terms(*(row[name] for name in ("name", "explained", "change", "trust")))
 
 
 def fit_verdict(rows: list[dict]) -> np.ndarray:
@@ -261,38 +238,24 @@ def validate(options: argparse.Namespace) -> None:
 
 
 def calibrate(options: argparse.Namespace) -> None:
-    """Fit the choice and the verdict to what `validate` wrote, and record the figures."""
-    best = best_gains(read_rows(options.rows))
+    """Fit the verdict to what `validate` wrote, and record the figures."""
+    rows = read_rows(options.rows)
+    best = best_gains(rows)
     seen = [row for path in options.seen for row in read_rows(path)]
-    chosen = []
-    for fold in sorted({row["fold"] for row in seen}):
-        rest = [row["restorations"] for row in seen if row["fold"] != fold]
-        weights = fit_worth(rest)
-        verdict = fit_verdict([_best(rows, weights) for rows in rest])
-        for row in (row for row in seen if row["fold"] == fold):
-            found = _best(row["restorations"], weights)
-            odds = float(terms(found["explained"], found["trust"]) @ verdict)
-            chosen.append({"photo": row["photo"], **found, "likely": round(probability(odds), 4)})
-    table = summary(chosen, best)
+    command = seen[0]["command"]
+    seen = [{"photo": row["photo"], "fold": row["fold"], **row["restorations"][0]} for row in seen]
+    for row in seen:
+        verdict = fit_verdict([each for each in seen if each["fold"] != row["fold"]])
+        odds = float(terms(row["explained"], row["trust"]) @ verdict)
+        row["likely"] = round(probability(odds), 4)
+    table = summary(seen, best)
     for kind, each in table.items():
         print(kind, each)
     results = Path(__file__).with_name("results.json")
-    record = {"command": seen[0]["command"], "kinds": table}
+    record = {"command": command, "kinds": table}
     write_record(results, json.loads(results.read_text()) | {"trust": record})
-    every = [row["restorations"] for row in seen]
-    weights = fit_worth(every)
-    verdict = fit_verdict([_best(rows, weights) for rows in every])
-    fitted = {"worth": _named(WORTH_TERMS, weights), "restoration": _named(TERMS, verdict)}
-    write_record(WEIGHTS, json.loads(WEIGHTS.read_text()) | fitted)
-
-
-def _best(rows: list[dict], weights: np.ndarray) -> dict:
-    """Return the restoration of a photo that is worth most."""
-    return max(rows, key=lambda row: float(_worth_terms(row) @ weights))
-
-
-def _named(names: Sequence[str], weights: np.ndarray) -> dict[str, float]:
-    return {name: round(float(x), 4) for name, x in zip(names, weights, strict=True)}
+    weights = dict(zip(TERMS, (round(float(x), 4) for x in fit_verdict(seen)), strict=True))
+    write_record(WEIGHTS, json.loads(WEIGHTS.read_text()) | {"restoration": weights})
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -302,7 +265,7 @@ def evaluate(options: argparse.Namespace) -> None:
     judge = load("trust")
     seen = []
     for one in read_kept(options.kept, rows, *weights):
-        found = max(scored(judge.model, judge.variables, one), key=worth_of)
+        found = scored(judge.model, judge.variables, one)[0]
         likely = likely_better(found["explained"], found["trust"])
         seen.append({"photo": one.name, **found, "likely": round(likely, 4)})
     table = summary(seen, best_gains(rows))
@@ -325,8 +288,7 @@ def train(options: argparse.Namespace) -> None:
     more = read_practice(options.practice)
     model, variables = trained(kept + more, options, options.seed)
     half = jax.tree.map(lambda x: np.asarray(x).astype(np.float16), variables)
-    chosen = (max(scored(model, variables, one), key=worth_of) for one in kept)
-    gains = [row["gain"] for row in chosen]
+    gains = [scored(model, variables, one)[0]["gain"] for one in kept]
     card = {
         "model": MODEL,
         "data": f"restorations of {len(kept)} simulated training photos, and of {len(more)} others "

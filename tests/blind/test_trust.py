@@ -8,13 +8,12 @@ import pytest
 from deblur_jax.blind.restoration import ESTIMATED_STEPS, restore_closed
 from deblur_jax.blind.trust import (
     SURE,
+    expectation,
     likely_better,
     mean_trust,
     terms,
     trust_map,
     trusted_change,
-    worth,
-    worth_terms,
 )
 from deblur_jax.blind.verdict import LIKELY
 from deblur_jax.models.trust import DOUBT, TrustNet
@@ -78,6 +77,11 @@ def test_the_change_counts_what_is_trusted():
     assert trusted_change(trust, photo, photo) == 0
 
 
+def test_a_restoration_is_expected_to_gain_by_its_odds_and_what_it_changes():
+    assert expectation(0.5, 0.0) == expectation(0.0, 0.01) == 0
+    np.testing.assert_allclose(expectation(0.5, 1e-4), 0.05)
+
+
 def test_the_mean_counts_what_the_restoration_changes():
     photo = np.zeros((4, 6, 3), np.float32)
     restored, trust = photo.copy(), np.zeros((4, 6, 1), np.float32)
@@ -89,20 +93,6 @@ def test_the_mean_counts_what_the_restoration_changes():
 def test_the_terms_are_log_odds():
     np.testing.assert_allclose(terms(0.5, 0.8), [1, 0, np.log(4)])
     np.testing.assert_allclose(terms(0, 1), [1, np.log(SURE), -np.log(SURE)], rtol=1e-2)
-
-
-def test_the_terms_of_a_worth_are_logarithms_and_the_kind_of_blur():
-    found = worth_terms("windows", 0.5, 1e-3, 0.8)
-    np.testing.assert_allclose(found, [np.log(0.5), np.log(1e-3), np.log(4), 0, 1], rtol=1e-3)
-    assert worth_terms("network", 0, 0, 0).tolist()[-2:] == [1, 0]
-    assert np.isfinite(worth_terms("uniform", 0, 0, 0)).all()
-
-
-def test_what_speaks_for_a_restoration_makes_it_worth_more():
-    given = ("uniform", 0.5, 1e-3, 0.8)
-    for index, better in enumerate((0.9, 1e-2, 0.95), 1):
-        assert worth(*given[:index], better, *given[index + 1 :]) >= worth(*given)
-    assert worth("uniform", 0.9, 1e-2, 0.95) > worth(*given)
 
 
 def test_more_trust_makes_a_better_result_more_likely():
