@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax.blind import restoration as closed_form
-from deblur_jax.blind.trust import likely_better, mean_trust
+from deblur_jax.blind.trust import likely_better, trusted_change
 from deblur_jax.blind.verdict import CERTAIN, LIKELY
 from deblur_jax.blind.working_photo import PIXELS as WORKING_PIXELS
 from deblur_jax.blind.working_photo import measured_noise
@@ -203,7 +203,7 @@ def deblur(
             steps or closed_form.ESTIMATED_STEPS,
             restoring,
         )
-        likely = likely_better(estimate.likely, mean_trust(trust, photo, restored))
+        likely = likely_better(estimate.likely, trusted_change(trust, photo, restored))
     else:
         if restores:
             shared, piece = (network.variables,), _learned_restoration(network.model)

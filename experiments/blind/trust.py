@@ -35,7 +35,6 @@ from deblur_jax.blind.trust import (
     TERMS,
     expectation,
     likely_better,
-    mean_trust,
     terms,
     trust_map,
     trusted_change,
@@ -62,7 +61,8 @@ BORDER = 20  # pixels that are not scored
 SAME = 0.05  # decibels, gain or loss that nobody sees
 COUNTED = 2.0  # decibels from which a gain or loss counts no more for the verdict
 RIDGE = 0.01  # of the verdict's weights
-FOLDS = 4
+FOLDS = 4  # of the photos, for the networks
+PARTS = 10  # of the photos, for the verdict
 MODEL = {"name": "trust", "widths": [16, 24, 32, 48], "context": 32}
 COMMAND = (
     "python -m experiments.blind.trust {0.step} --steps {0.steps} --rate {0.rate}"
@@ -138,12 +138,13 @@ def trained(
 
 
 def scored(model: TrustNet, variables: Any, one: Kept) -> list[dict]:
-    """Return what the network makes of each hypothesis's restoration, the chosen one first.
+    """Return what the network makes of the restoration by each hypothesis."""
+    return [_scored(model, variables, one, number) for number in sorted(one.preferred.tolist())]
 
-    The chosen one is that of the highest expectation, as in `deblur`.
-    """
-    found = [_scored(model, variables, one, number) for number in one.preferred.tolist()]
-    return sorted(found, key=lambda each: -expectation(each["explained"], each["change"]))
+
+def chosen(restorations: list[dict]) -> dict:
+    """Return the restoration that `deblur` would choose: that of the highest expectation."""
+    return max(restorations, key=lambda each: expectation(each["explained"], each["change"]))
 
 
 def _scored(model: TrustNet, variables: Any, one: Kept, number: int) -> dict:
@@ -163,7 +164,6 @@ def _scored(model: TrustNet, variables: Any, one: Kept, number: int) -> dict:
         "gain": round(float(gain), 3),
         "whole": round(float(whole), 3),
         "explained": round(float(one.explained[number]), 4),
-        "trust": round(mean_trust(trust, photo, restored), 4),
         "change": trusted_change(trust, photo, restored),
         "number": number,
     }
@@ -174,7 +174,7 @@ def fit_verdict(rows: list[dict]) -> np.ndarray:
 
     A photo counts by its decibels, between `SAME` and `COUNTED`.
     """
-    given = np.stack([terms(row["explained"], row["trust"]) for row in rows])
+    given = np.stack([_terms(row) for row in rows])
     gains = np.asarray([row["gain"] for row in rows])
     sign, count = np.sign(gains), np.clip(np.abs(gains), SAME, COUNTED)
     count /= count.mean()
@@ -186,6 +186,10 @@ def fit_verdict(rows: list[dict]) -> np.ndarray:
         return np.mean(count * np.logaddexp(0, -odds)) + RIDGE * free @ free / 2, slope
 
     return minimize(cost, np.zeros(len(TERMS)), jac=True, method="L-BFGS-B").x
+
+
+def _terms(row: dict) -> np.ndarray:
+    return terms(row["explained"], row["change"])
 
 
 def summary(rows: list[dict], best: dict[str, float]) -> dict[str, dict]:
@@ -238,16 +242,19 @@ def validate(options: argparse.Namespace) -> None:
 
 
 def calibrate(options: argparse.Namespace) -> None:
-    """Fit the verdict to what `validate` wrote, and record the figures."""
+    """Fit the verdict to what `validate` wrote, and record the figures.
+
+    The figures of a photo are those of a verdict that was fitted to other photos.
+    """
     rows = read_rows(options.rows)
     best = best_gains(rows)
     seen = [row for path in options.seen for row in read_rows(path)]
     command = seen[0]["command"]
-    seen = [{"photo": row["photo"], "fold": row["fold"], **row["restorations"][0]} for row in seen]
-    for row in seen:
-        verdict = fit_verdict([each for each in seen if each["fold"] != row["fold"]])
-        odds = float(terms(row["explained"], row["trust"]) @ verdict)
-        row["likely"] = round(probability(odds), 4)
+    seen = [{"photo": row["photo"], **chosen(row["restorations"])} for row in seen]
+    for part in range(PARTS):
+        verdict = fit_verdict([x for index, x in enumerate(seen) if index % PARTS != part])
+        for row in seen[part::PARTS]:
+            row["likely"] = round(probability(float(_terms(row) @ verdict)), 4)
     table = summary(seen, best)
     for kind, each in table.items():
         print(kind, each)
@@ -265,8 +272,8 @@ def evaluate(options: argparse.Namespace) -> None:
     judge = load("trust")
     seen = []
     for one in read_kept(options.kept, rows, *weights):
-        found = scored(judge.model, judge.variables, one)[0]
-        likely = likely_better(found["explained"], found["trust"])
+        found = chosen(scored(judge.model, judge.variables, one))
+        likely = likely_better(found["explained"], found["change"])
         seen.append({"photo": one.name, **found, "likely": round(likely, 4)})
     table = summary(seen, best_gains(rows))
     for kind, each in table.items():
@@ -288,7 +295,7 @@ def train(options: argparse.Namespace) -> None:
     more = read_practice(options.practice)
     model, variables = trained(kept + more, options, options.seed)
     half = jax.tree.map(lambda x: np.asarray(x).astype(np.float16), variables)
-    gains = [scored(model, variables, one)[0]["gain"] for one in kept]
+    gains = [chosen(scored(model, variables, one))["gain"] for one in kept]
     card = {
         "model": MODEL,
         "data": f"restorations of {len(kept)} simulated training photos, and of {len(more)} others "
