@@ -14,7 +14,7 @@ import numpy as np
 
 from deblur_jax.blind.choice import Candidate
 from deblur_jax.blind.judge import Judgement, judge_windows
-from deblur_jax.blind.kernel_shape import identity_kernel, in_side
+from deblur_jax.blind.kernel_shape import centred_exactly, identity_kernel, in_side
 from deblur_jax.blind.local_kernels import window_kernels
 from deblur_jax.blind.search import Planes, Progress, covers, refining_weights, search_supports
 from deblur_jax.blind.trust import expectation
@@ -187,7 +187,10 @@ def _best(values: Sequence[float]) -> int:
 
 def blur_of(hypothesis: Hypothesis, windows: Windows, work: WorkingPhoto) -> Blur:
     """Return the operator of a hypothesis for the photo at its full size."""
-    kernels = [full_size(kernel, work.shrunk) for kernel in _without_margin(hypothesis.kernels)]
+    kernels = [
+        full_size(centred_exactly(kernel), work.shrunk)
+        for kernel in _without_margin(hypothesis.kernels)
+    ]
     if len(kernels) == 1:
         return UniformBlur(jnp.asarray(kernels[0]))
     rows, columns = (jnp.asarray(c / work.shrunk, jnp.float32) for c in centres(windows))

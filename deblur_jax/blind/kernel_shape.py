@@ -9,6 +9,7 @@ from deblur_jax.typing import Array
 
 
 FAINT = 0.05  # of the maximum: what is below is zero
+LOBES = 3  # of the window that interpolates a kernel
 
 
 def in_side(kernels: Array, side: int) -> np.ndarray:
@@ -78,6 +79,33 @@ def centred(kernel: jax.Array) -> jax.Array:
     valid = ((rows >= 0) & (rows < side))[:, None] & ((columns >= 0) & (columns < side))[None, :]
     moved = kernel[jnp.clip(rows, 0, side - 1)][:, jnp.clip(columns, 0, side - 1)]
     return normalised(jnp.where(valid, moved, 0))
+
+
+def centred_exactly(kernel: Array) -> np.ndarray:
+    """Return the kernel moved by parts of a pixel, its centre of mass in the middle.
+
+    A restoration by it lies on its photo. The kernel is interpolated by Lanczos' window of three
+    lobes, so that a few values may be a little below zero.
+
+    Args:
+        kernel: `[s, s]`, its centre of mass near the middle.
+
+    Returns:
+        `[s + 2, s + 2]`, with the same sum.
+    """
+    values = np.asarray(kernel, np.float32)
+    side = values.shape[-1]
+    old, new = np.arange(side) - side // 2, np.arange(side + 2) - side // 2 - 1
+    total = values.sum()
+    down, right = (np.sum(values.sum(axis) * old) / total for axis in (1, 0))
+
+    def weights(offset: float) -> np.ndarray:
+        distance = new[:, None] - old + offset
+        lobes = np.sinc(distance) * np.sinc(distance / LOBES)
+        return np.where(np.abs(distance) < LOBES, lobes, 0).astype(np.float32)
+
+    drawn = weights(down) @ values @ weights(right).T
+    return drawn * (total / drawn.sum())
 
 
 def resized(kernel: Array, side: int, scale: float) -> np.ndarray:

@@ -12,6 +12,7 @@ from deblur_jax.blind.kernel_fit import fit_kernel, normal_equations
 from deblur_jax.blind.kernel_shape import (
     border_mass,
     centred,
+    centred_exactly,
     clean,
     label_pieces,
     normalised,
@@ -125,6 +126,17 @@ def test_least_squares_solve_the_regularised_normal_equations():
     left = stacked.T @ stacked + ridge * np.eye(side * side)
     expected = np.linalg.solve(left, stacked.T @ given)
     np.testing.assert_allclose(np.ravel(kernel), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("offset", [(0, 0), (0.5, -0.25), (-0.4, 0.1)])
+def test_a_kernel_is_centred_between_the_pixels(offset):
+    rows, columns = np.mgrid[-7:8, -7:8]
+    blob = np.exp(-((rows - offset[0]) ** 2 / 8 + (columns - offset[1]) ** 2 / 5))
+    expected = np.exp(-(rows**2 / 8 + columns**2 / 5))
+    moved = centred_exactly(blob / blob.sum())
+    assert moved.shape == (17, 17)
+    np.testing.assert_allclose(moved.sum(), 1, rtol=1e-5)
+    np.testing.assert_allclose(moved[1:-1, 1:-1], expected / expected.sum(), atol=2e-3)
 
 
 def test_pieces_are_those_of_scipy():

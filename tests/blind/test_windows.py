@@ -7,6 +7,7 @@ import pytest
 
 from deblur_jax.blind.hypotheses import blur_of
 from deblur_jax.blind.judge import judge, judge_windows
+from deblur_jax.blind.kernel_shape import centred_exactly
 from deblur_jax.blind.local_kernels import window_kernels
 from deblur_jax.blind.restoration import restore_closed
 from deblur_jax.blind.verdict import Hypothesis
@@ -16,6 +17,7 @@ from deblur_jax.ops.operators import LineBlur, UniformBlur, WindowedBlur
 from deblur_jax.ops.periodic import bridge, canvas_side, lay_on_canvas
 from deblur_jax.ops.windows import centres, windows_of
 from deblur_jax.solvers.total_variation import denoise_total_variation
+from experiments.shared import best_shift
 from tests.blind.scenes import blurred, hook, likeness, sharp_photo
 
 
@@ -169,8 +171,24 @@ def test_the_blur_of_a_hypothesis_is_of_the_photo_s_full_size():
     margin = np.pad(hook(), 4)
     known = judge(jnp.ones(SIZE), jnp.ones(SIZE), np.asarray(SIZE), hook(), windows=windows)
     one = blur_of(Hypothesis("uniform", margin[None], *known, *known), windows, work)
-    np.testing.assert_array_equal(one.kernel, hook()[2:-2, 2:-2])  # pixels around it are zero
+    expected = centred_exactly(hook()[2:-2, 2:-2])  # pixels around it are zero
+    np.testing.assert_array_equal(one.kernel, expected)
     two = blur_of(Hypothesis("windows", np.stack([margin] * 2), *known, *known), windows, work)
-    assert two.kernels.shape == (2, 1, 7, 7)
+    assert two.kernels.shape == (2, 1, 9, 9)
     np.testing.assert_allclose(two.rows, centres(windows)[0], rtol=1e-6)
-    assert jax.tree.structure(two) == jax.tree.structure(lattice(np.zeros((2, 1, 7, 7))))
+    assert jax.tree.structure(two) == jax.tree.structure(lattice(np.zeros((2, 1, 9, 9))))
+
+
+def test_a_restoration_lies_on_its_photo():
+    kernel = np.zeros((7, 7), np.float32)
+    kernel[3, 2:6] = 0.25  # its centre of mass is between two pixels
+    photo = blurred(sharp_photo(96, 128), kernel)
+    windows, work = windows_of(SIZE, SIDE), working_photo(photo)
+    known = judge(jnp.ones(SIZE), jnp.ones(SIZE), np.asarray(SIZE), kernel, windows=windows)
+    centred = blur_of(Hypothesis("uniform", kernel[None], *known, *known), windows, work)
+    grey = photo.mean(-1, keepdims=True)
+    off = []
+    for blur in (UniformBlur(jnp.asarray(kernel)), centred):
+        restored, _ = restore_closed(photo, blur, denoise=denoise, noise=0.005)
+        off.append(np.abs(best_shift(restored.mean(-1, keepdims=True), grey)).max())
+    assert off[1] <= 0.125 < 0.375 <= off[0]
