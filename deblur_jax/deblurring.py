@@ -264,7 +264,9 @@ def _restore_closed(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the restoration of a blur with kernels, its residual, and the trust in it."""
     noise = closed_form.effective_noise(photo)
-    restore_part = functools.partial(restore_with_trust, denoise=denoise, noise=noise, steps=steps)
+    restore_part = functools.partial(
+        restore_with_trust, denoise=denoise, noise=noise, steps=steps, pixels=photo[..., 0].size
+    )
     if _is_small(photo):
         found = restore_part(photo, blur)
         progress(1, 1)

@@ -23,7 +23,7 @@ from deblur_jax.typing import Array, Denoiser, Image, is_traced, typechecked
 
 
 AUTO, BLIND = "auto", "blind"
-FORESEEN = 160_000  # pixels of the photo for the network and for the comparison by restoration
+FORESEEN = 160_000  # pixels of the photo for the networks and the comparison by restoration
 SEARCHES = (
     "estimate_blur: the model {name!r} decides by values and cannot be traced by jit, grad or "
     "vmap; name a network that estimates motion or kernels, such as 'camera-motion', or estimate "
@@ -80,18 +80,28 @@ def _expected_change(
     enlargement = work.grey.shape[0] / small.shape[0]
     blur = blur_of(hypothesis, windows, dataclasses.replace(work, shrunk=enlargement))
     restored, _, trust = restore_with_trust(
-        small, blur, denoise=shipped_denoiser(), noise=effective_noise(small), steps=ESTIMATED_STEPS
-    )
+        small, blur, denoise=shipped_denoiser(), noise=effective_noise(small),
+        steps=ESTIMATED_STEPS, pixels=small[..., 0].size,
+    )  # fmt: skip
     return trusted_change(trust, small, restored)
 
 
 def restore_with_trust(
-    photo: np.ndarray, blur: Any, *, denoise: Denoiser, noise: float, steps: int
+    photo: np.ndarray, blur: Any, *, denoise: Denoiser, noise: float, steps: int, pixels: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns what `restore_closed` does, and the share of it that each pixel should get."""
+    """Returns what `restore_closed` does, and the share of it that each pixel should get.
+
+    Args:
+        photo: the whole photo or a tile of it, `[h, w, 3]`.
+        blur: of the photo, with kernels.
+        denoise: the prior.
+        noise: standard deviation of the noise.
+        steps: of the restoration.
+        pixels: number of the whole photo's, which the network for trust sees shrunk to `FORESEEN`.
+    """
     found = restore_closed(photo, blur, denoise=denoise, noise=noise, steps=steps)
-    judge = _loaded("trust")
-    return *found, trust_map(judge.model, judge.variables, photo, *found)
+    judge, ratio = _loaded("trust"), (FORESEEN / pixels) ** 0.5
+    return *found, trust_map(judge.model, judge.variables, photo, *found, ratio=min(1.0, ratio))
 
 
 @functools.cache

@@ -9,11 +9,13 @@ import functools
 import json
 from typing import Any
 
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax.blind.verdict import WEIGHTS, probability
+from deblur_jax.blind.working_photo import smaller
 from deblur_jax.ops.periodic import canvas_side
 
 
@@ -24,7 +26,13 @@ LEAST_CHANGE = 1e-7  # squared error below which changes are equal
 
 
 def trust_map(
-    model: Any, variables: Any, photo: np.ndarray, restored: np.ndarray, residual: np.ndarray
+    model: Any,
+    variables: Any,
+    photo: np.ndarray,
+    restored: np.ndarray,
+    residual: np.ndarray,
+    *,
+    ratio: float = 1.0,
 ) -> np.ndarray:
     """Return the share of the restoration that each pixel should get, `[h, w, 1]` in [0, 1].
 
@@ -34,11 +42,17 @@ def trust_map(
         photo: `[h, w, 3]` in [0, 1].
         restored: its restoration, `[h, w, 3]`.
         residual: the restoration blurred again, minus the photo, `[h, w, 3]`.
+        ratio: at most 1; the network sees the pictures shrunk by it.
     """
-    height, width, _ = photo.shape
+    size = photo.shape[:2]
+    pictures = (photo, restored, residual)
+    if ratio < 1:
+        pictures = tuple(smaller(each, ratio) for each in pictures)
+    height, width, _ = pictures[0].shape
     gaps = ((0, canvas_side(height) - height), (0, canvas_side(width) - width), (0, 0))
-    canvases = [np.pad(each, gaps, mode="reflect")[None] for each in (photo, restored, residual)]
-    return np.asarray(_apply(model, variables, *canvases))[0, :height, :width, None]
+    canvases = [np.pad(each, gaps, mode="reflect")[None] for each in pictures]
+    trust = np.asarray(_apply(model, variables, *canvases))[0, :height, :width]
+    return cv2.resize(trust, size[::-1])[..., None] if ratio < 1 else trust[..., None]
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -17,7 +17,7 @@ from deblur_jax.blind.judge import Judgement
 
 
 WEIGHTS = Path(__file__).with_name("verdict.json")
-LIKELY = 0.85  # probability from which a restoration is written
+LIKELY = 0.92  # probability from which a restoration is written
 CERTAIN = 0.95  # probability from which it is written at full strength
 NAMES = (
     "constant", "energy", "ratio", "misfit", "cells", "sharper_cells", "spread", "border", "pieces",

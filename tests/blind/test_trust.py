@@ -68,6 +68,22 @@ def test_the_map_has_the_size_of_the_photo(size):
     assert 0 <= trust.min() <= trust.max() <= 1
 
 
+def test_a_shrunk_photo_is_judged_nearly_alike():
+    photo, network = sharp_photo(96, 128), load("trust")
+    blur = UniformBlur(jnp.asarray(hook()))
+    blurry = blurred(photo, hook())
+    found = restore_closed(
+        blurry, blur, denoise=load_denoiser(), noise=0.013, steps=ESTIMATED_STEPS
+    )
+    whole, shrunk = (
+        trust_map(network.model, network.variables, blurry, *found, ratio=ratio)
+        for ratio in (1.0, 0.5)
+    )
+    assert whole.shape == shrunk.shape == (96, 128, 1)
+    assert 0 <= shrunk.min() <= shrunk.max() <= 1
+    assert abs(whole.mean() - shrunk.mean()) < 0.3
+
+
 def test_the_change_counts_what_is_trusted():
     photo = np.zeros((4, 6, 3), np.float32)
     restored, trust = photo.copy(), np.zeros((4, 6, 1), np.float32)

@@ -190,7 +190,7 @@ def test_a_part_is_tried_first_and_its_method_taken_for_the_whole_photo(page, da
     wait_until(page, "judged.textContent == 'Left as it is'")
     page.get_by_role("radio", name="Straight motion", exact=False).first.check()
     wait_until(page, "judged.textContent == 'Very likely better'")
-    likely[0] = 0.9
+    likely[0] = 0.94
     page.get_by_role("button", name="Restore the whole photo this way").click()
     may_go_on.set()
     title(page, "Probably better")
