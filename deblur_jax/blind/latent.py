@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
+from deblur_jax.ops.periodic import power_of
+
 
 STIFFEST = 1e3  # penalty at which the splitting ends; beyond it little changes
 PENALTIES = 18  # steps from twice the weight to the stiffest
@@ -76,8 +78,3 @@ def sparse_latent(
         return jnp.fft.irfft2(fitted, size), None
 
     return jax.lax.scan(step, jnp.fft.irfft2(spectrum, size), penalties)[0]
-
-
-def power_of(spectrum: jax.Array) -> jax.Array:
-    """Return the squared modulus of a spectrum."""
-    return jnp.square(spectrum.real) + jnp.square(spectrum.imag)

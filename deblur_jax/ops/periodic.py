@@ -134,3 +134,8 @@ def kernel_spectrum(kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
     plane = jnp.zeros(size, kernel.dtype).at[:side, :side].set(kernel)
     plane = jnp.roll(plane, (-(side // 2), -(side // 2)), (0, 1))
     return jnp.conj(jnp.fft.rfft2(plane))
+
+
+def power_of(spectrum: jax.Array) -> jax.Array:
+    """Return the squared modulus of a spectrum."""
+    return jnp.square(spectrum.real) + jnp.square(spectrum.imag)

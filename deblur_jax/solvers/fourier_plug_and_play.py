@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Float
 
-from deblur_jax.ops.periodic import kernel_spectrum
+from deblur_jax.ops.periodic import kernel_spectrum, power_of
 from deblur_jax.ops.sensor import QUANTISATION_NOISE
 from deblur_jax.ops.windows import (
     BATCH,
@@ -175,9 +175,8 @@ def _divided(
     response: jax.Array, observed: jax.Array, estimate: jax.Array, penalty: jax.Array
 ) -> jax.Array:
     """Return the spectra of the fit, from those of the observed image and of the estimate."""
-    power = jnp.square(response.real) + jnp.square(response.imag)
     total = jnp.conj(response) * observed + penalty.astype(observed.dtype) * estimate
-    return total / (power + penalty).astype(total.dtype)
+    return total / (power_of(response) + penalty).astype(total.dtype)
 
 
 def _check_kernel(kernel: Array, size: tuple[int, int]) -> None:

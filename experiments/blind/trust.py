@@ -139,7 +139,7 @@ def trained(
 
 def scored(model: TrustNet, variables: Any, one: Kept) -> list[dict]:
     """Return what the network makes of the restoration by each hypothesis."""
-    return [_scored(model, variables, one, number) for number in sorted(one.preferred.tolist())]
+    return [_scored(model, variables, one, number) for number in range(len(one.preferred))]
 
 
 def chosen(restorations: list[dict]) -> dict:
