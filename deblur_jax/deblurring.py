@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deblur_jax.blind import restoration as closed_form
+from deblur_jax.blind.multiscale import restore_multiscale
+from deblur_jax.blind.restoration import ESTIMATED_STEPS
 from deblur_jax.blind.trust import likely_better, trusted_change
 from deblur_jax.blind.verdict import CERTAIN, LIKELY
 from deblur_jax.blind.working_photo import PIXELS as WORKING_PIXELS
@@ -24,8 +25,8 @@ from deblur_jax.estimate import (
     check_photo,
     estimate_blur,
     find_estimator,
-    restore_with_trust,
     shipped_denoiser,
+    trusted_share,
 )
 from deblur_jax.ops.operators import Blur
 from deblur_jax.ops.pytree import register
@@ -33,11 +34,10 @@ from deblur_jax.ops.sensor import Transfer
 from deblur_jax.pretrained import Pretrained
 from deblur_jax.restoration import STEPS, restore
 from deblur_jax.solvers.diagnosis import DOUBTFUL, diagnose_residual, verdict
-from deblur_jax.solvers.tiles import TileProgress, restore_tiled
+from deblur_jax.solvers.tiles import WHOLE_PIXELS, TileProgress, restore_tiled
 from deblur_jax.typing import Array, Denoiser, is_traced, standard_promotion
 
 
-WHOLE_PIXELS = 1_500_000  # a larger photo is restored in tiles
 TILE = (1024, 1024)  # pixels
 ESTIMATE_TIME = 3.0  # of a pixel of the working photo, in units of the restoration of one
 HALO = 48  # pixels at a tile's inner edges that are not used
@@ -196,13 +196,14 @@ def deblur(
         return Result(photo, blur, np.zeros_like(photo), 1.0, estimate.reason, restored=photo)
     likely, trust = None, 1.0
     if estimate.likely is not None:
-        restored, residual, trust = _restore_closed(
+        restored, residual = restore_multiscale(
             photo,
             blur,
-            denoise or shipped_denoiser(),
-            steps or closed_form.ESTIMATED_STEPS,
-            restoring,
+            denoise=denoise or shipped_denoiser(),
+            steps=steps or ESTIMATED_STEPS,
+            progress=restoring,
         )
+        trust = trusted_share(photo, restored, residual)
         likely = likely_better(estimate.likely, trusted_change(trust, photo, restored))
     else:
         if restores:
@@ -257,25 +258,6 @@ def _restore_whole_or_tiled(
         return piece(*shared, photo, blur)
     tile = photo.shape[:2] if _is_small(photo) else TILE
     return restore_tiled(piece, photo, blur, shared=shared, halo=HALO, tile=tile, progress=progress)
-
-
-def _restore_closed(
-    photo: np.ndarray, blur: Any, denoise: Denoiser, steps: int, progress: TileProgress
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the restoration of a blur with kernels, its residual, and the trust in it."""
-    noise = closed_form.effective_noise(photo)
-    restore_part = functools.partial(
-        restore_with_trust, denoise=denoise, noise=noise, steps=steps, pixels=photo[..., 0].size
-    )
-    if _is_small(photo):
-        found = restore_part(photo, blur)
-        progress(1, 1)
-        return found
-    halo = max(HALO, closed_form.side_of(blur))
-    side = max(TILE[0], 4 * halo)
-    return restore_tiled(
-        restore_part, photo, blur, halo=halo, tile=(side, side), compiled=True, progress=progress
-    )
 
 
 def mix(photo: np.ndarray, restored: np.ndarray, strength: np.ndarray | float) -> np.ndarray:
@@ -333,7 +315,7 @@ def _explained(residual: Any, photo: Any) -> Any:
     height, width, _ = photo.shape
     count = max(1, min(round(height * width / WHOLE_PIXELS), height // SMALLEST_SIDE))
     strips = list(zip(np.array_split(residual, count), np.array_split(photo, count), strict=True))
-    noise = float(np.median([float(measured_noise(strip)) for _, strip in strips]))
+    noise = measured_noise(photo)
     shares = [float(_diagnose(*pair, noise=noise).explained) for pair in strips]
     return float(np.average(shares, weights=[len(strip) for _, strip in strips]))
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax.blind.hypotheses import blur_of, choose_blur
-from deblur_jax.blind.restoration import ESTIMATED_STEPS, effective_noise, restore_closed
+from deblur_jax.blind.multiscale import restore_multiscale
 from deblur_jax.blind.search import Progress
 from deblur_jax.blind.trust import trust_map, trusted_change
 from deblur_jax.blind.verdict import Hypothesis
@@ -79,29 +79,23 @@ def _expected_change(
     small = _reduced(photo, work)
     enlargement = work.grey.shape[0] / small.shape[0]
     blur = blur_of(hypothesis, windows, dataclasses.replace(work, shrunk=enlargement))
-    restored, _, trust = restore_with_trust(
-        small, blur, denoise=shipped_denoiser(), noise=effective_noise(small),
-        steps=ESTIMATED_STEPS, pixels=small[..., 0].size,
-    )  # fmt: skip
-    return trusted_change(trust, small, restored)
+    found = restore_multiscale(small, blur, denoise=shipped_denoiser())
+    return trusted_change(trusted_share(small, *found), small, found[0])
 
 
-def restore_with_trust(
-    photo: np.ndarray, blur: Any, *, denoise: Denoiser, noise: float, steps: int, pixels: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns what `restore_closed` does, and the share of it that each pixel should get.
+def trusted_share(photo: np.ndarray, restored: np.ndarray, residual: np.ndarray) -> np.ndarray:
+    """Returns the share of the restoration that each pixel should get, `[h, w, 1]`.
+
+    The network for trust sees the pictures shrunk to `FORESEEN` pixels.
 
     Args:
-        photo: the whole photo or a tile of it, `[h, w, 3]`.
-        blur: of the photo, with kernels.
-        denoise: the prior.
-        noise: standard deviation of the noise.
-        steps: of the restoration.
-        pixels: number of the whole photo's, which the network for trust sees shrunk to `FORESEEN`.
+        photo: `[h, w, 3]`.
+        restored: its restoration, `[h, w, 3]`.
+        residual: the restoration blurred again, minus the photo.
     """
-    found = restore_closed(photo, blur, denoise=denoise, noise=noise, steps=steps)
-    judge, ratio = _loaded("trust"), (FORESEEN / pixels) ** 0.5
-    return *found, trust_map(judge.model, judge.variables, photo, *found, ratio=min(1.0, ratio))
+    judge, ratio = _loaded("trust"), (FORESEEN / photo[..., 0].size) ** 0.5
+    pictures = (photo, restored, residual)
+    return trust_map(judge.model, judge.variables, *pictures, ratio=min(1.0, ratio))
 
 
 @functools.cache

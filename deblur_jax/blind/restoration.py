@@ -23,7 +23,8 @@ from deblur_jax.typing import Array, Denoiser, Image, typechecked
 STEPS = 8
 ESTIMATED_STEPS = 5  # with an estimated kernel: more of them amplify its error
 KERNEL_ERROR = 0.013  # standard deviation of the noise that a kernel's error counts as
-SIDES = (31, 63, 127, 255, 511)  # kernels are padded to one of these: few programs are compiled
+# Kernels are padded to one of these sides: few programs are compiled.
+SIDES = (31, 63, 127, 191, 255, 383, 511)
 
 
 @typechecked
@@ -65,6 +66,8 @@ def restore_closed(
     denoise: Denoiser,
     noise: Array | float,
     steps: int = STEPS,
+    start: np.ndarray | None = None,
+    last: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Restore a photo whose blur is uniform, or nearly so in each window.
 
@@ -74,6 +77,8 @@ def restore_closed(
         denoise: the prior.
         noise: standard deviation of the noise, from `effective_noise`.
         steps: of the restoration.
+        start: a first estimate of the restored photo, `[h, w, c]`; the photo if None.
+        last: how many of the steps are taken, the last ones; all if None.
 
     Returns:
         The restored photo, clipped to [0, 1], and the residual `blur(restored) - photo`.
@@ -90,22 +95,38 @@ def restore_closed(
             f"{side} for {height}x{width}"
         )
     values = np.asarray(photo, np.float32)
-    reach = next((each for each in SIDES if each >= side), side)
-    room = max(reach, RAMP) if kernels is None else reach
+    reach, room = _padded_side(side), room_of(blur)
     size = (canvas_side(height + room), canvas_side(width + room))
     windows = None
     if kernels is None:
-        windows = windows_of(size, side)
+        windows = windows_of(size, side, spacing=_spacing(blur))
         kernels = blur.at(*(places - RAMP // 2 for places in centres(windows)))
     gaps = ((0, size[0] - height), (0, size[1] - width), (0, 0))
     weights = np.pad(np.asarray(trusted_pixels(values)), gaps, constant_values=1)
     extent = np.asarray((height, width), np.int32)
+    first = values if start is None else start
     restored, again = _restore(
         in_side(kernels, reach), np.pad(values, gaps), weights, extent, np.float32(noise),
-        denoise=denoise, steps=steps, windows=windows,
+        np.pad(first, gaps), denoise=denoise, steps=steps, last=min(last or steps, steps),
+        windows=windows,
     )  # fmt: skip
     part = (slice(height), slice(width))
     return np.asarray(restored)[part], np.asarray(again)[part] - values
+
+
+def _padded_side(side: int) -> int:
+    return next((each for each in SIDES if each >= side), side)
+
+
+def room_of(blur: Any) -> int:
+    """Return how many pixels the canvas has at least beside a photo with this blur."""
+    reach = _padded_side(side_of(blur))
+    return reach if hasattr(blur, "kernel") else max(reach, RAMP)
+
+
+def _spacing(blur: Any) -> float:
+    """Return the least distance between two neighbouring kernels of a `WindowedBlur`."""
+    return min(float(np.min(np.diff(each), initial=np.inf)) for each in (blur.rows, blur.columns))
 
 
 def side_of(blur: Any) -> int:
@@ -123,21 +144,23 @@ def effective_noise(
         noise: standard deviation of the photo's noise; measured if None.
         kernel_error: noise that the kernel's error counts as.
     """
-    measured = float(measured_noise(photo)) if noise is None else noise
+    measured = measured_noise(photo) if noise is None else noise
     together = (measured**2 + kernel_error**2) ** 0.5
     return min(1.0, max(together, QUANTISATION_NOISE))
 
 
-@functools.partial(jax.jit, static_argnames=("denoise", "steps", "windows"))
+@functools.partial(jax.jit, static_argnames=("denoise", "steps", "last", "windows"))
 def _restore(
     kernel: Array,
     canvas: Array,
     known: Array,
     extent: Array,
     noise: Array,
+    start: Array,
     *,
     denoise: Denoiser,
     steps: int,
+    last: int,
     windows: Windows | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """Return the restored canvas, clipped, and the same blurred again."""
@@ -147,12 +170,13 @@ def _restore(
     inside = inside.astype(known.dtype)
     # Opposite borders of the canvas fade into each other: in the middle of a gap, not in the photo.
     moved = 0 if windows is None else RAMP // 2
-    filled, seen, floor = (
-        jnp.roll(each, (moved, moved), (0, 1)) for each in (filled, known * inside, floor)
+    first = bridge(jnp.asarray(start), extent)
+    filled, seen, floor, first = (
+        jnp.roll(each, (moved, moved), (0, 1)) for each in (filled, known * inside, floor, first)
     )
     restored, _ = fourier_plug_and_play(
-        kernel, filled, denoise, sigmas=zhang_sigmas(noise, steps=steps), noise=noise,
-        known=seen, floor=floor, windows=windows,
+        kernel, filled, denoise, sigmas=zhang_sigmas(noise, steps=steps)[-last:], noise=noise,
+        known=seen, floor=floor, start=first, windows=windows,
     )  # fmt: skip
     restored = jnp.clip(restored, 0, 1)
     again = blurred_plane(kernel, restored, windows=windows)

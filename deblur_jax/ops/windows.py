@@ -24,6 +24,7 @@ RAMP = 48  # pixels over which neighbours fade into each other
 GAP = 16  # pixels, least width of the bridge between opposite borders of a window
 BATCH = 8  # windows whose transforms run together
 # Largest side of a kernel, pixels of a cell, and pixels around a window's ramp that are discarded.
+ENLARGED = (4, 2)  # times that a cell is enlarged, at most to the spacing of the kernels
 CLASSES = ((43, 128, 32), (83, 256, 64), (123, 256, 96), (511, 512, 256))
 
 
@@ -51,15 +52,20 @@ class Windows:
         return self.counts[0] * self.counts[1]
 
 
-def windows_of(canvas: tuple[int, int], side: int, *, ramp: int = RAMP) -> Windows:
+def windows_of(
+    canvas: tuple[int, int], side: int, *, ramp: int = RAMP, spacing: float = 0.0
+) -> Windows:
     """Return the windows of a canvas for kernels of a side.
 
     Args:
         canvas: height and width.
         side: of the largest kernel.
         ramp: pixels over which neighbours fade into each other; 0 where nothing is blended.
+        spacing: pixels between kernels that differ. Where they are far apart, windows are larger,
+            and less of their planes overlaps.
     """
     _, cell, halo = next((c for c in CLASSES if side <= c[0]), CLASSES[-1])
+    cell *= next((times for times in ENLARGED if spacing >= times * cell), 1)
     counts, content, plane = [], [], []
     for length in canvas:
         count = max(1, round(length / cell))

@@ -18,6 +18,7 @@ from deblur_jax.ops.sensor import QUANTISATION_NOISE
 from deblur_jax.typing import Array, Image, ImageOperator, compute_dtype, typechecked
 
 
+HALF_NORMAL = 0.6745  # median magnitude of a standard normal variable
 TOLERANCE = 3.0  # largest residual, in standard deviations of the noise
 WINDOW = 7  # pixels over which the residual is averaged
 EXPLAINED, DOUBTFUL = 0.9, 0.7  # least shares of the photo for these verdicts
@@ -112,8 +113,7 @@ def noise_level(image: Image) -> jax.Array:
     """
     image = jnp.asarray(image)
     diagonal = (image[1:, 1:] + image[:-1, :-1] - image[1:, :-1] - image[:-1, 1:]) / 2
-    # The median magnitude of a standard normal variable is 0.6745.
-    return jnp.median(jnp.abs(diagonal)) / jnp.asarray(0.6745, image.dtype)
+    return jnp.median(jnp.abs(diagonal)) / jnp.asarray(HALF_NORMAL, image.dtype)
 
 
 def _window_mean(values: jax.Array) -> jax.Array:

@@ -48,6 +48,7 @@ def fourier_plug_and_play(
     coupling: float | Array = COUPLING,
     known: Array | None = None,
     floor: Array | None = None,
+    start: Image | None = None,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Restore the sharp plane behind a periodic plane that one kernel has blurred.
 
@@ -68,6 +69,8 @@ def fourier_plug_and_play(
         known: one where a pixel was measured, zero where it is missing, `[h, w, 1]` or
             `[h, w, c]`; all are measured if None.
         floor: `[h, w, c]`, what a missing pixel is at least, such as the values of saturated ones.
+        start: a first estimate of the sharp plane, `[h, w, c]`; `observed` if None. After a good
+            one, only the last `sigmas` of a schedule are needed.
 
     Returns:
         The restored plane `[h, w, c]`, not clipped, and a trace: `"misfit"`, the mean squared
@@ -101,8 +104,9 @@ def fourier_plug_and_play(
         return (estimate, spectra, filled), {"misfit": misfit}
 
     entries = (sigmas, pull / jnp.square(sigmas))
-    start = (observed, plane.transform(observed), observed)
-    (estimate, _, _), trace = lax.scan(step, start, entries)
+    first = observed if start is None else jnp.asarray(start, dtype)
+    state = (first, plane.transform(first), observed)
+    (estimate, _, _), trace = lax.scan(step, state, entries)
     return estimate, trace
 
 
@@ -176,7 +180,8 @@ def _divided(
 ) -> jax.Array:
     """Return the spectra of the fit, from those of the observed image and of the estimate."""
     total = jnp.conj(response) * observed + penalty.astype(observed.dtype) * estimate
-    return total / (power_of(response) + penalty).astype(total.dtype)
+    share = 1 / (power_of(response) + penalty)
+    return lax.complex(share * total.real, share * total.imag)  # faster than a complex division
 
 
 def _check_kernel(kernel: Array, size: tuple[int, int]) -> None:

@@ -21,6 +21,7 @@ from deblur_jax.ops.tiling import fast_size
 from deblur_jax.threads import accelerators, in_order
 
 
+WHOLE_PIXELS = 1_500_000  # a larger photo is restored in tiles
 BLEND = 16  # pixels
 SHARE = 0.4  # of the device's memory that a tile may take
 AT_ONCE = 2  # tiles; more would take more memory, and convolutions use all cores

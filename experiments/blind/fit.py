@@ -28,7 +28,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from deblur_jax.blind.hypotheses import blur_of, find_hypotheses
-from deblur_jax.blind.restoration import ESTIMATED_STEPS, effective_noise, restore_closed
+from deblur_jax.blind.multiscale import restore_multiscale
 from deblur_jax.blind.verdict import (
     LIKELY,
     NAMES,
@@ -123,10 +123,7 @@ def restored(case: Simulated, blur: Blur, blurred: float) -> tuple[float, Restor
         blur: of the photo.
         blurred: PSNR of the photo.
     """
-    found = restore_closed(
-        case.photo, blur, denoise=shipped_denoiser(), noise=effective_noise(case.photo),
-        steps=ESTIMATED_STEPS,
-    )  # fmt: skip
+    found = restore_multiscale(case.photo, blur, denoise=shipped_denoiser())
     gain = psnr_shifted(found[0], case.sharp, BORDER) - blurred
     nearest = found[0] if gain > 0 else case.photo
     return gain, Restoration(*found, aligned(case.sharp, nearest))

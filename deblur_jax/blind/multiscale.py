@@ -1,0 +1,159 @@
+"""Restoration from coarse to fine: at each size it starts from the restoration at half the size.
+
+The error of an estimated kernel leaves ripples that are as long as the kernel. A denoiser sees a
+few pixels around each pixel: it takes short ripples for noise, and long ones for texture. They are
+removed where the photo is small. At larger sizes few steps are left to take, which add detail.
+"""
+
+import dataclasses
+import functools
+import itertools
+import math
+from typing import Any, NamedTuple
+
+import cv2
+import jax.numpy as jnp
+import numpy as np
+
+from deblur_jax.blind.coarse_to_fine import odd_side
+from deblur_jax.blind.kernel_shape import resized
+from deblur_jax.blind.restoration import (
+    ESTIMATED_STEPS,
+    effective_noise,
+    restore_closed,
+    room_of,
+    side_of,
+)
+from deblur_jax.blind.working_photo import smaller
+from deblur_jax.models.blocks import SMALLEST_SIDE
+from deblur_jax.ops.operators import UniformBlur
+from deblur_jax.ops.periodic import canvas_side
+from deblur_jax.solvers.tiles import BLEND, WHOLE_PIXELS, TileProgress, restore_tiled
+from deblur_jax.typing import Denoiser
+
+
+SMALL = 100_000  # pixels: a photo is halved until it has no more, and at least once
+LAST = 2  # steps, the last ones of all, at every size but the smallest
+CANVAS = 1_700_000  # pixels of a tile's canvas; a larger one takes more memory
+HALO = 32  # pixels beyond the reach of a kernel at a tile's inner edges that are not used
+
+
+def restore_multiscale(
+    photo: np.ndarray,
+    blur: Any,
+    *,
+    denoise: Denoiser,
+    steps: int = ESTIMATED_STEPS,
+    progress: TileProgress | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Restore a photo whose blur was estimated, from coarse to fine.
+
+    Args:
+        photo: `[h, w, c]` in [0, 1].
+        blur: a `UniformBlur` or a `WindowedBlur`.
+        denoise: the prior.
+        steps: at the smallest size; the last ones of them are taken at the others.
+        progress: called as `progress(tiles done, all tiles)` at the photo's own size.
+
+    Returns:
+        The restored photo, clipped to [0, 1], and the residual `blur(restored) - photo`.
+
+    Raises:
+        ValueError: if the photo has values outside [0, 1], or a kernel is larger than the photo.
+    """
+    report = progress or (lambda done, tiles: None)
+    start, last = None, steps
+    for halvings in reversed(range(halvings_of(photo.shape[:2], blur) + 1)):
+        ratio = 0.5**halvings
+        given = smaller(photo, ratio) if halvings else photo
+        restore = functools.partial(
+            restore_closed, denoise=denoise, noise=effective_noise(given), steps=steps, last=last
+        )
+        if start is not None:
+            start = cv2.resize(start, given.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        shown = (lambda done, tiles: None) if halvings else report
+        found = _in_tiles(restore, given, scaled(blur, ratio), start, shown)
+        start, last = found[0], LAST
+    return found
+
+
+def halvings_of(size: tuple[int, ...], blur: Any) -> int:
+    """Return how often a photo is halved before it is restored."""
+    wanted = max(1, math.ceil(math.log(max(1.0, math.prod(size) / SMALL), 4)))
+    able = (n for n in range(wanted, 0, -1) if _has_room(min(size) * 0.5**n, blur, 0.5**n))
+    return next(able, 0)
+
+
+def _has_room(shortest: float, blur: Any, ratio: float) -> bool:
+    return shortest >= max(SMALLEST_SIDE, _scaled_side(blur, ratio) + 1)
+
+
+def scaled(blur: Any, ratio: float) -> Any:
+    """Return the blur of a photo that is shrunk by `ratio`."""
+    if ratio == 1:
+        return blur
+    side = _scaled_side(blur, ratio)
+    if isinstance(blur, UniformBlur):
+        return UniformBlur(jnp.asarray(resized(blur.kernel, side, ratio)))
+    rows, columns = blur.kernels.shape[:2]
+    flat = np.asarray(blur.kernels).reshape(rows * columns, *blur.kernels.shape[2:])
+    kernels = np.stack([resized(kernel, side, ratio) for kernel in flat])
+    return dataclasses.replace(
+        blur,
+        kernels=jnp.asarray(kernels).reshape(rows, columns, side, side),
+        rows=ratio * blur.rows,
+        columns=ratio * blur.columns,
+    )
+
+
+def _scaled_side(blur: Any, ratio: float) -> int:
+    return odd_side(ratio * side_of(blur)) + 2
+
+
+def _in_tiles(
+    restore: Any, photo: np.ndarray, blur: Any, start: np.ndarray | None, progress: TileProgress
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the restoration of a photo and its residual; of a large one tile by tile."""
+    size = (photo.shape[0], photo.shape[1])
+    if math.prod(size) <= WHOLE_PIXELS or start is None:
+        found = restore(photo, blur, start=start)
+        progress(1, 1)
+        return found
+
+    def restore_tile(photo: np.ndarray, start: np.ndarray, blur: Any) -> Any:
+        return restore(photo, blur, start=start)
+
+    tile, halo = tile_of(size, blur)
+    return restore_tiled(
+        restore_tile, photo, start, blur, halo=halo, tile=tile, compiled=True, progress=progress
+    )
+
+
+def tile_of(size: tuple[int, int], blur: Any) -> tuple[tuple[int, int], int]:
+    """Return the size of the tiles whose canvases have the fewest pixels together, and their halo.
+
+    Args:
+        size: height and width of the photo.
+        blur: of the photo.
+    """
+    halo, room = side_of(blur) // 2 + HALO, room_of(blur)
+    rows, columns = (_cuts(length, room, 2 * halo + BLEND) for length in size)
+    pairs = list(itertools.product(rows, columns))
+    small = [pair for pair in pairs if pair[0].canvas * pair[1].canvas <= CANVAS]
+    best = min(small or pairs[-1:], key=lambda pair: math.prod(c.count * c.canvas for c in pair))
+    return (best[0].tile, best[1].tile), halo
+
+
+class _Cut(NamedTuple):
+    """A way to cut an axis: the number of tiles, and the pixels of a tile and of its canvas."""
+
+    count: int
+    tile: int
+    canvas: int
+
+
+def _cuts(length: int, room: int, overlap: int) -> list[_Cut]:
+    """Return the ways to cut an axis, from the whole axis down to tiles of twice their overlap."""
+    most = max(1, (length - overlap) // overlap)
+    tiles = [-(-(length + (count - 1) * overlap) // count) for count in range(1, most + 1)]
+    return [_Cut(index + 1, tile, canvas_side(tile + room)) for index, tile in enumerate(tiles)]

@@ -1,0 +1,152 @@
+"""Which hypothesis wins on simulated photos, and how good is it beside the others?
+
+    DEBLUR_JAX_DATA=DIR python -m experiments.blind.simulated --rows runs/simulated.jsonl
+
+Photos of BSDS500's validation set are each blurred in five ways, with noise, 8 bits and JPEG
+compression. Each photo is restored as `deblur` does by the choice between all hypotheses, by the
+network's motion, by the best blind kernels, and by the true blur where an operator stands for it.
+Rows are added to a file, which is continued; the table is added to results.json beside this file.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+
+from deblur_jax.blind.hypotheses import blur_of, find_hypotheses
+from deblur_jax.blind.multiscale import restore_multiscale
+from deblur_jax.blind.restoration import effective_noise, restore_closed
+from deblur_jax.blind.trust import expectation, likely_better, trusted_change
+from deblur_jax.blind.verdict import LIKELY, Hypothesis, probability, score
+from deblur_jax.blind.working_photo import working_photo
+from deblur_jax.deblurring import mix
+from deblur_jax.estimate import shipped_denoiser, trusted_share
+from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur
+from deblur_jax.ops.windows import Windows
+from deblur_jax.pretrained import DEFAULT, load
+from deblur_jax.restoration import restore
+from experiments.blind.fit import BORDER, SAME, read_rows
+from experiments.blind.simulations import Simulated, cases
+from experiments.shared import psnr_shifted, run_command, write_record
+
+
+KINDS = ("shake", "roll", "mild", "large", "segments")
+
+
+def analyse(case: Simulated) -> dict:
+    """Return what each hypothesis makes of a photo, and what the true blur does."""
+    photo, work = case.photo, working_photo(case.photo)
+    row = {"photo": case.name, "blurred": psnr_shifted(photo, case.sharp, BORDER)}
+    row["true"] = None if case.blur is None else known_blur_score(case, case.blur)
+    network = load(DEFAULT)
+    hypotheses = []
+
+    def estimate_motion() -> LineBlur:
+        return network.model.estimate_blur(network.variables, jnp.asarray(photo)).blur
+
+    def foresee(hypothesis: Hypothesis, windows: Windows) -> float:
+        blur = blur_of(hypothesis, windows, work)
+        restored, residual = restore_multiscale(photo, blur, denoise=shipped_denoiser())
+        trust = trusted_share(photo, restored, residual)
+        explained = probability(score(hypothesis, work.noise / work.shrunk))
+        change = trusted_change(trust, photo, restored)
+        hypotheses.append({
+            "name": hypothesis.name,
+            "explained": explained,
+            "change": change,
+            "whole": psnr_shifted(restored, case.sharp, BORDER),
+            "mixed": psnr_shifted(mix(photo, restored, trust), case.sharp, BORDER),
+        })  # fmt: skip
+        return change
+
+    if not work.reason:
+        find_hypotheses(work, estimate_motion, foresee)
+    return row | {"hypotheses": hypotheses}
+
+
+def known_blur_score(case: Simulated, blur: Blur) -> float:
+    """Return the PSNR of the restoration with the true blur."""
+    denoise = shipped_denoiser()
+    if isinstance(blur, UniformBlur):
+        noise = effective_noise(case.photo, kernel_error=0.0)
+        restored = restore_closed(case.photo, blur, denoise=denoise, noise=noise)[0]
+    else:
+        restored = np.asarray(restore(blur, case.photo, denoise=denoise)[0])
+    return psnr_shifted(restored, case.sharp, BORDER)
+
+
+def scores(row: dict) -> dict[str, float]:
+    """Return the PSNR of a photo by each column of the table."""
+    found = row["hypotheses"]
+    if not found:
+        return dict.fromkeys(("network", "blind", "chosen", "after_verdict"), row["blurred"])
+    value = [expectation(each["explained"], each["change"]) for each in found]
+    best = int(np.argmax(value))
+    before = [i for i, each in enumerate(found) if each["name"] != "windows"]
+    start = max(before, key=lambda i: value[i])
+    blind = [
+        i for i, each in enumerate(found)
+        if each["name"] == "uniform"
+        or (each["name"] == "windows" and found[start]["name"] == "uniform")
+    ]  # fmt: skip
+    chosen = found[best]
+    likely = likely_better(chosen["explained"], chosen["change"])
+    motion = [each["mixed"] for each in found if each["name"] == "network"]
+    return {
+        "network": motion[0] if motion else row["blurred"],
+        "blind": found[max(blind, key=lambda i: value[i])]["mixed"] if blind else row["blurred"],
+        "chosen": chosen["mixed"],
+        "after_verdict": chosen["mixed"] if likely >= LIKELY else row["blurred"],
+    }
+
+
+def table(rows: list[dict]) -> dict[str, dict]:
+    """Return the means of each kind of photo."""
+    found = {}
+    for kind in dict.fromkeys(row["photo"].split("-")[0] for row in rows):
+        some = [row for row in rows if row["photo"].split("-")[0] == kind]
+        each = [{"blurred": row["blurred"], **scores(row)} for row in some]
+        gains = [x["after_verdict"] - x["blurred"] for x in each]
+        true = [row["true"] for row in some if row["true"] is not None]
+        found[kind] = {
+            "photos": len(some),
+            **{name: round(float(np.mean([x[name] for x in each])), 3) for name in each[0]},
+            "true_blur": round(float(np.mean(true)), 3) if true else None,
+            "written": sum(gain != 0 for gain in gains),
+            "worse": sum(gain < -SAME for gain in gains),
+        }
+    return found
+
+
+def main() -> None:
+    """Add the rows that are missing and record the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--data", type=Path, default=os.environ.get("DEBLUR_JAX_DATA"))
+    parser.add_argument("--split", default="val", help="of BSDS500")
+    parser.add_argument("--limit", type=int, default=50, help="photos")
+    parser.add_argument("--seed", type=int, default=9)
+    parser.add_argument("--rows", type=Path, default=Path("runs/simulated.jsonl"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
+    options = parser.parse_args()
+    if options.data is None:
+        parser.error("no data: set DEBLUR_JAX_DATA or give --data")
+    options.rows.parent.mkdir(parents=True, exist_ok=True)
+    done = {row["photo"] for row in read_rows(options.rows)}
+    folder = Path(options.data) / f"bsds500/images/{options.split}"
+    for case in cases(folder, KINDS, options.limit, options.seed, skip=done):
+        row = analyse(case)
+        with options.rows.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(row["photo"], row["blurred"], scores(row), row["true"], flush=True)
+    found = table(read_rows(options.rows))
+    for kind, means in found.items():
+        print(kind, means)
+    record = json.loads(options.out.read_text()) if options.out.exists() else {}
+    write_record(options.out, record | {"simulated": found})
+
+
+if __name__ == "__main__":
+    run_command(main)
