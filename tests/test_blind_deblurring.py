@@ -7,7 +7,8 @@ import pytest
 from PIL import Image, ImageDraw
 from skimage import data
 
-from deblur_jax import deblur, deblurring, estimate_blur, psnr
+from deblur_jax import deblur, estimate_blur, psnr
+from deblur_jax.blind import multiscale
 from deblur_jax.deblurring import HALO
 from deblur_jax.models.blur_estimate import BlurEstimate
 from deblur_jax.ops.operators import UniformBlur, WindowedBlur
@@ -160,8 +161,9 @@ def test_a_large_photo_with_kernels_is_restored_in_tiles(sharp, monkeypatch):
     blur = WindowedBlur(kernels, jnp.asarray([0.0, 200.0]), jnp.asarray([40.0]))
     photo = np.asarray(blur(sharp[:, :80])).clip(0, 1)
     whole = deblur(photo, certain(blur), denoise=keep, steps=3)
-    monkeypatch.setattr(deblurring, "WHOLE_PIXELS", 1)
-    monkeypatch.setattr(deblurring, "TILE", (64, 64))
+    monkeypatch.setattr(multiscale, "WHOLE_PIXELS", 1)
+    monkeypatch.setattr(multiscale, "CANVAS", 20_000)
+    monkeypatch.setattr(multiscale, "HALO", 16)
     shares = []
     options = {"denoise": keep, "steps": 3, "progress": shares.append}
     tiled = deblur(photo, certain(blur), **options)

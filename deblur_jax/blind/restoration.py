@@ -21,8 +21,8 @@ from deblur_jax.typing import Array, Denoiser, Image, typechecked
 
 
 STEPS = 8
-ESTIMATED_STEPS = 5  # with an estimated kernel: more of them amplify its error
-KERNEL_ERROR = 0.013  # standard deviation of the noise that a kernel's error counts as
+ESTIMATED_STEPS = 4  # with an estimated kernel: more of them amplify its error
+KERNEL_ERROR = 0.0105  # standard deviation of the noise that a kernel's error counts as
 # Kernels are padded to one of these sides: few programs are compiled.
 SIDES = (31, 63, 127, 191, 255, 383, 511)
 

@@ -29,8 +29,9 @@ ROUNDS = (np.int32(5), np.full(2, 1e-3, np.float32), *NUMBERS[:2])
 
 def restore(kernel, canvas):
     return restoration._restore(
-        kernel, canvas, canvas[..., :1], EXTENTS, NUMBERS[1], denoise=lambda image, sigma: image,
-        steps=2, windows=WINDOWS if kernel.ndim == 3 else None,
+        kernel, canvas, canvas[..., :1], EXTENTS, NUMBERS[1], canvas,
+        denoise=lambda image, sigma: image, steps=2, last=1,
+        windows=WINDOWS if kernel.ndim == 3 else None,
     )  # fmt: skip
 
 
