@@ -52,7 +52,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--steps",
         type=int,
         default=None,
-        help="denoising steps (default: 5 for kernels, 15 for motions)",
+        help="denoising steps (default: 4 for kernels, 15 for motions)",
     )
     parser.add_argument(
         "--device", default=None, help="cpu, gpu, gpu:1 ... (default: the fastest available)"

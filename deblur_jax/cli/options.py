@@ -71,7 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--steps", type=_number(1, 1000, int), default=None, metavar="N",
-        help="denoising steps (default: 5 for kernels, 15 for motions)",
+        help="denoising steps (default: 4 for kernels, 15 for motions)",
     )  # fmt: skip
     parser.add_argument(
         "--device", default=None, help="cpu, gpu, gpu:1 ... (default: the fastest available)"

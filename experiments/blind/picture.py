@@ -29,7 +29,7 @@ def main() -> None:
     """Draw the picture."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--photo", default="coffee", help="function of skimage.data")
-    parser.add_argument("--side", type=int, default=27, help="extent of the shake in pixels")
+    parser.add_argument("--side", type=int, default=45, help="extent of the shake in pixels")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("shake.jpg"))
     options = parser.parse_args()

@@ -25,25 +25,39 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
+from deblur_jax.blind.working_photo import smaller
 from deblur_jax.compiled import CACHE, compile_quickly, keep_compiled_programs
 from deblur_jax.deblurring import deblur
 from deblur_jax.estimate import estimate_blur
 from deblur_jax.io.images import read_photo, write_photo
 from deblur_jax.simulate.develop import Camera, develop
 from experiments.blind.simulations import draw_shake
-from experiments.shared import as_floats, origin, run_command, write_record
+from experiments.shared import as_floats, origin, psnr_shifted, run_command, write_record
 
 
 CAMERA = Camera(sigma=(0.004, 0.004), levels=256, quality=(95, 95))
 EXTENT = 0.035  # of the shake, in units of the photo's width
 SHAPE = (3, 4)  # height to width
+COMPARED = 640_000  # pixels to which a result and the sharp photo are reduced for their PSNR
+
+
+def sharp_photo(height: int, width: int) -> np.ndarray:
+    """Return the photo that is shaken."""
+    return cv2.resize(as_floats(data.coffee()), (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def quality(image: np.ndarray) -> float:
+    """Return the PSNR of a result, reduced to `COMPARED` pixels."""
+    height, width, _ = image.shape
+    ratio = min(1.0, (COMPARED / (height * width)) ** 0.5)
+    return psnr_shifted(*(smaller(each, ratio) for each in (image, sharp_photo(height, width))))
 
 
 def make_photo(path: Path, megapixels: float) -> None:
     """Write a shaken photo of a size."""
     unit = (1e6 * megapixels / (SHAPE[0] * SHAPE[1])) ** 0.5
     height, width = (round(side * unit) for side in SHAPE)
-    sharp = cv2.resize(as_floats(data.coffee()), (width, height), interpolation=cv2.INTER_CUBIC)
+    sharp = sharp_photo(height, width)
     small = draw_shake(jax.random.key(1), 31)
     side = 2 * round(EXTENT * width / 2) + 1
     kernel = cv2.resize(small, (side, side), interpolation=cv2.INTER_AREA)
@@ -77,7 +91,15 @@ def measure(path: Path, started: float) -> dict[str, float]:
     timed("write", write_photo, path.with_name("restored.jpg"), restored)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     rounded = {name: round(value, 2) for name, value in seconds.items()}
-    return rounded | {"peak gigabytes": round(memory, 2), "likely": round(result.likely or 0, 3)}
+    return rounded | {
+        "peak gigabytes": round(memory, 2),
+        "likely": round(result.likely or 0, 3),
+        "dB before": round(quality(photo), 2),
+        "dB after": round(quality(result.image), 2),
+        "dB restored": round(
+            quality(result.image if result.restored is None else result.restored), 2
+        ),
+    }
 
 
 def run_apart(path: Path, cache: Path, cores: int) -> dict[str, float]:
