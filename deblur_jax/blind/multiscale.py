@@ -61,20 +61,12 @@ def restore_multiscale(
     Raises:
         ValueError: if the photo has values outside [0, 1], or a kernel is larger than the photo.
     """
-    report = progress or (lambda done, tiles: None)
-    start, last = None, steps
-    for halvings in reversed(range(halvings_of(photo.shape[:2], blur) + 1)):
+    start = None
+    for halvings in range(halvings_of(photo.shape[:2], blur), 0, -1):
         ratio = 0.5**halvings
-        given = smaller(photo, ratio) if halvings else photo
-        restore = functools.partial(
-            restore_closed, denoise=denoise, noise=effective_noise(given), steps=steps, last=last
-        )
-        if start is not None:
-            start = cv2.resize(start, given.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-        shown = (lambda done, tiles: None) if halvings else report
-        found = _in_tiles(restore, given, scaled(blur, ratio), start, shown)
-        start, last = found[0], LAST
-    return found
+        small, narrow = smaller(photo, ratio), scaled(blur, ratio)
+        start, _ = _at_size(small, narrow, start, denoise, steps)
+    return _at_size(photo, blur, start, denoise, steps, progress)
 
 
 def halvings_of(size: tuple[int, ...], blur: Any) -> int:
@@ -110,14 +102,37 @@ def _scaled_side(blur: Any, ratio: float) -> int:
     return odd_side(ratio * side_of(blur)) + 2
 
 
-def _in_tiles(
-    restore: Any, photo: np.ndarray, blur: Any, start: np.ndarray | None, progress: TileProgress
+def _at_size(
+    photo: np.ndarray,
+    blur: Any,
+    smaller_one: np.ndarray | None,
+    denoise: Denoiser,
+    steps: int,
+    progress: TileProgress | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the restoration of a photo and its residual; of a large one tile by tile."""
+    """Return the restoration at one size and its residual; of a large photo tile by tile.
+
+    Args:
+        photo: at this size.
+        blur: of the photo.
+        smaller_one: the restoration at half the size, from which it starts; None at the smallest.
+        denoise: the prior.
+        steps: at the smallest size.
+        progress: called as `progress(tiles done, all tiles)`.
+    """
+    restore = functools.partial(
+        restore_closed, denoise=denoise, noise=effective_noise(photo), steps=steps,
+        last=steps if smaller_one is None else LAST,
+    )  # fmt: skip
+    if smaller_one is None:
+        start = photo
+    else:
+        start = cv2.resize(smaller_one, photo.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     size = (photo.shape[0], photo.shape[1])
-    if math.prod(size) <= WHOLE_PIXELS or start is None:
+    if math.prod(size) <= WHOLE_PIXELS:
         found = restore(photo, blur, start=start)
-        progress(1, 1)
+        if progress is not None:
+            progress(1, 1)
         return found
 
     def restore_tile(photo: np.ndarray, start: np.ndarray, blur: Any) -> Any:
@@ -140,14 +155,14 @@ def tile_of(size: tuple[int, int], blur: Any) -> tuple[tuple[int, int], int]:
     rows, columns = (_cuts(length, room, 2 * halo + BLEND) for length in size)
     pairs = list(itertools.product(rows, columns))
     small = [pair for pair in pairs if pair[0].canvas * pair[1].canvas <= CANVAS]
-    best = min(small or pairs[-1:], key=lambda pair: math.prod(c.count * c.canvas for c in pair))
+    best = min(small or pairs[-1:], key=lambda pair: math.prod(c.number * c.canvas for c in pair))
     return (best[0].tile, best[1].tile), halo
 
 
 class _Cut(NamedTuple):
     """A way to cut an axis: the number of tiles, and the pixels of a tile and of its canvas."""
 
-    count: int
+    number: int
     tile: int
     canvas: int
 
@@ -155,5 +170,5 @@ class _Cut(NamedTuple):
 def _cuts(length: int, room: int, overlap: int) -> list[_Cut]:
     """Return the ways to cut an axis, from the whole axis down to tiles of twice their overlap."""
     most = max(1, (length - overlap) // overlap)
-    tiles = [-(-(length + (count - 1) * overlap) // count) for count in range(1, most + 1)]
+    tiles = [-(-(length + (number - 1) * overlap) // number) for number in range(1, most + 1)]
     return [_Cut(index + 1, tile, canvas_side(tile + room)) for index, tile in enumerate(tiles)]

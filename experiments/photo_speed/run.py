@@ -50,7 +50,8 @@ def quality(image: np.ndarray) -> float:
     """Return the PSNR of a result, reduced to `COMPARED` pixels."""
     height, width, _ = image.shape
     ratio = min(1.0, (COMPARED / (height * width)) ** 0.5)
-    return psnr_shifted(*(smaller(each, ratio) for each in (image, sharp_photo(height, width))))
+    sharp = sharp_photo(height, width)
+    return psnr_shifted(smaller(image, ratio), smaller(sharp, ratio))
 
 
 def make_photo(path: Path, megapixels: float) -> None:
