@@ -142,9 +142,9 @@ def deblur(
             "auto" and "blind" take less where a network sees that the restoration went wrong.
         max_blur: longest estimated motion in pixels, for a network that estimates motion; longer
             ones are shortened. None for no limit.
-        steps: number of denoising steps; if None, 4 for kernels, which are restored in closed form,
-            and 15 for motions, see `restore`. A network that restores has its own steps and its own
-            denoiser.
+        steps: number of denoising steps; if None, 4 for kernels, see
+            `blind.multiscale.restore_multiscale`, and 15 for motions, see `restore`. A network that
+            restores has its own steps and its own denoiser.
         denoise: the prior, such as `load_denoiser()`. If None, the shipped denoiser for kernels in
             closed form and total variation for others.
         transfer: curve from the photo's display values to light, see `ops.sensor`, for a network

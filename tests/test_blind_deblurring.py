@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 from skimage import data
 
-from deblur_jax import deblur, estimate_blur, psnr
+from deblur_jax import deblur, deblurring, estimate_blur, psnr
 from deblur_jax.blind import multiscale
 from deblur_jax.deblurring import HALO
 from deblur_jax.models.blur_estimate import BlurEstimate
