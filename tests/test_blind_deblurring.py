@@ -167,8 +167,8 @@ def test_a_large_photo_with_kernels_is_restored_in_tiles(sharp, monkeypatch):
     shares = []
     options = {"denoise": keep, "steps": 3, "progress": shares.append}
     tiled = deblur(photo, certain(blur), **options)
-    assert 0 < shares[0] < shares[1] == 1
-    assert len(shares) == 2
+    assert 0 < shares[0] < shares[-1] == 1
+    assert shares == sorted(shares)
     assert tiled.image.shape == photo.shape
     assert np.shape(tiled.trust) == (*photo.shape[:2], 1)
     truth = sharp[:, :80]
