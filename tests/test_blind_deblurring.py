@@ -162,13 +162,13 @@ def test_a_large_photo_with_kernels_is_restored_in_tiles(sharp, monkeypatch):
     photo = np.asarray(blur(sharp[:, :80])).clip(0, 1)
     whole = deblur(photo, certain(blur), denoise=keep, steps=3)
     monkeypatch.setattr(multiscale, "WHOLE_PIXELS", 1)
-    monkeypatch.setattr(multiscale, "CANVAS", 20_000)
+    monkeypatch.setattr(multiscale, "CANVAS", 25_000)
     monkeypatch.setattr(multiscale, "HALO", 16)
     shares = []
     options = {"denoise": keep, "steps": 3, "progress": shares.append}
     tiled = deblur(photo, certain(blur), **options)
-    assert 0 < shares[0] < shares[-1] == 1
-    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[1] == 1
+    assert len(shares) == 2
     assert tiled.image.shape == photo.shape
     assert np.shape(tiled.trust) == (*photo.shape[:2], 1)
     truth = sharp[:, :80]

@@ -82,8 +82,6 @@ def _has_room(shortest: float, blur: Any, ratio: float) -> bool:
 
 def scaled(blur: Any, ratio: float) -> Any:
     """Return the blur of a photo that is shrunk by `ratio`."""
-    if ratio == 1:
-        return blur
     side = _scaled_side(blur, ratio)
     if isinstance(blur, UniformBlur):
         return UniformBlur(jnp.asarray(resized(blur.kernel, side, ratio)))

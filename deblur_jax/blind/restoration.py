@@ -95,7 +95,7 @@ def restore_closed(
             f"{side} for {height}x{width}"
         )
     values = np.asarray(photo, np.float32)
-    reach, room = _padded_side(side), room_of(blur)
+    reach, room = padded_side(side), room_of(blur)
     size = (canvas_side(height + room), canvas_side(width + room))
     windows = None
     if kernels is None:
@@ -114,13 +114,14 @@ def restore_closed(
     return np.asarray(restored)[part], np.asarray(again)[part] - values
 
 
-def _padded_side(side: int) -> int:
+def padded_side(side: int) -> int:
+    """Return the side of `SIDES` that a kernel is padded to; its own if it is larger than all."""
     return next((each for each in SIDES if each >= side), side)
 
 
 def room_of(blur: Any) -> int:
     """Return how many pixels the canvas has at least beside a photo with this blur."""
-    reach = _padded_side(side_of(blur))
+    reach = padded_side(side_of(blur))
     return reach if hasattr(blur, "kernel") else max(reach, RAMP)
 
 

@@ -26,7 +26,7 @@ from deblur_jax.blind.coarse_to_fine import (
 )
 from deblur_jax.blind.judge import Judgement, judge
 from deblur_jax.blind.kernel_shape import border_mass, identity_kernel, in_side, resized
-from deblur_jax.blind.restoration import SIDES
+from deblur_jax.blind.restoration import padded_side
 from deblur_jax.blind.scales import refine_at_scale
 from deblur_jax.blind.working_photo import WorkingPhoto, reduced
 from deblur_jax.ops.periodic import canvas_side, lay_on_canvas
@@ -136,8 +136,7 @@ def refine_candidates(
         work: the photo.
     """
     supports = [odd_side(enlargement * each.support) for each in candidates]
-    longest = max(supports, default=1)
-    largest = next((each for each in SIDES if each >= longest), longest)
+    largest = padded_side(max(supports, default=1))
     planes = planes_of(work, 1, largest)
     weights = refining_weights(work.noise)
     ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))

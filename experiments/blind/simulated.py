@@ -30,6 +30,7 @@ from deblur_jax.pretrained import DEFAULT, load
 from deblur_jax.restoration import restore
 from experiments.blind.fit import BORDER, SAME, read_rows
 from experiments.blind.simulations import Simulated, cases
+from experiments.blind.trust import kind_of
 from experiments.shared import psnr_shifted, run_command, write_record
 
 
@@ -106,8 +107,8 @@ def scores(row: dict) -> dict[str, float]:
 def table(rows: list[dict]) -> dict[str, dict]:
     """Return the means of each kind of photo."""
     found = {}
-    for kind in dict.fromkeys(row["photo"].split("-")[0] for row in rows):
-        some = [row for row in rows if row["photo"].split("-")[0] == kind]
+    for kind in dict.fromkeys(kind_of(row) for row in rows):
+        some = [row for row in rows if kind_of(row) == kind]
         each = [{"blurred": row["blurred"], **scores(row)} for row in some]
         gains = [x["after_verdict"] - x["blurred"] for x in each]
         true = [row["true"] for row in some if row["true"] is not None]
