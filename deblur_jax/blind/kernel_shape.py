@@ -30,8 +30,7 @@ def support_mask(side: int, support: jax.Array | int) -> jax.Array:
 def normalised(kernel: jax.Array) -> jax.Array:
     """Return the kernel with a sum of one; one central pixel where nothing is left."""
     total = jnp.sum(kernel)
-    side = kernel.shape[-1]
-    still = jnp.zeros_like(kernel).at[side // 2, side // 2].set(1)
+    still = jnp.asarray(identity_kernel(kernel.shape[-1]), kernel.dtype)
     return jnp.where(total > 0, kernel / jnp.where(total > 0, total, 1), still)
 
 

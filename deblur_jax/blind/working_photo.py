@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import jax
@@ -27,7 +27,7 @@ TOO_SMALL = "the photo is too small for the smallest support"
 SAMPLED = 1_000_000  # pixels of a large photo in which its noise is measured
 
 # Compiled once for each size of photo, instead of one operation at a time.
-trusted_pixels = jax.jit(saturation_weights)
+trusted_pixels: Callable[[Array], jax.Array] = jax.jit(saturation_weights)
 
 
 @dataclasses.dataclass(frozen=True)

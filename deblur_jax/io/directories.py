@@ -17,7 +17,7 @@ from PIL import ExifTags
 ORIENTATION = 0x0112
 RESOLUTIONS = (0x011A, 0x011B)  # across and down
 EXIF_DIRECTORY, PLACE_DIRECTORY, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
-INSIDE: dict[int, dict] = {EXIF_DIRECTORY: {INTEROPERABILITY: {}}, PLACE_DIRECTORY: {}}
+INSIDE: dict[int, dict[int, Any]] = {EXIF_DIRECTORY: {INTEROPERABILITY: {}}, PLACE_DIRECTORY: {}}
 TEXT, SHORT, LONG, RATIONAL = 2, 3, 4, 5
 
 # Bytes of one value, by the type of an entry.
@@ -113,7 +113,7 @@ def whole_number(table: Table, record: bytes) -> int | None:
 
 
 def read_directory(
-    data: Any, start: int | None = None, inside: Mapping[int, Mapping] = INSIDE
+    data: Any, start: int | None = None, inside: Mapping[int, Mapping[int, Any]] = INSIDE
 ) -> tuple[str, tuple[Entry, ...], tuple[str, ...]]:
     """Collects the entries of a directory, by default of the first, and of those inside it.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[Path]:
+def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields a temporary path beside `path`, renamed to it on success and removed on failure.
 
     The new file gets the mode of the file that it replaces and, where the system allows it, the
@@ -30,7 +30,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def check_writable(path: str | os.PathLike) -> None:
+def check_writable(path: str | os.PathLike[str]) -> None:
     """Raises the OSError that `whole_file` would, before any work is done."""
     _temporary_beside(Path(os.path.realpath(path)), Path(path)).unlink()
 
@@ -82,13 +82,13 @@ def _umask() -> int:
     return mask
 
 
-def write_json(path: str | os.PathLike, record: Any) -> None:
+def write_json(path: str | os.PathLike[str], record: Any) -> None:
     """Writes a record, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n")
 
 
-def existing_file(path: str | os.PathLike, kind: str) -> Path:
+def existing_file(path: str | os.PathLike[str], kind: str) -> Path:
     """Returns `path` if it is a file.
 
     Args:

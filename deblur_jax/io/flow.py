@@ -21,7 +21,7 @@ UNKNOWN_ABOVE = 1e9
 UNKNOWN_MARK = 1.66666675e9  # the value in Middlebury's files
 
 
-def read_flow(path: str | os.PathLike, *, unknown: str = "stop") -> np.ndarray:
+def read_flow(path: str | os.PathLike[str], *, unknown: str = "stop") -> np.ndarray:
     """Reads a flow file in the format of its suffix.
 
     Args:
@@ -63,7 +63,7 @@ def read_flow(path: str | os.PathLike, *, unknown: str = "stop") -> np.ndarray:
     return flow
 
 
-def write_flow(path: str | os.PathLike, flow: np.ndarray) -> None:
+def write_flow(path: str | os.PathLike[str], flow: np.ndarray) -> None:
     """Writes a Middlebury .flo file; it appears under its name only when it is complete.
 
     Args:
@@ -145,7 +145,7 @@ def _read_mat(path: Path) -> np.ndarray:
     return flow.astype(np.float32)
 
 
-def read_mat(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_mat(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Returns the variables of a MATLAB file up to version 7 by name.
 
     Raises:

@@ -66,7 +66,7 @@ class _Decoded:
     inks: bool = False
 
 
-def read_photo(path: str | os.PathLike, *, most_pixels: int | None = None) -> Photo:
+def read_photo(path: str | os.PathLike[str], *, most_pixels: int | None = None) -> Photo:
     """Reads a JPEG, PNG, WebP, TIFF, BMP, HEIC, AVIF or raw file.
 
     Colours of inks become sRGB, by the file's profile if it has one. A raw photo becomes light,
@@ -194,7 +194,7 @@ def turned_upright(array: np.ndarray, turn: int) -> np.ndarray:
     return array
 
 
-def read_rgb(path: str | os.PathLike) -> np.ndarray:
+def read_rgb(path: str | os.PathLike[str]) -> np.ndarray:
     """Reads an image that must be 8-bit RGB, as a data set's are: `[h, w, 3]` uint8, upright.
 
     Raises:
@@ -210,7 +210,7 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
         return np.array(turned_upright(decoded.array, decoded.found.turn))
 
 
-def read_grey(path: str | os.PathLike) -> np.ndarray:
+def read_grey(path: str | os.PathLike[str]) -> np.ndarray:
     """Reads an image of any kind as `[h, w]` uint8, upright: a mask, say.
 
     Raises:
@@ -228,7 +228,7 @@ def read_grey(path: str | os.PathLike) -> np.ndarray:
         return np.array(turned_upright(np.asarray(image, np.uint8), decoded.found.turn))
 
 
-def read_orientation(path: str | os.PathLike) -> int:
+def read_orientation(path: str | os.PathLike[str]) -> int:
     """Returns how the picture of a file is turned, 1 to 8; 1 is upright.
 
     Raises:
@@ -324,7 +324,7 @@ def _errors_named(path: Path) -> Iterator[None]:
         ) from None
 
 
-def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> None:
+def write_photo(path: str | os.PathLike[str], photo: Photo, *, quality: int = 95) -> None:
     """Writes `photo` in the format that the suffix of `path` names.
 
     Values are clipped to [0, 1] and rounded. What the format has no place for is left out (see

@@ -23,7 +23,7 @@ RATE = 30.0  # frames per second, if the source does not state it
 Frame = tuple[str, np.ndarray]
 
 
-def read_frames(path: str | os.PathLike) -> Iterator[Frame]:
+def read_frames(path: str | os.PathLike[str]) -> Iterator[Frame]:
     """Reads the frames of a video in order: names, and `[h, w, 3]` display values in [0, 1].
 
     Args:
@@ -44,7 +44,7 @@ def read_frames(path: str | os.PathLike) -> Iterator[Frame]:
     return _decoded(path, _opened(path))
 
 
-def frame_rate(path: str | os.PathLike) -> float:
+def frame_rate(path: str | os.PathLike[str]) -> float:
     """Returns the frame rate of a video file; `RATE` for a folder."""
     if Path(path).is_dir():
         return RATE
@@ -75,7 +75,7 @@ def _decoded(path: Path, video: cv2.VideoCapture) -> Iterator[Frame]:
         raise ValueError(f"{path}: holds no frame; the file is cut short or empty")
 
 
-def check_video_writable(path: str | os.PathLike) -> None:
+def check_video_writable(path: str | os.PathLike[str]) -> None:
     """Raises the errors of `write_frames`, before any work is done."""
     path = Path(path)
     if path.suffix and path.suffix.lower() not in CODECS:
@@ -88,7 +88,9 @@ def check_video_writable(path: str | os.PathLike) -> None:
     files.check_writable(path)
 
 
-def write_frames(path: str | os.PathLike, frames: Iterable[Frame], *, rate: float = RATE) -> int:
+def write_frames(
+    path: str | os.PathLike[str], frames: Iterable[Frame], *, rate: float = RATE
+) -> int:
     """Writes a video, clipped to [0, 1] and rounded to 8 bits.
 
     Args:

@@ -58,7 +58,7 @@ class Job:
     shown: dict[str, Any] = dataclasses.field(default_factory=dict)
     report: dict[str, Any] = dataclasses.field(default_factory=dict)
     task: asyncio.Task[None] | None = None
-    parts: itertools.count = dataclasses.field(default_factory=itertools.count)
+    parts: itertools.count[int] = dataclasses.field(default_factory=itertools.count)
 
     @property
     def folder(self) -> Path:

@@ -45,7 +45,7 @@ class Pool:
     kill: Callable[[], None]
 
 
-own = threading.local()  # `own.board` is the board of the process that this runs in
+own: threading.local = threading.local()  # `own.board` is the board of this process
 
 
 def start_process() -> Pool:
