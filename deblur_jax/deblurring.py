@@ -147,8 +147,10 @@ def deblur(
             restores has its own steps and its own denoiser.
         denoise: the prior, such as `load_denoiser()`. If None, the shipped denoiser for kernels in
             closed form and total variation for others.
-        transfer: curve from the photo's display values to light, see `ops.sensor`, for a network
-            that estimates the blur of light; what the network was trained with if None.
+        transfer: curve from the photo's display values to light, see `ops.sensor`. "auto" and
+            "blind" then take the blur for one of light, which it is in a camera, instead of one of
+            the values. A network that estimates the blur of light uses it, too; if None, it uses
+            the one it was trained with.
         progress: called with the share of the work that is done, from 0 to 1; not while tracing.
 
     Returns:
@@ -188,7 +190,7 @@ def deblur(
     pixels = photo.shape[0] * photo.shape[1]
     effort = ESTIMATE_TIME * min(pixels, WORKING_PIXELS) / pixels if compares else 0.0
     estimating, restoring = _progress(effort, progress or (lambda share: None))
-    estimate = estimate_blur(photo, network, estimating)
+    estimate = estimate_blur(photo, network, estimating, transfer=transfer)
     blur = estimate.blur if max_blur is None else _limited(estimate.blur, max_blur)
     if transfer is None or estimate.transfer == "linear":
         transfer = estimate.transfer
@@ -201,6 +203,7 @@ def deblur(
             blur,
             denoise=denoise or shipped_denoiser(),
             steps=steps or ESTIMATED_STEPS,
+            transfer=estimate.transfer,
             progress=restoring,
         )
         trust = trusted_share(photo, restored, residual)

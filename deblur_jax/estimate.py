@@ -17,6 +17,7 @@ from deblur_jax.blind.working_photo import WorkingPhoto, smaller, working_photo
 from deblur_jax.models.blocks import SMALLEST_SIDE
 from deblur_jax.models.blur_estimate import BlurEstimate
 from deblur_jax.ops.operators import LineBlur
+from deblur_jax.ops.sensor import Transfer
 from deblur_jax.ops.windows import Windows
 from deblur_jax.pretrained import DEFAULT, Pretrained, load, load_denoiser
 from deblur_jax.typing import Array, Denoiser, Image, is_traced, typechecked
@@ -37,9 +38,11 @@ class Chooser:
 
     Attributes:
         network: name of the weights whose motion is one of the hypotheses; "" for none.
+        transfer: from the photo's values to those in which the blur adds up.
     """
 
     network: str = ""
+    transfer: Transfer = "linear"
 
     def estimate_blur(
         self, variables: Any, photo: Array, progress: Progress | None = None
@@ -47,13 +50,13 @@ class Chooser:
         """Returns the blur of a photo `[h, w, 3]`: a `UniformBlur` or a `WindowedBlur`."""
         del variables
         values = np.asarray(photo, np.float32)
-        work = working_photo(values)
+        work = working_photo(values, transfer=self.transfer)
         estimate_motion = None
         if self.network:
             estimate_motion = functools.partial(_estimated_motion, self.network, values, work)
-        foresee = functools.partial(_expected_change, values, work)
+        foresee = functools.partial(_expected_change, values, work, self.transfer)
         found = choose_blur(work, estimate_motion, foresee, progress)
-        return BlurEstimate(found.blur, reason=found.reason, likely=found.likely)
+        return BlurEstimate(found.blur, self.transfer, reason=found.reason, likely=found.likely)
 
 
 def _estimated_motion(name: str, photo: np.ndarray, work: WorkingPhoto) -> LineBlur:
@@ -73,13 +76,17 @@ def _reduced(photo: np.ndarray, work: WorkingPhoto) -> np.ndarray:
 
 
 def _expected_change(
-    photo: np.ndarray, work: WorkingPhoto, hypothesis: Hypothesis, windows: Windows
+    photo: np.ndarray,
+    work: WorkingPhoto,
+    transfer: Transfer,
+    hypothesis: Hypothesis,
+    windows: Windows,
 ) -> float:
     """Returns the trusted change of a small photo by the restoration with a hypothesis, squared."""
     small = _reduced(photo, work)
     enlargement = work.grey.shape[0] / small.shape[0]
     blur = blur_of(hypothesis, windows, dataclasses.replace(work, shrunk=enlargement))
-    found = restore_multiscale(small, blur, denoise=shipped_denoiser())
+    found = restore_multiscale(small, blur, denoise=shipped_denoiser(), transfer=transfer)
     return trusted_change(trusted_share(small, *found), small, found[0])
 
 
@@ -119,7 +126,11 @@ def find_estimator(model: str | Pretrained) -> Pretrained:
 
 
 def estimate_blur(
-    photo: Array, model: str | Pretrained = AUTO, progress: Progress | None = None
+    photo: Array,
+    model: str | Pretrained = AUTO,
+    progress: Progress | None = None,
+    *,
+    transfer: Transfer | None = None,
 ) -> BlurEstimate:
     """Estimates the blur of a photo.
 
@@ -133,6 +144,8 @@ def estimate_blur(
             for `pretrained.load`, or a loaded network.
         progress: called as `progress(steps done, all steps)`, for "auto" and "blind", which take
             long.
+        transfer: curve from the photo's display values to light, see `ops.sensor`, for "auto" and
+            "blind", which then look for a blur of light. If None, the values are taken as they are.
 
     Returns:
         The blur and the options of `restore` that belong to it.
@@ -159,7 +172,8 @@ def estimate_blur(
         return network.model.estimate_blur(network.variables, jnp.asarray(photo))
     if is_traced(photo, jnp.zeros(())):
         raise ValueError(SEARCHES.format(name=network.name))
-    return network.model.estimate_blur(network.variables, photo, progress)
+    chooser = dataclasses.replace(network.model, transfer=transfer or network.model.transfer)
+    return chooser.estimate_blur(network.variables, photo, progress)
 
 
 @typechecked

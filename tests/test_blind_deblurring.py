@@ -7,11 +7,16 @@ import pytest
 from PIL import Image, ImageDraw
 from skimage import data
 
-from deblur_jax import deblur, deblurring, estimate_blur, psnr
+from deblur_jax import deblur, deblurring, estimate, estimate_blur, psnr
 from deblur_jax.blind import multiscale
+from deblur_jax.blind.hypotheses import Choice
+from deblur_jax.blind.verdict import Hypothesis
+from deblur_jax.blind.working_photo import LUMA
 from deblur_jax.deblurring import HALO
 from deblur_jax.models.blur_estimate import BlurEstimate
 from deblur_jax.ops.operators import UniformBlur, WindowedBlur
+from deblur_jax.ops.sensor import to_display, to_light
+from deblur_jax.ops.windows import windows_of
 from deblur_jax.pretrained import Pretrained
 
 
@@ -65,6 +70,41 @@ def test_a_photo_without_information_is_returned_unchanged(photo, reason, model)
     assert result.verdict.startswith("no blur was found: ")
     assert not result.trusted
     assert result.blur.kernel.shape == (1, 1)
+
+
+@pytest.mark.slow  # to compile
+def test_a_blur_of_light_is_found_and_undone_with_the_curve_of_the_photo(sharp):
+    light = UniformBlur(jnp.asarray(hook()))(to_light(sharp, "srgb"))
+    photo = np.round(255 * np.asarray(to_display(light.clip(0, 1), "srgb"))) / np.float32(255)
+    gains = [
+        psnr(deblur(photo, "blind", transfer=curve).image, sharp) - psnr(photo, sharp)
+        for curve in (None, "srgb")
+    ]
+    assert gains[1] > gains[0] > 0
+
+
+def test_the_curve_reaches_the_search_the_comparison_and_the_restoration(monkeypatch, sharp):
+    curves = {}
+
+    def restore(photo, blur, *, transfer, **options):
+        curves.setdefault("restoration", []).append(transfer)
+        return photo, np.zeros_like(photo)
+
+    def choose(work, estimate_motion, foresee, progress):
+        curves["grey"] = work.grey
+        one = Hypothesis("uniform", hook()[None], None, None, None, None)
+        foresee(one, windows_of((256, 288), 9))
+        return Choice(UniformBlur(jnp.asarray(hook())), 0.9, "")
+
+    monkeypatch.setattr(estimate, "choose_blur", choose)
+    for module in (estimate, deblurring):
+        monkeypatch.setattr(module, "restore_multiscale", restore)
+    deblur(np.asarray(sharp), "blind", transfer=2.2)
+    assert curves["restoration"] == [2.2, 2.2]
+    light = np.asarray(to_light(sharp, 2.2)) @ np.asarray(LUMA, np.float32)
+    np.testing.assert_allclose(curves["grey"], light, atol=1e-5)
+    assert estimate.estimate_blur(np.asarray(sharp), "blind", transfer=2.2).transfer == 2.2
+    assert estimate.estimate_blur(np.asarray(sharp), "blind").transfer == "linear"
 
 
 @pytest.mark.slow  # to compile

@@ -3,6 +3,9 @@
 The error of an estimated kernel leaves ripples that are as long as the kernel. A denoiser sees a
 few pixels around each pixel: it takes short ripples for noise, and long ones for texture. They are
 removed where the photo is small. At larger sizes few steps are left to take, which add detail.
+
+A blur adds up in light, and a photo holds display values. If the curve between them is known, the
+photo is compared with the blurred restoration in light, while the denoiser sees display values.
 """
 
 import dataclasses
@@ -12,6 +15,7 @@ import math
 from typing import Any, NamedTuple
 
 import cv2
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -28,13 +32,16 @@ from deblur_jax.blind.working_photo import smaller
 from deblur_jax.models.blocks import SMALLEST_SIDE
 from deblur_jax.ops.operators import UniformBlur
 from deblur_jax.ops.periodic import canvas_side
+from deblur_jax.ops.sensor import to_display, to_light
 from deblur_jax.solvers.tiles import BLEND, WHOLE_PIXELS, TileProgress, restore_tiled
-from deblur_jax.typing import Denoiser
+from deblur_jax.transfer import Transfer, display_from_light, light_from_display
+from deblur_jax.typing import Array, Denoiser
 
 
 SMALL = 100_000  # pixels: a photo is halved until it has no more, and at least once
 LAST = 2  # steps, the last ones of all, at every size but the smallest
 CANVAS = 1_700_000  # pixels of a tile's canvas; a larger one takes more memory
+BRIGHTEST = 1.2  # display value of the brightest light that is restored
 HALO = 32  # pixels beyond the reach of a kernel at a tile's inner edges that are not used
 
 
@@ -44,6 +51,7 @@ def restore_multiscale(
     *,
     denoise: Denoiser,
     steps: int = ESTIMATED_STEPS,
+    transfer: Transfer = "linear",
     progress: TileProgress | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Restore a photo whose blur was estimated, from coarse to fine.
@@ -53,6 +61,7 @@ def restore_multiscale(
         blur: a `UniformBlur` or a `WindowedBlur`.
         denoise: the prior.
         steps: at the smallest size; the last ones of them are taken at the others.
+        transfer: from the photo's values to those in which the blur adds up, see `ops.sensor`.
         progress: called as `progress(tiles done, all tiles)` at the photo's own size.
 
     Returns:
@@ -61,6 +70,30 @@ def restore_multiscale(
     Raises:
         ValueError: if the photo has values outside [0, 1], or a kernel is larger than the photo.
     """
+    if transfer in ("linear", 1.0):
+        return _coarse_to_fine(photo, blur, denoise, steps, progress)
+    light = light_from_display(photo, transfer).astype(np.float32)
+    denoise = _denoise_light(denoise, transfer)
+    restored, residual = _coarse_to_fine(light, blur, denoise, steps, progress)
+    again = np.clip(light + residual, 0, 1)
+    return display_from_light(restored, transfer), display_from_light(again, transfer) - photo
+
+
+@functools.lru_cache(maxsize=8)  # the same function again, so that programs are compiled once
+def _denoise_light(denoise: Denoiser, transfer: Transfer) -> Denoiser:
+    """Return a denoiser of light that calls one of display values."""
+
+    def denoise_light(image: Array, sigma: Array) -> jax.Array:
+        displayed = denoise(to_display(jnp.maximum(image, 0), transfer), sigma)
+        return to_light(jnp.clip(displayed, 0, BRIGHTEST), transfer)
+
+    return denoise_light
+
+
+def _coarse_to_fine(
+    photo: np.ndarray, blur: Any, denoise: Denoiser, steps: int, progress: TileProgress | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the restoration and its residual, both in the photo's values."""
     start = None
     for halvings in range(halvings_of(photo.shape[:2], blur), 0, -1):
         ratio = 0.5**halvings

@@ -28,6 +28,9 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True, help="a folder with photos")
     parser.add_argument("--model", nargs="+", default=["auto"], help="models of `deblur`")
     parser.add_argument("--reports", type=Path, help="a folder to draw a picture of each result in")
+    parser.add_argument(
+        "--transfer", help="curve of the photos, such as srgb; their values as they are if omitted"
+    )
     parser.add_argument("--limit", type=int, default=0, help="most photos, 0 for all")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
     arguments = parser.parse_args()
@@ -38,7 +41,7 @@ def main() -> None:
     for path in find_photos(arguments.images, arguments.limit):
         photo = Photo(as_floats(read_reduced(path)))
         for name, model in models.items():
-            result = deblur(photo.pixels, model)
+            result = deblur(photo.pixels, model, transfer=arguments.transfer)
             rows.append({"photo": path.stem, "model": name, **described(result)})
             print(*rows[-1].values(), sep=", ", flush=True)
             if arguments.reports:

@@ -18,6 +18,7 @@ from deblur_jax.ops.operators import UniformBlur, WindowedBlur
 from deblur_jax.ops.periodic import canvas_side
 from deblur_jax.solvers.diagnosis import noise_level
 from deblur_jax.solvers.tiles import tiles
+from deblur_jax.transfer import display_from_light, light_from_display
 from tests.blind.scenes import blurred, hook, sharp_photo
 
 
@@ -110,6 +111,30 @@ def test_the_residual_is_the_restoration_blurred_less_the_photo():
     found, residual = restore_multiscale(photo, blur, denoise=denoise)
     again = np.asarray(blur(jnp.asarray(found))) - photo
     np.testing.assert_allclose(residual[INNER], again[INNER], atol=1e-4)
+
+
+@pytest.mark.parametrize("transfer", ["srgb", 2.2])
+def test_a_blur_of_light_is_undone_in_light(transfer):
+    sharp, blur = sharp_photo(), UniformBlur(jnp.asarray(hook()))
+    light = light_from_display(sharp, transfer).astype(np.float32)
+    photo = display_from_light(np.clip(blur(jnp.asarray(light)), 0, 1), transfer)
+    photo = np.float32(np.round(255 * photo) / 255)
+    as_it_is, _ = restore_multiscale(photo, blur, denoise=denoise)
+    found, residual = restore_multiscale(photo, blur, denoise=denoise, transfer=transfer)
+    assert found.dtype == residual.dtype == np.float32
+    assert 0 <= found.min() <= found.max() <= 1
+    assert error(found, sharp) < 0.9 * error(as_it_is, sharp) < error(photo, sharp)
+    again = blur(jnp.asarray(light_from_display(found, transfer)))
+    displayed = display_from_light(np.clip(again, 0, 1), transfer)
+    np.testing.assert_allclose(residual[INNER], (displayed - photo)[INNER], atol=1e-4)
+
+
+def test_an_exponent_of_one_is_the_linear_curve():
+    photo, blur = blurred(sharp_photo(48, 56), hook()), UniformBlur(jnp.asarray(hook()))
+    found, expected = (
+        restore_multiscale(photo, blur, denoise=denoise, transfer=each) for each in (1.0, "linear")
+    )
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_photo_that_cannot_be_halved_is_restored_at_once():
