@@ -135,7 +135,7 @@ def find_hypotheses(
         if foresee is None:
             return preference(hypothesis, noise)
         explained = probability(score(hypothesis, noise))
-        return expectation(explained, foresee(hypothesis, windows))
+        return expectation(hypothesis.name, explained, foresee(hypothesis, windows))
 
     if windows.number == 1:
         return Found(hypotheses, windows, _best(list(in_order(value, hypotheses))))

@@ -156,6 +156,7 @@ def _choices(options: argparse.Namespace) -> dict[str, Any]:
         "strength": options.strength,
         "max_blur": options.max_blur,
         "steps": options.steps,
+        "transfer": options.transfer,
     }
 
 
@@ -267,7 +268,9 @@ def _deblur(job: Job, options: argparse.Namespace, voice: Voice) -> Outcome:
         voice.note(f"{job.photo}: left out of {job.output.name}: {', '.join(lost)}.")
     network = find_network(options.model)
     voice.say(f"{job.photo}: estimating blur with {describe_network(network)} ...")
-    settings = Settings(options.model, options.max_blur, options.steps, options.device)
+    settings = Settings(
+        options.model, options.max_blur, options.steps, options.device, options.transfer
+    )
     report_wait = forecast(lambda words: voice.say(f"{job.photo}: {words}."))
     hidden = True if options.quiet else None  # None: unless standard error is a terminal
     with tqdm(total=100, leave=False, disable=hidden, bar_format=BAR) as bar:

@@ -74,6 +74,11 @@ def make_parser() -> argparse.ArgumentParser:
         help="denoising steps (default: 4 for kernels, 15 for motions)",
     )  # fmt: skip
     parser.add_argument(
+        "--transfer", choices=("srgb", "linear"),
+        help="curve from the photo's values to light, in which blur adds up (default: that of the "
+        "file's colour profile, and linear if it has none)",
+    )  # fmt: skip
+    parser.add_argument(
         "--device", default=None, help="cpu, gpu, gpu:1 ... (default: the fastest available)"
     )
     parser.add_argument(

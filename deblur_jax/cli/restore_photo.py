@@ -32,6 +32,7 @@ class Settings:
     max_blur: float | None = None
     steps: int | None = None
     device: str | None = None
+    transfer: str | None = None
 
 
 @functools.cache
@@ -75,7 +76,7 @@ def restore_photo(
                 strength=strength,
                 max_blur=settings.max_blur,
                 steps=settings.steps,
-                transfer=display_transfer(photo.profile, photo.extras.chunks),
+                transfer=settings.transfer or display_transfer(photo.profile, photo.extras.chunks),
                 progress=progress,
             )
         except ValueError as error:

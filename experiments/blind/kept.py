@@ -30,6 +30,8 @@ class Kept(NamedTuple):
     """Probability of each hypothesis by how well its blur explains the photo."""
     preferred: np.ndarray
     """The numbers of the hypotheses, the chosen one first."""
+    names: Sequence[str] = ()
+    """Of the hypotheses."""
 
 
 def aligned(sharp: np.ndarray, nearest: np.ndarray) -> np.ndarray:
@@ -65,7 +67,11 @@ def read_kept(
         given = np.asarray([each["features"] for each in row["hypotheses"]])
         explained = np.asarray([probability(score) for score in given @ weights])
         preferred = np.argsort(-(given @ choice))
-        kept.append(Kept(row["photo"], **_pictures(path), explained=explained, preferred=preferred))
+        names = [each["name"] for each in row["hypotheses"]]
+        pictures = _pictures(path)
+        kept.append(
+            Kept(row["photo"], **pictures, explained=explained, preferred=preferred, names=names)
+        )
     return kept
 
 
@@ -74,7 +80,8 @@ def read_practice(folder: Path) -> list[Kept]:
     nothing = np.zeros(0, int)
     kept = []
     for path in sorted(folder.glob("*.npz")):
-        kept.append(Kept(path.stem, **_pictures(path), explained=nothing, preferred=nothing))
+        pictures = _pictures(path)
+        kept.append(Kept(path.stem, **pictures, explained=nothing, preferred=nothing, names=()))
     return kept
 
 

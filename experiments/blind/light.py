@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,8 @@ WAYS = {"as they are": None, "in light": "srgb"}
 
 def analyse(case: Simulated) -> dict:
     """Return what each way gains in dB, and the probability that it gains."""
-    before, row = psnr_shifted(case.photo, case.sharp, BORDER), {"photo": case.name}
+    before = psnr_shifted(case.photo, case.sharp, BORDER)
+    row: dict[str, Any] = {"photo": case.name}
     for way, transfer in WAYS.items():
         found = deblur(case.photo, transfer=transfer)
         gain = psnr_shifted(found.image, case.sharp, BORDER) - before

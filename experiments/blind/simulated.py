@@ -84,7 +84,7 @@ def scores(row: dict) -> dict[str, float]:
     found = row["hypotheses"]
     if not found:
         return dict.fromkeys(("network", "blind", "chosen", "after_verdict"), row["blurred"])
-    value = [expectation(each["explained"], each["change"]) for each in found]
+    value = [expectation(each["name"], each["explained"], each["change"]) for each in found]
     best = int(np.argmax(value))
     before = [i for i, each in enumerate(found) if each["name"] != "windows"]
     start = max(before, key=lambda i: value[i])

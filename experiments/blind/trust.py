@@ -144,7 +144,10 @@ def scored(model: TrustNet, variables: Any, one: Kept) -> list[dict]:
 
 def chosen(restorations: list[dict]) -> dict:
     """Return the restoration that `deblur` would choose: that of the highest expectation."""
-    return max(restorations, key=lambda each: expectation(each["explained"], each["change"]))
+    return max(
+        restorations,
+        key=lambda each: expectation(each["name"], each["explained"], each["change"]),
+    )
 
 
 def _scored(model: TrustNet, variables: Any, one: Kept, number: int) -> dict:
@@ -161,6 +164,7 @@ def _scored(model: TrustNet, variables: Any, one: Kept, number: int) -> dict:
         for each in (photo + trust * (restored - photo), restored)
     )
     return {
+        "name": one.names[number],
         "gain": round(float(gain), 3),
         "whole": round(float(whole), 3),
         "explained": round(float(one.explained[number]), 4),

@@ -7,6 +7,7 @@ import pytest
 
 from deblur_jax.blind.restoration import ESTIMATED_STEPS, restore_closed
 from deblur_jax.blind.trust import (
+    NETWORK,
     SURE,
     expectation,
     likely_better,
@@ -93,8 +94,9 @@ def test_the_change_counts_what_is_trusted():
 
 
 def test_a_restoration_is_expected_to_gain_by_its_odds_and_what_it_changes():
-    assert expectation(0.5, 0.0) == expectation(0.0, 0.01) == 0
-    np.testing.assert_allclose(expectation(0.5, 1e-4), 0.05)
+    assert expectation("windows", 0.5, 0.0) == expectation("network", 0.0, 0.01) == 0
+    np.testing.assert_allclose(expectation("uniform", 0.5, 1e-4), 0.05)
+    np.testing.assert_allclose(expectation("network", 0.5, 1e-4), 0.05 * NETWORK)
 
 
 def test_the_terms_are_log_odds_and_the_logarithm_of_the_change():

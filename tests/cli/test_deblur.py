@@ -212,6 +212,8 @@ def test_light_is_that_of_the_photo_s_profile(tmp_path, monkeypatch):
         Image.fromarray(PICTURE).save(tmp_path / "photo.png", icc_profile=profile)
         assert deblur([str(tmp_path / "photo.png")]) == 1
     assert seen == [1.5, "srgb", None]
+    assert deblur([str(tmp_path / "photo.png"), "--transfer", "linear"]) == 1
+    assert seen[-1] == "linear"
 
 
 @pytest.mark.parametrize("side", [32, 40])
