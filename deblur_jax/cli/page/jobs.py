@@ -11,7 +11,7 @@ import itertools
 import re
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class Job:
     shown: dict[str, Any] = dataclasses.field(default_factory=dict)
     report: dict[str, Any] = dataclasses.field(default_factory=dict)
     task: asyncio.Task[None] | None = None
-    parts: itertools.count[int] = dataclasses.field(default_factory=itertools.count)
+    parts: Iterator[int] = dataclasses.field(default_factory=itertools.count)
 
     @property
     def folder(self) -> Path:
