@@ -43,6 +43,7 @@ from deblur_jax.estimate import shipped_denoiser
 from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur
 from deblur_jax.pretrained import DEFAULT, load
 from experiments.blind.kept import Restoration, aligned, write_restorations
+from experiments.blind.rows import names_of, read_rows
 from experiments.blind.simulations import (
     ALL_KINDS,
     SIDES,
@@ -185,7 +186,7 @@ def practise(options: argparse.Namespace) -> None:
 def collect(options: argparse.Namespace) -> None:
     """Add the rows of all cases that the file does not hold yet."""
     options.rows.parent.mkdir(parents=True, exist_ok=True)
-    done = {row["photo"] for row in read_rows(options.rows)}
+    done = names_of(options.rows)
     folder = Path(options.data) / (options.folder or f"bsds500/images/{options.split}")
     chosen = (options.kinds, options.limit, options.seed)
     shares = {"part": tuple(options.part), "in_turn": options.in_turn}
@@ -196,11 +197,6 @@ def collect(options: argparse.Namespace) -> None:
             file.write(json.dumps(row) + "\n")
         gains = [(each["name"], round(each["gain"], 2)) for each in row["hypotheses"]]
         print(f"{case.name}: {row['blurred']:.2f} dB, gains {gains}", flush=True)
-
-
-def read_rows(path: Path) -> list[dict]:
-    """Return the collected rows."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def gain_loss(weights: np.ndarray, photos: Photos) -> tuple:

@@ -8,19 +8,24 @@ the curve of sRGB. Rows are added to a file, which is continued; the table is ad
 beside this file.
 """
 
-import argparse
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from deblur_jax import deblur
-from experiments.blind.fit import BORDER, SAME, read_rows
+from experiments.blind.fit import BORDER, SAME
+from experiments.blind.rows import (
+    add_rows,
+    add_to_record,
+    make_parser,
+    names_of,
+    parse,
+    read_rows,
+)
 from experiments.blind.simulations import ALL_KINDS, Simulated, cases
 from experiments.blind.trust import kind_of
-from experiments.shared import psnr_shifted, run_command, write_record
+from experiments.shared import psnr_shifted, run_command
 
 
 SIZE = (288, 384)  # to which photos are cut
@@ -36,6 +41,12 @@ def analyse(case: Simulated) -> dict:
         gain = psnr_shifted(found.image, case.sharp, BORDER) - before
         row[way] = {"gain": gain, "likely": found.likely, "written": found.trusted}
     return row
+
+
+def describe(row: dict) -> str:
+    """Return a row in a line."""
+    gains = [(way, round(row[way]["gain"], 2), row[way]["likely"]) for way in WAYS]
+    return f"{row['photo']} {gains}"
 
 
 def table(rows: list[dict]) -> dict[str, dict]:
@@ -57,38 +68,26 @@ def table(rows: list[dict]) -> dict[str, dict]:
 
 def main() -> None:
     """Add the rows that are missing and record the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path, default=os.environ.get("DEBLUR_JAX_DATA"))
+    parser = make_parser(__doc__, limit=72, seed=5)
+    parser.add_argument("--rows", type=Path, default=Path("runs/light.jsonl"))
     parser.add_argument("--split", default="val", help="of BSDS500")
-    parser.add_argument("--limit", type=int, default=72, help="photos; every other one is used")
-    parser.add_argument("--seed", type=int, default=5)
     parser.add_argument(
         "--part", type=int, nargs=2, default=(0, 1), metavar=("I", "N"),
         help="collect the photos of share I (from 0) of N only",
     )  # fmt: skip
-    parser.add_argument("--rows", type=Path, default=Path("runs/light.jsonl"))
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
-    options = parser.parse_args()
-    if options.data is None:
-        parser.error("no data: set DEBLUR_JAX_DATA or give --data")
-    options.rows.parent.mkdir(parents=True, exist_ok=True)
-    done = {row["photo"] for row in read_rows(options.rows)}
+    options = parse(parser)
     share, shares = options.part
+    # Photos of odd numbers have a camera with the curve of sRGB.
     chosen = cases(
         Path(options.data) / f"bsds500/images/{options.split}", ALL_KINDS, options.limit,
-        options.seed, skip=done, part=(1 + 2 * share, 2 * shares), in_turn=True, size=SIZE,
+        options.seed,
+        skip=names_of(options.rows), part=(1 + 2 * share, 2 * shares), in_turn=True, size=SIZE,
     )  # fmt: skip
-    for case in chosen:  # photos of odd numbers have a camera with the curve of sRGB
-        row = analyse(case)
-        with options.rows.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        gains = [(way, round(row[way]["gain"], 2), row[way]["likely"]) for way in WAYS]
-        print(row["photo"], *gains, flush=True)
+    add_rows(options.rows, chosen, analyse, describe)
     found = table(read_rows(options.rows))
     for kind, figures in found.items():
         print(kind, figures)
-    record = json.loads(options.out.read_text()) if options.out.exists() else {}
-    write_record(options.out, record | {"light": found})
+    add_to_record(options.out, "light", found)
 
 
 if __name__ == "__main__":

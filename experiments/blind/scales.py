@@ -7,10 +7,7 @@ and each photo is restored in several ways with the chosen one. The mean gains o
 gain in any way are added to results.json beside this file.
 """
 
-import argparse
 import functools
-import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -24,8 +21,9 @@ from deblur_jax.blind.restoration import effective_noise, restore_closed
 from deblur_jax.blind.working_photo import working_photo
 from deblur_jax.estimate import shipped_denoiser, trusted_share
 from experiments.blind.fit import BORDER
+from experiments.blind.rows import add_to_record, make_parser, parse
 from experiments.blind.simulations import Simulated, cases
-from experiments.shared import psnr_shifted, run_command, write_record
+from experiments.shared import psnr_shifted, run_command
 
 
 KINDS = ("shake", "roll", "large", "frames")
@@ -79,14 +77,7 @@ def gains(case: Simulated) -> dict[str, tuple[float, float]] | None:
 
 def main() -> None:
     """Restore all photos, print and record the means."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path, default=os.environ.get("DEBLUR_JAX_DATA"))
-    parser.add_argument("--limit", type=int, default=32, help="photos")
-    parser.add_argument("--seed", type=int, default=21)
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
-    options = parser.parse_args()
-    if options.data is None:
-        parser.error("no data: set DEBLUR_JAX_DATA or give --data")
+    options = parse(make_parser(__doc__, limit=32, seed=21))
     folder = Path(options.data) / "bsds500/images/train"
     rows = []
     for case in cases(folder, KINDS, options.limit, options.seed, in_turn=True):
@@ -99,8 +90,7 @@ def main() -> None:
         for name in rows[0]
     }
     print(means)
-    record = json.loads(options.out.read_text()) if options.out.exists() else {}
-    write_record(options.out, record | {"scales": {"photos": len(rows), "gains": means}})
+    add_to_record(options.out, "scales", {"photos": len(rows), "gains": means})
 
 
 if __name__ == "__main__":

@@ -8,9 +8,6 @@ network's motion, by the best blind kernels, and by the true blur where an opera
 Rows are added to a file, which is continued; the table is added to results.json beside this file.
 """
 
-import argparse
-import json
-import os
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -28,10 +25,18 @@ from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur
 from deblur_jax.ops.windows import Windows
 from deblur_jax.pretrained import DEFAULT, load
 from deblur_jax.restoration import restore
-from experiments.blind.fit import BORDER, SAME, read_rows
+from experiments.blind.fit import BORDER, SAME
+from experiments.blind.rows import (
+    add_rows,
+    add_to_record,
+    make_parser,
+    names_of,
+    parse,
+    read_rows,
+)
 from experiments.blind.simulations import Simulated, cases
 from experiments.blind.trust import kind_of
-from experiments.shared import psnr_shifted, run_command, write_record
+from experiments.shared import psnr_shifted, run_command
 
 
 KINDS = ("shake", "roll", "mild", "large", "segments")
@@ -104,6 +109,11 @@ def scores(row: dict) -> dict[str, float]:
     }
 
 
+def describe(row: dict) -> str:
+    """Return a row in a line."""
+    return f"{row['photo']} {row['blurred']} {scores(row)} {row['true']}"
+
+
 def table(rows: list[dict]) -> dict[str, dict]:
     """Return the means of each kind of photo."""
     found = {}
@@ -124,29 +134,17 @@ def table(rows: list[dict]) -> dict[str, dict]:
 
 def main() -> None:
     """Add the rows that are missing and record the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path, default=os.environ.get("DEBLUR_JAX_DATA"))
-    parser.add_argument("--split", default="val", help="of BSDS500")
-    parser.add_argument("--limit", type=int, default=50, help="photos")
-    parser.add_argument("--seed", type=int, default=9)
+    parser = make_parser(__doc__, limit=50, seed=9)
     parser.add_argument("--rows", type=Path, default=Path("runs/simulated.jsonl"))
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
-    options = parser.parse_args()
-    if options.data is None:
-        parser.error("no data: set DEBLUR_JAX_DATA or give --data")
-    options.rows.parent.mkdir(parents=True, exist_ok=True)
-    done = {row["photo"] for row in read_rows(options.rows)}
+    parser.add_argument("--split", default="val", help="of BSDS500")
+    options = parse(parser)
     folder = Path(options.data) / f"bsds500/images/{options.split}"
-    for case in cases(folder, KINDS, options.limit, options.seed, skip=done):
-        row = analyse(case)
-        with options.rows.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        print(row["photo"], row["blurred"], scores(row), row["true"], flush=True)
+    chosen = cases(folder, KINDS, options.limit, options.seed, skip=names_of(options.rows))
+    add_rows(options.rows, chosen, analyse, describe)
     found = table(read_rows(options.rows))
     for kind, means in found.items():
         print(kind, means)
-    record = json.loads(options.out.read_text()) if options.out.exists() else {}
-    write_record(options.out, record | {"simulated": found})
+    add_to_record(options.out, "simulated", found)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,7 @@ all supports tried and with those that `settled` leaves. Rows are added to a fil
 continued; the means are added to results.json beside this file.
 """
 
-import argparse
 import dataclasses
-import json
-import os
 from pathlib import Path
 from unittest import mock
 
@@ -27,9 +24,17 @@ from deblur_jax.blind.kernel_shape import centred_exactly
 from deblur_jax.blind.search import COMPARED, SEARCHED, find_candidates, planes_of
 from deblur_jax.blind.working_photo import full_size, reduced, working_photo
 from deblur_jax.ops.operators import UniformBlur
-from experiments.blind.fit import BORDER, read_rows, restored
+from experiments.blind.fit import BORDER, restored
+from experiments.blind.rows import (
+    add_rows,
+    add_to_record,
+    make_parser,
+    names_of,
+    parse,
+    read_rows,
+)
 from experiments.blind.simulations import Simulated, cases
-from experiments.shared import psnr_shifted, run_command, write_record
+from experiments.shared import psnr_shifted, run_command
 
 
 KINDS = ("shake", "roll", "large", "frames")
@@ -59,6 +64,11 @@ def analyse(case: Simulated) -> dict:
             "ratio": each.ratio, "gain": gain,
         })  # fmt: skip
     return row
+
+
+def describe(row: dict) -> str:
+    """Return a row in a line."""
+    return f"{row['photo']} {[(c['support'], round(c['gain'], 2)) for c in row['candidates']]}"
 
 
 def gains(row: dict, sharpness: float) -> tuple[float, float, int]:
@@ -93,23 +103,13 @@ def _candidate(values: dict) -> Candidate:
 
 def main() -> None:
     """Add the rows that are missing and record the means."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path, default=os.environ.get("DEBLUR_JAX_DATA"))
-    parser.add_argument("--limit", type=int, default=48, help="photos")
-    parser.add_argument("--seed", type=int, default=31)
+    parser = make_parser(__doc__, limit=48, seed=31)
     parser.add_argument("--rows", type=Path, default=Path("runs/supports.jsonl"))
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
-    options = parser.parse_args()
-    if options.data is None:
-        parser.error("no data: set DEBLUR_JAX_DATA or give --data")
-    options.rows.parent.mkdir(parents=True, exist_ok=True)
-    done = {row["photo"] for row in read_rows(options.rows)}
+    options = parse(parser)
+    skip = names_of(options.rows)
     folder = Path(options.data) / "bsds500/images/train"
-    for case in cases(folder, KINDS, options.limit, options.seed, skip=done, in_turn=True):
-        row = analyse(case)
-        with options.rows.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        print(row["photo"], *((c["support"], round(c["gain"], 2)) for c in row["candidates"]))
+    chosen = cases(folder, KINDS, options.limit, options.seed, skip=skip, in_turn=True)
+    add_rows(options.rows, chosen, analyse, describe)
     rows = [row for row in read_rows(options.rows) if len(row["candidates"]) > 1]
     table = {}
     for sharpness in SHARPNESSES:
@@ -117,8 +117,7 @@ def main() -> None:
         named = zip(("all_supports", "settled", "supports_tried"), each, strict=True)
         table[str(sharpness)] = {name: round(float(value), 3) for name, value in named}
         print(sharpness, table[str(sharpness)])
-    record = json.loads(options.out.read_text()) if options.out.exists() else {}
-    write_record(options.out, record | {"supports": {"photos": len(rows), "sharpness": table}})
+    add_to_record(options.out, "supports", {"photos": len(rows), "sharpness": table})
 
 
 if __name__ == "__main__":

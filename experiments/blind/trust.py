@@ -45,8 +45,9 @@ from deblur_jax.models.trust import TrustNet
 from deblur_jax.pretrained import WEIGHTS as SHIPPED
 from deblur_jax.pretrained import load
 from deblur_jax.version import __version__, revision
-from experiments.blind.fit import choice_loss, fit_weights, read_rows, stem
+from experiments.blind.fit import choice_loss, fit_weights, stem
 from experiments.blind.kept import Kept, pictures_of, read_kept, read_practice
+from experiments.blind.rows import read_rows
 from experiments.shared import run_command, write_record
 
 
