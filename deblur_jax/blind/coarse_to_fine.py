@@ -1,5 +1,7 @@
 """A kernel of one support, from the coarsest scale to the finest."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,15 +12,54 @@ from deblur_jax.ops.periodic import bridge, scale_sizes, shrink
 
 
 COARSEST = 5.0  # pixels, least support at the coarsest scale
-ROUNDS = 5  # a scale
-STRONGEST, DECAY, WEAKEST = 4e-3, 1.1, 1e-4  # L0 weight: first, divisor a round, least
-RIDGE = 2.0  # of the kernel's least squares
-NOISY_WEIGHT, NOISY_RIDGE = 0.1, 200.0  # least weight and ridge, times the noise's deviation
-SMALL_PIECE, SMALL_LAST_PIECE = 0.05, 0.1  # share of a kernel's sum; at the finest scale
 
 Planes = tuple[jax.Array, ...]
 
 _bridge = jax.jit(bridge)
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """The weights of the rounds in which a kernel is estimated.
+
+    Attributes:
+        rounds: at each scale.
+        strongest: L0 weight of the first round of all.
+        decay: divisor of the L0 weight from each round to the next.
+        weakest: least L0 weight.
+        ridge: of the kernel's least squares.
+        noisy_weight: least L0 weight, in units of the noise's standard deviation.
+        noisy_ridge: least ridge, in units of the noise's standard deviation.
+        piece: share of a kernel's sum that each of its pieces has, at the coarser scales.
+        last_piece: the same at the finest scale.
+    """
+
+    rounds: int = 5
+    strongest: float = 4e-3
+    decay: float = 1.1
+    weakest: float = 1e-4
+    ridge: float = 2.0
+    noisy_weight: float = 0.1
+    noisy_ridge: float = 200.0
+    piece: float = 0.05
+    last_piece: float = 0.1
+
+    def weights(self, first: int, noise: float) -> np.ndarray:
+        """Return the L0 weights of the rounds at one scale, `[rounds]`.
+
+        Args:
+            first: number of rounds that were taken at coarser scales.
+            noise: standard deviation of the photo's noise.
+        """
+        weights = self.strongest / self.decay ** np.arange(first, first + self.rounds)
+        return np.maximum(weights, max(self.weakest, self.noisy_weight * noise)).astype(np.float32)
+
+    def ridge_for(self, noise: float) -> np.float32:
+        """Return the ridge for a photo whose noise has a standard deviation of `noise`."""
+        return np.float32(max(self.ridge, self.noisy_ridge * noise))
+
+
+SCHEDULE = Schedule()
 
 
 def scale_count(support: int) -> int:
@@ -50,7 +91,13 @@ def pyramid(
 
 
 def kernel_of_support(
-    photos: Planes, trusts: Planes, support: int, *, largest: int, noise: float = 0.0
+    photos: Planes,
+    trusts: Planes,
+    support: int,
+    *,
+    largest: int,
+    noise: float = 0.0,
+    schedule: Schedule = SCHEDULE,
 ) -> np.ndarray:
     """Return the kernel `[largest, largest]`, zero outside a central square of side `support`.
 
@@ -60,18 +107,17 @@ def kernel_of_support(
         support: odd, at most `largest`.
         largest: side of the array, which one compiled program a scale works on.
         noise: standard deviation of the photo's noise.
+        schedule: of the rounds.
     """
     scales = scale_count(support)
-    least = max(WEAKEST, NOISY_WEIGHT * noise)
-    ridge = np.float32(max(RIDGE, NOISY_RIDGE * noise))
+    ridge = schedule.ridge_for(noise)
     kernel = _line(odd_side(largest * 2 ** (-(scales - 1) / 2)))
     for number, scale in enumerate(reversed(range(scales))):
         side = odd_side(largest * 2 ** (-scale / 2))
         width = min(odd_side(support * 2 ** (-scale / 2)), side)
         kernel = resized(kernel, side, 2**0.5) if number else kernel
-        powers = np.arange(number * ROUNDS, (number + 1) * ROUNDS)
-        weights = np.maximum(STRONGEST / DECAY**powers, least).astype(np.float32)
-        smallest = np.float32(SMALL_PIECE if scale else SMALL_LAST_PIECE)
+        weights = schedule.weights(number * schedule.rounds, noise)
+        smallest = np.float32(schedule.piece if scale else schedule.last_piece)
         kernel = refine_at_scale(
             photos[scale], trusts[scale], kernel, np.int32(width), weights, ridge, smallest
         )

@@ -16,7 +16,7 @@ from deblur_jax.blind.choice import Candidate
 from deblur_jax.blind.judge import Judgement, judge_windows
 from deblur_jax.blind.kernel_shape import centred_exactly, identity_kernel, in_side
 from deblur_jax.blind.local_kernels import window_kernels
-from deblur_jax.blind.search import Planes, Progress, covers, refining_weights, search_supports
+from deblur_jax.blind.search import REFINING, Planes, Progress, covers, search_supports
 from deblur_jax.blind.trust import expectation
 from deblur_jax.blind.verdict import Hypothesis, preference, probability, score
 from deblur_jax.blind.window_fit import refine_windows
@@ -26,10 +26,9 @@ from deblur_jax.ops.windows import CLASSES, Windows, centres, windows_of
 from deblur_jax.threads import in_order
 
 
-RIDGE, NOISY_RIDGE = 1.0, 100.0
+WINDOWS = dataclasses.replace(REFINING, ridge=1.0, noisy_ridge=100.0)
 TIE = 0.3  # see `refine_windows`
 SATURATED = "too few pixels are away from saturated lights"
-SMALL_PIECE = 0.05  # share of a kernel's sum
 
 EstimateMotion = Callable[[], LineBlur]
 Foresee = Callable[[Hypothesis, Windows], float]
@@ -166,10 +165,9 @@ def find_hypotheses(
     start = hypotheses[_best(values)]
     report(steps - 1, steps)
     kernels = np.broadcast_to(start.kernels, (windows.number, side, side))
-    weights = refining_weights(work.noise)
-    ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
+    weights, ridge = WINDOWS.weights(0, work.noise), WINDOWS.ridge_for(work.noise)
     refined = refine_windows(
-        *known, kernels, np.int32(side), weights, ridge, np.float32(SMALL_PIECE), np.float32(TIE),
+        *known, kernels, np.int32(side), weights, ridge, np.float32(WINDOWS.piece), np.float32(TIE),
         windows=bare,
     )  # fmt: skip
     kernels = np.asarray(refined)

@@ -14,11 +14,7 @@ import numpy as np
 
 from deblur_jax.blind.choice import Candidate, settled
 from deblur_jax.blind.coarse_to_fine import (
-    NOISY_RIDGE,
-    NOISY_WEIGHT,
-    RIDGE,
-    SMALL_LAST_PIECE,
-    WEAKEST,
+    SCHEDULE,
     kernel_of_support,
     odd_side,
     pyramid,
@@ -40,8 +36,8 @@ STEP = 2.0  # the photo grows by this factor, in pixels, between refinements
 SMALL = 43  # pixels: supports up to this are estimated on a smaller canvas
 COMPARED = 3  # kernels of the lowest scores that are refined and compared with other hypotheses
 COVERED = 0.25  # least share of the pixels that a kernel must be judged on
-ROUNDS = 4  # of the refinement
-WEIGHT, DECAY = 4e-4, 1.1  # its L0 weight: first, divisor a round; see `coarse_to_fine`
+# Of the rounds that refine a kernel which is nearly right.
+REFINING = dataclasses.replace(SCHEDULE, rounds=4, strongest=4e-4)
 
 Progress = Callable[[int, int], None]
 
@@ -138,30 +134,19 @@ def refine_candidates(
     supports = [odd_side(enlargement * each.support) for each in candidates]
     largest = padded_side(max(supports, default=1))
     planes = planes_of(work, 1, largest)
-    weights = refining_weights(work.noise)
-    ridge = np.float32(max(RIDGE, NOISY_RIDGE * work.noise))
+    weights, ridge = REFINING.weights(0, work.noise), REFINING.ridge_for(work.noise)
 
     def refine(each: Candidate, support: int) -> Candidate:
         kernel = refine_at_scale(
             planes.photos[0], planes.trusts[0],
             resized(each.kernel, largest, enlargement),
-            np.int32(support), weights, ridge, np.float32(SMALL_LAST_PIECE),
+            np.int32(support), weights, ridge, np.float32(REFINING.last_piece),
         )  # fmt: skip
         return judged(work, planes, kernel, support)
 
     none = no_blur(work, planes)
     refined = in_order(refine, candidates, supports)
     return planes, [none, *(each for each in refined if covers(each.whole, none.whole))]
-
-
-def refining_weights(noise: float) -> np.ndarray:
-    """Return the L0 weight of each round that refines a kernel which is nearly right.
-
-    Args:
-        noise: standard deviation of the photo's noise.
-    """
-    weights = WEIGHT / DECAY ** np.arange(ROUNDS)
-    return np.maximum(weights, max(WEAKEST, NOISY_WEIGHT * noise)).astype(np.float32)
 
 
 def covers(found: Judgement, none: Judgement) -> bool:

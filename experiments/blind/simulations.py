@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from deblur_jax.ops.operators import Blur, LineBlur, UniformBlur
-from deblur_jax.ops.sensor import to_light
+from deblur_jax.ops.sensor import Transfer, to_light
 from deblur_jax.simulate.camera_flow import LARGE, MILD, CameraMotion, camera_flow
 from deblur_jax.simulate.develop import Camera, develop
 from deblur_jax.simulate.scenes import draw_scene
@@ -42,12 +42,21 @@ _scene = jax.jit(draw_scene, static_argnames="camera")
 
 @dataclasses.dataclass(frozen=True)
 class Simulated:
-    """A blurred photo and its sharp original, `[h, w, 3]`, and the true blur if it is known."""
+    """A blurred photo and its sharp original, `[h, w, 3]`.
+
+    Attributes:
+        name: of the kind and the photo.
+        photo: blurred, display values in [0, 1].
+        sharp: the same without blur.
+        blur: the true one, if an operator stands for it.
+        transfer: from display values to those in which the photo was blurred.
+    """
 
     name: str
     photo: np.ndarray
     sharp: np.ndarray
     blur: Blur | None = None
+    transfer: Transfer = "linear"
 
 
 def draw_shake(key: jax.Array, side: int) -> np.ndarray:
@@ -162,12 +171,14 @@ def simulate(
     name = f"{kind}-{path.stem}"
     if kind == "segments":
         made = _segments(blurring, jnp.asarray(original), camera=camera)
-        return Simulated(name, np.asarray(made.blurry), np.asarray(made.sharp))
+        photo, original = np.asarray(made.blurry), np.asarray(made.sharp)
+        return Simulated(name, photo, original, transfer=camera.transfer)
     if kind == "scene":
         shape = (original.shape[1], original.shape[0])
         objects = [cv2.resize(np.asarray(read_landscape(each)), shape) for each in others]
         scene = _scene(blurring, jnp.asarray(np.stack([original, *objects])), camera=camera)
-        return Simulated(name, np.asarray(scene.blurry), np.asarray(scene.sharp))
+        photo, original = np.asarray(scene.blurry), np.asarray(scene.sharp)
+        return Simulated(name, photo, original, transfer=camera.transfer)
     if kind == "frames":
         original = softened(jax.random.fold_in(blurring, 1), original)
         camera = dataclasses.replace(camera, **QUIET)
@@ -177,7 +188,7 @@ def simulate(
     inner = slice(BORDER, original.shape[0] - BORDER), slice(BORDER, original.shape[1] - BORDER)
     if blur is not None:
         blur = blur.cut(*inner)
-    return Simulated(name, photo[inner], original[inner], blur)
+    return Simulated(name, photo[inner], original[inner], blur, camera.transfer)
 
 
 @functools.partial(jax.jit, static_argnames="camera")
