@@ -12,6 +12,7 @@ SHELLS = ("bash", "zsh", "fish")
 # Names for --model that shells complete, the default first; files are completed as well.
 MODELS = (
     "auto", "blind", "camera-motion", "learned-plug-and-play", "kernel-basis", "motion-context",
+    "flow-rnn",
 )  # fmt: skip
 DESCRIPTION = "Estimate the motion blur of photos, undo it, and write the results."
 EXIT_CODES = """exit codes:
